@@ -1,0 +1,205 @@
+"""Publishing, reading back, trimming. Knows keys and servers; knows nothing of what is in a payload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from neopain.bus import scripts
+from neopain.bus.connection import BusAddress, connect, require_durable, require_volatile, shard_of, translated
+from neopain.bus.streams import STREAMS, WINDOW_STREAMS, Server, StreamSpec
+from neopain.domain.identity import BedId, is_recording
+
+FIELD = b"p"
+MARK_LIFE = timedelta(hours=1)
+"""How long a message is recognised as a duplicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a stream: its id (``<arrival ms>-<n>``) and its payload."""
+
+    id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a payload lies, and whether it was this call that put it there."""
+
+    id: str
+    is_new: bool
+
+
+class Bus:
+    """The streams of one namespace on the bus and its media servers.
+
+    Every method raises ``BusUnavailable`` when a server does not answer or refuses to take more.
+    """
+
+    def __init__(self, address: BusAddress) -> None:
+        self.address = address
+        self.durable: Redis = connect(address.bus_url)
+        self.media: list[Redis] = [connect(url) for url in address.media_urls]
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await asyncio.gather(*(server.aclose() for server in (self.durable, *self.media)))
+
+    async def check(self) -> None:
+        """Refuses servers that break the promises: see ``require_durable`` and ``require_volatile``."""
+        await require_durable(self.durable)
+        for server in self.media:
+            await require_volatile(server)
+
+    def key(self, *parts: str) -> str:
+        """A key of this namespace."""
+        return ":".join((self.address.namespace, *parts))
+
+    def stream_key(self, stream: StreamSpec, bed: BedId | None = None) -> str:
+        """The key of a stream; a per-bed stream needs its bed."""
+        if stream.per_bed != (bed is not None):
+            raise ValueError(f"stream {stream.name} is {'' if stream.per_bed else 'not '}kept per bed")
+        return self.key(stream.name, bed) if bed is not None else self.key(stream.name)
+
+    def server_of(self, stream: StreamSpec, bed: BedId | None = None) -> Redis:
+        """The server that a stream lies on."""
+        if stream.server is Server.BUS:
+            return self.durable
+        if bed is None:
+            raise ValueError(f"stream {stream.name} lies on a media server and needs its bed")
+        return shard_of(bed, self.media)
+
+    async def publish(self, stream: StreamSpec, payload: bytes, *, bed: BedId | None = None) -> str:
+        """Adds an entry and returns its id. On the bus it is on disk when this returns."""
+        server = self.server_of(stream, bed)
+        key = self.stream_key(stream, bed)
+        with translated(f"XADD {stream.name}"):
+            async with server.pipeline(transaction=False) as pipe:
+                if stream.server is Server.MEDIA and stream.retention and not (bed and is_recording(bed)):
+                    pipe.xadd(key, {FIELD: payload}, minid=_id_before(stream.retention), approximate=True)
+                else:
+                    pipe.xadd(key, {FIELD: payload})
+                if bed is not None and not is_recording(bed):
+                    pipe.zadd(self.key("beds"), {bed: int(time.time() * 1000)})
+                if stream.server is Server.MEDIA:
+                    pipe.pexpire(key, timedelta(minutes=2))
+                replies = await pipe.execute()
+        return str(replies[0].decode())
+
+    async def publish_once(
+        self,
+        stream: StreamSpec,
+        payload: bytes,
+        *,
+        mark: str,
+        bed: BedId | None = None,
+        life: timedelta = MARK_LIFE,
+    ) -> Published:
+        """Adds an entry unless one was added under the same mark: check and XADD are one step on the bus."""
+        if stream.server is not Server.BUS:
+            raise ValueError(f"stream {stream.name} is not on the bus: marks are kept there")
+        keys = [self.key("mark", stream.name, mark), self.stream_key(stream, bed), self.key("beds")]
+        listed = bed if bed is not None and not is_recording(bed) else ""
+        arguments = [payload, str(int(life.total_seconds() * 1000)), listed]
+        with translated(f"publish once to {stream.name}"):
+            found, is_new = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
+        return Published(found.decode(), bool(is_new))
+
+    async def read_range(
+        self,
+        stream: StreamSpec,
+        *,
+        bed: BedId | None = None,
+        first: str = "-",
+        last: str = "+",
+        count: int | None = None,
+    ) -> list[Entry]:
+        """The entries from id ``first`` to id ``last``, both included, oldest first."""
+        server = self.server_of(stream, bed)
+        with translated(f"XRANGE {stream.name}"):
+            found = await server.xrange(self.stream_key(stream, bed), min=first, max=last, count=count)
+        return entries_of(found)
+
+    async def read_last(self, stream: StreamSpec, *, bed: BedId | None = None, last: str = "+") -> Entry | None:
+        """The newest entry at or before id ``last``."""
+        server = self.server_of(stream, bed)
+        with translated(f"XREVRANGE {stream.name}"):
+            found = await server.xrevrange(self.stream_key(stream, bed), max=last, count=1)
+        return next(iter(entries_of(found)), None)
+
+    async def last_ids(self, bed: BedId) -> dict[str, str]:
+        """The last id of each of a bed's window streams; a stream that never had an entry is left out."""
+        ids: dict[str, str] = {}
+        for server in dict.fromkeys((self.durable, shard_of(bed, self.media))):
+            streams = [one for one in WINDOW_STREAMS if self.server_of(one, bed) is server]
+            keys = [self.stream_key(one, bed) for one in streams]
+            with translated("last ids"):
+                found = await _run(server, scripts.LAST_IDS, keys, [])
+            ids.update({one.name: last.decode() for one, last in zip(streams, found, strict=True) if last})
+        return ids
+
+    async def active_beds(self, *, within: timedelta) -> set[BedId]:
+        """The beds that anything arrived for within that time, on any server."""
+        since = int((time.time() - within.total_seconds()) * 1000)
+        beds: set[BedId] = set()
+        for server in (self.durable, *self.media):
+            with translated("active beds"):
+                found = cast("list[bytes]", await server.zrangebyscore(self.key("beds"), since, "+inf"))
+            beds.update(BedId(bed.decode()) for bed in found)
+        return beds
+
+    async def trim(self, *, beds: Iterable[BedId] = ()) -> int:
+        """Removes what is older than its retention and acknowledged by every group; returns how many entries went."""
+        removed = 0
+        listed = list(beds)
+        for stream in STREAMS:
+            if stream.server is not Server.BUS or stream.retention is None:
+                continue
+            for bed in listed if stream.per_bed else [None]:
+                removed += await self._trim_one(stream, bed)
+        return removed
+
+    async def _trim_one(self, stream: StreamSpec, bed: BedId | None) -> int:
+        if stream.retention is None:
+            return 0
+        key, limit = self.stream_key(stream, bed), _id_before(stream.retention)
+        with translated(f"trim {stream.name}"):
+            return int(await _run(self.durable, scripts.TRIM, [key], [limit, *stream.groups]))
+
+    async def drop_before(self, stream: StreamSpec, first_kept: str, *, bed: BedId) -> None:
+        """Removes a recording's entries before an id: its media are kept by what it still needs, not by the clock."""
+        server = self.server_of(stream, bed)
+        with translated(f"XTRIM {stream.name}"):
+            await server.xtrim(self.stream_key(stream, bed), minid=first_kept, approximate=False)
+
+    async def drop_bed(self, bed: BedId) -> None:
+        """Removes every window stream of a bed: the end of a recording."""
+        for stream in WINDOW_STREAMS:
+            with translated(f"DEL {stream.name}"):
+                await self.server_of(stream, bed).delete(self.stream_key(stream, bed))
+
+
+def id_at(moment: datetime) -> str:
+    """The smallest id of entries that arrived at or after the moment."""
+    return str(max(int(moment.timestamp() * 1000), 0))
+
+
+def entries_of(page: object) -> list[Entry]:
+    """The entries of one page as redis-py returns it: ``[[id, {field: value}], ...]``; deleted ones are left out."""
+    pairs = cast("list[tuple[bytes, dict[bytes, bytes]]]", page or [])
+    return [Entry(entry_id.decode(), fields[FIELD]) for entry_id, fields in pairs if fields]
+
+
+async def _run(server: Redis, script: str, keys: list[str], arguments: list[Any]) -> Any:
+    return await cast("Any", server.eval(script, len(keys), *keys, *arguments))
+
+
+def _id_before(retention: timedelta) -> str:
+    return str(int((time.time() - retention.total_seconds()) * 1000))

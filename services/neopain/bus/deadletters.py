@@ -1,0 +1,19 @@
+"""The stream of what could not be processed: written by everyone, read by a person."""
+
+from __future__ import annotations
+
+from neopain.bus.bus import Bus
+from neopain.bus.streams import DEAD_LETTERS
+from neopain.domain.deadletter import DeadLetter
+from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
+
+
+async def put_aside(bus: Bus, letter: DeadLetter) -> str:
+    """Keeps the letter on the bus and returns its id; it is on disk when this returns."""
+    return await bus.publish(DEAD_LETTERS, encode_dead_letter(letter))
+
+
+async def list_letters(bus: Bus, *, count: int | None = None) -> list[tuple[str, DeadLetter]]:
+    """The letters with their ids, oldest first."""
+    entries = await bus.read_range(DEAD_LETTERS, count=count)
+    return [(entry.id, decode_dead_letter(entry.payload)) for entry in entries]

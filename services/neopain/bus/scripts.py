@@ -1,0 +1,72 @@
+"""The Lua scripts: where two writes must be one, or a reply must stay small."""
+
+PUBLISH_ONCE = """
+-- KEYS: mark, stream, beds. ARGV: payload, mark's life in ms, bed or ''. Returns the entry's id and whether it is new.
+local seen = redis.call('GET', KEYS[1])
+if seen then return {seen, 0} end
+local id = redis.call('XADD', KEYS[2], '*', 'p', ARGV[1])
+redis.call('SET', KEYS[1], id, 'PX', ARGV[2])
+if ARGV[3] ~= '' then redis.call('ZADD', KEYS[3], string.match(id, '^%d+'), ARGV[3]) end
+return {id, 1}
+"""
+
+LAST_IDS = """
+-- KEYS: streams. Returns each stream's last id ever given, '' for one that does not exist.
+local ids = {}
+for i, key in ipairs(KEYS) do
+  ids[i] = ''
+  if redis.call('EXISTS', key) == 1 then
+    local info = redis.call('XINFO', 'STREAM', key)
+    for j = 1, #info, 2 do
+      if info[j] == 'last-generated-id' then ids[i] = info[j + 1] end
+    end
+  end
+end
+return ids
+"""
+
+TRIM = """
+-- KEYS: stream. ARGV: the id below which entries are old, then the groups that must have acknowledged.
+-- Removes entries below both that id and every group's oldest unacknowledged one. Returns how many went.
+local function parts(id)
+  local ms, seq = string.match(id, '^(%d+)-?(%d*)$')
+  return tonumber(ms), tonumber(seq) or 0
+end
+local function least(a, b)
+  local ams, aseq = parts(a)
+  local bms, bseq = parts(b)
+  if ams < bms or (ams == bms and aseq < bseq) then return a end
+  return b
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local limit = ARGV[1]
+local needed = {}
+for i = 2, #ARGV do needed[ARGV[i]] = true end
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for j = 1, #group, 2 do fields[group[j]] = group[j + 1] end
+  needed[fields['name']] = nil
+  if fields['pending'] > 0 then
+    limit = least(limit, redis.call('XPENDING', KEYS[1], fields['name'])[2])
+  else
+    limit = least(limit, fields['last-delivered-id'])
+  end
+end
+if next(needed) then return 0 end
+return redis.call('XTRIM', KEYS[1], 'MINID', limit)
+"""
+
+CENSUS_WRITE = """
+-- KEYS: mark, census stream, beds hash, version. ARGV: expected version, mark's life in ms, then bed, state, ...
+-- Writes all facts or none. Returns 1 done, 0 already done (the mark is there), -1 somebody wrote in between.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local version = redis.call('GET', KEYS[4]) or '0'
+if version ~= ARGV[1] then return -1 end
+for i = 3, #ARGV, 2 do
+  redis.call('XADD', KEYS[2], '*', 'p', ARGV[i + 1])
+  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+end
+redis.call('INCR', KEYS[4])
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+return 1
+"""

@@ -1,0 +1,50 @@
+"""The table of streams: name, server, payload, retention, and who must have read an entry before it may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+
+class Server(Enum):
+    """Which of the two servers a stream lies on (DESIGN D2)."""
+
+    BUS = "bus"
+    """Durable: append-only file, fsync before an acknowledgement."""
+    MEDIA = "media"
+    """Volatile: frames and sound never reach a disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream. A ``per_bed`` one has a key for each bed.
+
+    ``groups`` are the consumer groups that must have acknowledged an entry before it is trimmed; a group that does not
+    exist yet keeps everything. ``retention`` keeps entries that long in any case; None keeps them for ever.
+    """
+
+    name: str
+    server: Server
+    payload: str
+    per_bed: bool
+    retention: timedelta | None
+    groups: tuple[str, ...] = ()
+
+
+# Media retention covers the longest window (10 s of cry, 30 s of movement) + the oldest tick (10 s) + the idle time
+# after which a crashed worker's tick is claimed (5 s), with a margin.
+VITALS = StreamSpec("vitals", Server.BUS, "VitalsBatch", per_bed=True, retention=timedelta(minutes=15))
+BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15))
+CENSUS = StreamSpec("census", Server.BUS, "BedState", per_bed=False, retention=timedelta(days=7), groups=("charting",))
+TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))
+SCORES = StreamSpec("scores", Server.BUS, "Score", per_bed=False, retention=timedelta(hours=1), groups=("charting",))
+DEAD_LETTERS = StreamSpec("dead-letters", Server.BUS, "DeadLetter", per_bed=False, retention=None)
+FRAMES = StreamSpec("frames", Server.MEDIA, "FaceFrame", per_bed=True, retention=timedelta(seconds=30))
+AUDIO = StreamSpec("audio", Server.MEDIA, "AudioChunk", per_bed=True, retention=timedelta(seconds=30))
+MOVEMENT = StreamSpec("movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60))
+
+STREAMS = (VITALS, BASELINE, CENSUS, TICKS, SCORES, DEAD_LETTERS, FRAMES, AUDIO, MOVEMENT)
+
+WINDOW_STREAMS = (VITALS, BASELINE, FRAMES, AUDIO, MOVEMENT)
+"""The streams of a bed that a window is read from; a tick carries the last id of each."""

@@ -1,0 +1,1 @@
+"""Protocols as bytes to domain values and back; pure, no I/O."""

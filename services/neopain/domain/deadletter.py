@@ -1,0 +1,22 @@
+"""What could not be processed: kept raw, with a readable diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from neopain.domain.identity import SourceId
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """``origin`` is the way it came by: ``hl7``, ``device``, or the name of a stream. ``location`` is in the
+    protocol's words (``OBX[3]-5``)."""
+
+    origin: str
+    source: SourceId
+    raw: bytes
+    location: str
+    reason: str
+    received: datetime
+    control_id: str = ""

@@ -1,0 +1,51 @@
+"""Who and where: beds, infants, sources. Knows nothing of how they are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+BedId = NewType("BedId", str)
+"""A bed as ``unit/room/bed@facility``, from PV1-3 (HL7 v2.6 chapter 3.4.3.3). Recordings use ``recording/<id>``."""
+
+RECORDING_PREFIX = "recording/"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientId:
+    """A patient identifier with the authority that assigned it (CX.1, CX.4 and CX.5 of PID-3)."""
+
+    value: str
+    assigning_authority: str = ""
+    type_code: str = "MR"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceId:
+    """A sender: the kind of way it takes (``hl7``, ``device``, ``recording``) and its name on that way."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+def bed_id(*, unit: str, room: str = "", bed: str = "", facility: str = "") -> BedId:
+    """The bed's id from the components of PV1-3; empty ones keep their place so that two beds never fall together.
+
+    A ``/`` or ``@`` inside a component becomes ``-``.
+    """
+    parts = [part.strip().replace("/", "-").replace("@", "-") for part in (unit, room, bed, facility)]
+    located = "/".join(parts[:3])
+    return BedId(f"{located}@{parts[3]}" if parts[3] else located)
+
+
+def recording_bed(name: str) -> BedId:
+    """The place of a recording: looks like a bed to scoring, and is never charted."""
+    return BedId(f"{RECORDING_PREFIX}{name}")
+
+
+def is_recording(bed: BedId) -> bool:
+    """Whether the place holds a recording, which charting must not touch."""
+    return bed.startswith(RECORDING_PREFIX)

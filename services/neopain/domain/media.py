@@ -1,0 +1,68 @@
+"""Frames and sound as they lie on the media server: already decoded, cropped and resampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from neopain.domain.identity import BedId, SourceId
+from neopain.domain.time import Timing
+
+FACE_SIZE_PX = 224
+FRAME_INTERVAL_SECONDS = 4 / 30
+"""The model sees every fourth frame of 30 per second: ingest keeps at most one frame per this interval."""
+SAMPLE_RATE_HZ = 16_000
+
+
+class FaceAbsence(Enum):
+    """Why a frame carries no face crop."""
+
+    NO_FACE_BOX = "no-face-box"
+    """Nobody said where the face is, and no finder is configured."""
+    OUTSIDE_FRAME = "face-box-outside-frame"
+    TOO_SMALL = "face-too-small"
+    UNREADABLE = "frame-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """Where the face is, in pixels of the source frame: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFrame:
+    """One camera frame as scoring reads it.
+
+    ``crop`` is 224x224x3 bytes, RGB, row-major, or empty with ``absence`` saying why.
+    """
+
+    bed: BedId
+    source: SourceId
+    timing: Timing
+    crop: bytes
+    absence: FaceAbsence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """Mono sound at 16 kHz, int16 little-endian; ``timing.aligned`` is the time of the *first* sample."""
+
+    bed: BedId
+    source: SourceId
+    timing: Timing
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MovementSample:
+    """Motion energy of the wide view, 0 (still) to 1, about four times a second."""
+
+    bed: BedId
+    source: SourceId
+    timing: Timing
+    energy: float

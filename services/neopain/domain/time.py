@@ -1,0 +1,77 @@
+"""Time: what the source said, when it arrived, and the aligned time that windows use (DESIGN: Time).
+
+Aligned time is source time less the source's bounded rolling skew. Above 2 s of skew, or without a source time, the
+receive time is used and flagged; above 30 s the clock of the source is not believed at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+SKEW_LIMIT = timedelta(seconds=2)
+SKEW_ABSENT = timedelta(seconds=30)
+
+
+class TimeQuality(Enum):
+    """How an aligned time was found."""
+
+    SOURCE = "source"
+    """Source time less the source's skew."""
+    NO_SOURCE_TIME = "no-source-time"
+    """The source gave none: receive time."""
+    SKEWED = "skewed"
+    """The source's clock is off by 2 to 30 s: receive time."""
+    UNUSABLE = "unusable"
+    """The source's clock is off by more than 30 s: the modality is absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The times of one item. All aware, UTC; ``source_text`` is the source's own writing, kept exactly."""
+
+    received: datetime
+    aligned: datetime
+    quality: TimeQuality
+    source: datetime | None = None
+    source_text: str = ""
+
+
+@dataclass(slots=True)
+class SkewEstimate:
+    """The rolling skew of one source's clock: the smallest of the last delays (receive minus source).
+
+    The smallest, since a delay is the skew plus a transport time that is never negative. It is bounded to +-2 s when
+    it is taken off; beyond, the receive time stands in.
+    """
+
+    length: int = 120
+    delays: deque[float] = field(default_factory=deque)
+
+    def align(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
+        """The times of an item that was received now; feeds the estimate."""
+        if source is None:
+            return Timing(received, received, TimeQuality.NO_SOURCE_TIME, None, source_text)
+        self.delays.append((received - source).total_seconds())
+        while len(self.delays) > self.length:
+            self.delays.popleft()
+        skew = timedelta(seconds=min(self.delays))
+        if abs(skew) > SKEW_ABSENT:
+            return Timing(received, received, TimeQuality.UNUSABLE, source, source_text)
+        if abs(skew) > SKEW_LIMIT:
+            return Timing(received, received, TimeQuality.SKEWED, source, source_text)
+        return Timing(received, source + skew, TimeQuality.SOURCE, source, source_text)
+
+
+def recorded_timing(*, received: datetime, source: datetime, source_text: str = "") -> Timing:
+    """The times of an item of a recording: its own clock is the only one there is."""
+    return Timing(received, source, TimeQuality.SOURCE, source, source_text)
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC; a naive one is refused with ``ValueError``."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone")
+    return moment.astimezone(UTC)

@@ -1,0 +1,76 @@
+"""Every error that neopain raises on purpose, by what the caller should do about it.
+
+NeopainError
+├── PermanentError         will never succeed: dead-letter it, keep the raw bytes, go on
+│   ├── MalformedMessage       bytes that break their protocol, with the place and the rule
+│   └── UnreadableRecording    a file that cannot be decoded
+├── TransientError         will succeed later: back off and try again
+│   ├── BusUnavailable
+│   ├── InferenceUnavailable
+│   └── EhrUnavailable
+├── RejectedByEhr          the EHR said no for good: a person is needed
+├── ContractBroken         two of our own parts disagree: stop
+└── ConfigurationError     refuse to start
+
+A foreign error is translated once, at the adapter, with ``from``. Messages carry no patient data.
+"""
+
+from __future__ import annotations
+
+
+class NeopainError(Exception):
+    """The root: nothing else is raised on purpose."""
+
+
+class PermanentError(NeopainError):
+    """Will never succeed: dead-letter it."""
+
+
+class MalformedMessage(PermanentError):
+    """Bytes that break their protocol.
+
+    ``location`` names the place in the protocol's own words (``OBX[3]-5``, ``MSH-9``), ``rule`` what it should be.
+    """
+
+    def __init__(self, location: str, rule: str, *, code: str = "207") -> None:
+        super().__init__(f"{location}: {rule}")
+        self.location = location
+        self.rule = rule
+        self.code = code
+        """Code of HL7 table 0357 for the ERR segment; 207 is an application internal error."""
+
+
+class UnreadableRecording(PermanentError):
+    """A file that cannot be read as what it was given as; the message names the file and the reason."""
+
+
+class TransientError(NeopainError):
+    """Will succeed later: back off."""
+
+
+class BusUnavailable(TransientError):
+    """The bus did not take or give: nothing may be acknowledged."""
+
+
+class InferenceUnavailable(TransientError):
+    """Triton did not answer: the window waits."""
+
+
+class EhrUnavailable(TransientError):
+    """The EHR did not answer, or asked to be left alone; ``retry_after_seconds`` is what it asked for, if it did."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RejectedByEhr(NeopainError):
+    """The EHR refused for good; a person has to look."""
+
+
+class ContractBroken(NeopainError):
+    """Two of our own parts disagree about a shape, a schema or a version: stop before harm is done."""
+
+
+class ConfigurationError(NeopainError):
+    """A setting or the machine does not allow a start; the message names the setting and the next step."""

@@ -1,0 +1,25 @@
+"""Back-off: full jitter, doubling, bounded."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Waiting times that double from ``first`` to ``longest`` seconds, each drawn between half of it and all of it."""
+
+    first: float = 0.1
+    longest: float = 5.0
+    attempts: int = 0
+
+    def next_seconds(self) -> float:
+        """How long to wait now; counts the attempt."""
+        span = min(self.first * 2.0**self.attempts, self.longest)
+        self.attempts += 1
+        return float(span) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
+
+    def reset(self) -> None:
+        """It worked: the next failure starts anew."""
+        self.attempts = 0

@@ -1,0 +1,76 @@
+"""Every metric of every service in one table: name, kind, unit, meaning. The first word is the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric. Its Prometheus name is ``neopain_<name>``."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS = (
+    MetricSpec("ingest_messages_total", "counter", "1", "HL7 messages answered, by answer", ("answer",)),
+    MetricSpec("ingest_acknowledgement_seconds", "histogram", "s", "Message complete to acknowledgement sent"),
+    MetricSpec("ingest_samples_total", "counter", "1", "Vital samples put on the bus"),
+    MetricSpec("ingest_unmapped_total", "counter", "1", "OBX codes that no table knows"),
+    MetricSpec("ingest_duplicates_total", "counter", "1", "Messages acknowledged again and not stored twice"),
+    MetricSpec("ingest_frames_total", "counter", "1", "Camera frames taken, by what became of them", ("outcome",)),
+    MetricSpec("ingest_audio_seconds_total", "counter", "s", "Sound put on the media server"),
+    MetricSpec("ingest_dead_letters_total", "counter", "1", "Input that could not be processed, kept raw", ("origin",)),
+    MetricSpec("scoring_ticks_total", "counter", "1", "Ticks published by this ticker"),
+    MetricSpec("scoring_windows_total", "counter", "1", "Windows done, by outcome", ("outcome",)),
+    MetricSpec("scoring_latency_seconds", "histogram", "s", "Tick published to score published"),
+    MetricSpec("scoring_inference_seconds", "histogram", "s", "Request to Triton to answer"),
+    MetricSpec("scoring_retries_total", "counter", "1", "Windows tried again, by cause", ("cause",)),
+    MetricSpec("charting_entries_total", "counter", "1", "Entries written, by kind", ("kind",)),
+    MetricSpec("charting_held_total", "counter", "1", "Entries held, by reason", ("reason",)),
+    MetricSpec("charting_deliveries_total", "counter", "1", "Deliveries to the EHR, by outcome", ("outcome",)),
+    MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed"),
+    MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
+)
+
+_KINDS = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}
+_SPECS = {spec.name: spec for spec in METRICS}
+_MADE: dict[str, Counter | Gauge | Histogram] = {}
+
+
+def counter(name: str) -> Counter:
+    """The counter of that name in the table."""
+    made = _metric(name)
+    if not isinstance(made, Counter):
+        raise TypeError(f"{name} is no counter")
+    return made
+
+
+def gauge(name: str) -> Gauge:
+    """The gauge of that name in the table."""
+    made = _metric(name)
+    if not isinstance(made, Gauge):
+        raise TypeError(f"{name} is no gauge")
+    return made
+
+
+def histogram(name: str) -> Histogram:
+    """The histogram of that name in the table."""
+    made = _metric(name)
+    if not isinstance(made, Histogram):
+        raise TypeError(f"{name} is no histogram")
+    return made
+
+
+def _metric(name: str) -> Counter | Gauge | Histogram:
+    if name not in _MADE:
+        spec = _SPECS[name]
+        _MADE[name] = _KINDS[spec.kind](f"neopain_{spec.name}", spec.meaning, spec.labels, registry=REGISTRY)
+    return _MADE[name]

@@ -1,0 +1,52 @@
+"""Settings: one frozen class per service, read once from ``NEOPAIN_<SERVICE>_*`` at the entry and handed down."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from neopain.bus.connection import BusAddress
+from neopain.errors import ConfigurationError
+
+
+class ServiceSettings(BaseSettings):
+    """What every service's settings share. Subclasses set ``env_prefix`` to ``NEOPAIN_<SERVICE>_``."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    http_host: str = Field("127.0.0.1", description="Where /live, /ready and /metrics listen")
+    http_port: int = Field(0, ge=0, le=65535, description="Port of /live, /ready and /metrics; 0 turns them off")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe level logged")
+
+
+class BusSettings(BaseSettings):
+    """``NEOPAIN_BUS_*``: where the bus and the media servers are; shared by all services."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NEOPAIN_BUS_")
+
+    url: str = Field(description="URL of the durable server, redis://[:password@]host:port/0")
+    media_urls: tuple[str, ...] = Field(description="URLs of the media servers as a JSON list; beds are shared out")
+    namespace: str = Field("neopain", pattern="^[A-Za-z0-9_.-]+$", description="First part of every key")
+
+    def address(self) -> BusAddress:
+        """The same as the bus takes it."""
+        return BusAddress(self.url, self.media_urls, self.namespace)
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read_settings(kind: type[S]) -> S:
+    """The settings of the environment; ``ConfigurationError`` names every variable that is missing or wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        faults = "; ".join(f"{prefix}{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
+        raise ConfigurationError(f"{kind.__name__}: {faults}") from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return "_".join(str(part) for part in location).upper()

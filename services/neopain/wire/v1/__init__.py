@@ -1,0 +1,1 @@
+"""Generated from protos/neopain/wire/v1 by neopain.wire.generate."""

@@ -1,0 +1,83 @@
+"""Vitals and their baseline."""
+
+from __future__ import annotations
+
+from neopain.domain.identity import BedId
+from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch
+from neopain.wire import common
+from neopain.wire.v1 import vitals_pb2 as pb
+
+KIND = {kind: pb.VitalKind.Value(f"VITAL_KIND_{kind.name}") for kind in VitalKind}
+KIND_BACK = {wire: domain for domain, wire in KIND.items()}
+VALIDITY = {validity: pb.Validity.Value(f"VALIDITY_{validity.name}") for validity in Validity}
+VALIDITY_BACK = {wire: domain for domain, wire in VALIDITY.items()}
+
+
+def encode_batch(batch: VitalsBatch) -> bytes:
+    """A batch as bytes."""
+    wire = pb.VitalsBatch(
+        bed=batch.bed,
+        source=common.source_to_wire(batch.source),
+        samples=[_sample_to_wire(sample) for sample in batch.samples],
+        processing=common.PROCESSING[batch.processing],
+        control_id=batch.control_id,
+        unmapped=batch.unmapped,
+    )
+    if batch.patient is not None:
+        wire.patient.CopyFrom(common.patient_to_wire(batch.patient))
+    return wire.SerializeToString()
+
+
+def decode_batch(data: bytes) -> VitalsBatch:
+    """A batch from bytes; ``ContractBroken`` when they are not one."""
+    wire = common.parse(pb.VitalsBatch(), data)
+    return VitalsBatch(
+        bed=BedId(wire.bed),
+        source=common.source_from_wire(wire.source),
+        samples=tuple(_sample_from_wire(sample) for sample in wire.samples),
+        processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
+        patient=common.patient_from_wire(wire.patient) if wire.HasField("patient") else None,
+        control_id=wire.control_id,
+        unmapped=tuple(wire.unmapped),
+    )
+
+
+def encode_baseline(baseline: Baseline) -> bytes:
+    """A baseline as bytes."""
+    return pb.Baseline(
+        bed=baseline.bed,
+        computed_us=common.to_us(baseline.computed),
+        span_seconds=baseline.span_seconds,
+        median_by_kind={kind.value: value for kind, value in baseline.medians.items()},
+    ).SerializeToString()
+
+
+def decode_baseline(data: bytes) -> Baseline:
+    """A baseline from bytes; ``ContractBroken`` when they are not one."""
+    wire = common.parse(pb.Baseline(), data)
+    return Baseline(
+        bed=BedId(wire.bed),
+        computed=common.from_us(wire.computed_us),
+        span_seconds=wire.span_seconds,
+        medians={VitalKind(kind): value for kind, value in wire.median_by_kind.items()},
+    )
+
+
+def _sample_to_wire(sample: VitalSample) -> pb.VitalSample:
+    return pb.VitalSample(
+        kind=KIND[sample.kind],
+        value=sample.value,
+        timing=common.timing_to_wire(sample.timing),
+        validity=VALIDITY[sample.validity],
+        code=sample.code,
+    )
+
+
+def _sample_from_wire(wire: pb.VitalSample) -> VitalSample:
+    return VitalSample(
+        kind=common.known(KIND_BACK, wire.kind, "VitalKind"),
+        value=wire.value,
+        timing=common.timing_from_wire(wire.timing),
+        validity=common.known(VALIDITY_BACK, wire.validity, "Validity"),
+        code=wire.code,
+    )
