@@ -1,0 +1,178 @@
+"""The launcher in small checkouts of its own, whose locks name one tiny package each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SHOWS_SIX = "import sys, six; print('six', six.__version__, *sys.argv[1:])\n"
+
+
+def locked(package: str) -> str:
+    """The entry of one package in the real lock, with its hashes."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{package}=="))
+    end = next(number for number in range(start, len(lines)) if not lines[number].endswith("\\\n"))
+    return "".join(lines[start : end + 1])
+
+
+def lay_out(root: Path) -> Path:
+    """Make a checkout with nothing in it but a launcher, a lock and a command."""
+    package = root / "services" / "neopain"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(SHOWS_SIX)
+    shutil.copy(ROOT / "neopain", root)
+    (root / "requirements.lock").write_text(locked("six"))
+    return root
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A fresh checkout below a path that needs quoting."""
+    return lay_out(tmp_path / "it's a check out")
+
+
+@pytest.fixture(scope="module")
+def used_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("used") / "a checkout"
+
+
+@pytest.fixture
+def used_checkout(used_place: Path) -> Path:
+    """A checkout whose environment is complete; shared, since making one takes seconds."""
+    launch(lay_out(used_place))
+    return used_place
+
+
+def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [checkout / "neopain", *arguments],
+        env={**os.environ, "NEOPAIN_PYTHON": sys.executable, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+
+
+def launch(checkout: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    with start(checkout, *arguments, **environment) as process:
+        out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_two_first_uses_at_once_make_one_environment(checkout: Path) -> None:
+    first, second = start(checkout, "score", "a b"), start(checkout, "score", "a b")
+    told = ""
+    for process in (first, second):
+        with process:
+            out, err = process.communicate(timeout=120)
+        assert (process.returncode, out) == (0, "six 1.17.0 score a b\n")
+        told += err
+    assert told.count("making the environment") == 1
+
+
+def test_a_second_use_installs_nothing(used_checkout: Path) -> None:
+
+    assert launch(used_checkout, "demo") == (0, "six 1.17.0 demo\n", "")
+
+
+def test_it_is_found_through_a_link(used_checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "neopain").symlink_to(used_checkout / "neopain")
+
+    assert launch(tmp_path / "bin")[:2] == (0, "six 1.17.0\n")
+
+
+def test_a_changed_lock_is_installed(used_checkout: Path) -> None:
+    (used_checkout / "requirements.lock").write_text(locked("six") + locked("idna"))
+    (used_checkout / "services" / "neopain" / "__main__.py").write_text("import idna; print('idna')")
+
+    code, out, err = launch(used_checkout)
+
+    assert (code, out) == (0, "idna\n")
+    assert "making the environment" not in err
+
+
+def test_an_interrupted_installation_is_repaired(used_checkout: Path) -> None:
+    (used_checkout / ".venv" / "neopain-unfinished").touch()
+    six = next(used_checkout.glob(".venv/lib/python*/site-packages/six.py"))
+    six.unlink()  # it may be a hard link into uv's cache: written in place, it would break other environments
+    six.write_text("half a fi")
+
+    assert launch(used_checkout)[:2] == (0, "six 1.17.0\n")
+
+
+def test_a_checkout_that_was_moved_makes_its_environment_anew(used_checkout: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(used_checkout, tmp_path / "elsewhere", symlinks=True)
+
+    code, out, err = launch(moved)
+
+    assert (code, out) == (0, "six 1.17.0\n")
+    assert f"making the environment {moved}/.venv" in err
+
+
+def test_a_package_that_does_not_match_its_hash_is_refused(checkout: Path) -> None:
+    lock = checkout / "requirements.lock"
+    name = lock.read_text().split()[0]
+    lock.write_text(f"{name} --hash=sha256:{'0' * 64}\n")
+
+    code, _, err = launch(checkout)
+
+    assert code == 1
+    assert "could not be installed: see above" in err.splitlines()[-1]
+    assert not (checkout / ".venv" / "neopain-installed").exists()
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ("exit 1", "is not a Python 3.11, 3.12 or 3.13: name another or unset it"),
+        (
+            'case "$2" in *ensurepip*) exit 1 ;; *venv*) echo python3.11-venv ;; esac',
+            "lacks its venv module: sudo apt-get install python3.11-venv",
+        ),
+    ],
+)
+def test_a_python_that_will_not_do_is_told_in_one_line(checkout: Path, answers: str, message: str) -> None:
+    python = checkout / "python"
+    python.write_text(f"#!/bin/sh\n{answers}\n")
+    python.chmod(0o755)
+
+    code, _, err = launch(checkout, NEOPAIN_PYTHON=str(python))
+
+    assert code == 1
+    assert err.endswith(f"{message}\n")
+    assert err.count("\n") == 1
+
+
+def test_a_machine_without_python_is_told_what_to_install(checkout: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "readlink", "dirname", "cksum", "grep"):
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+
+    assert launch(checkout, NEOPAIN_PYTHON="", PATH=str(tools)) == (
+        1,
+        "",
+        "neopain: no Python 3.11, 3.12 or 3.13 found: "
+        "sudo apt-get install python3 python3-venv (or set NEOPAIN_PYTHON)\n",
+    )
+
+
+def test_a_path_with_a_colon_is_refused(checkout: Path) -> None:
+    code, _, err = launch(checkout.rename(checkout.with_name("a:b")))
+
+    assert code == 1
+    assert "holds a colon" in err
+
+
+def test_an_unknown_extra_is_told(checkout: Path) -> None:
+    assert launch(checkout, "install", "everything") == (1, "", "neopain: install what? training or test\n")
