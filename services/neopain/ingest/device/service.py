@@ -1,0 +1,113 @@
+"""The process of the device API: checks the servers, listens, drains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Protocol
+
+import cv2
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from neopain.bus.bus import Bus
+from neopain.domain.identity import BedId
+from neopain.domain.media import FaceBox
+from neopain.errors import BusUnavailable, ConfigurationError
+from neopain.ingest.device.servicer import DeviceIngestServicer
+from neopain.ingest.settings import IngestSettings
+from neopain.runtime.backoff import Backoff
+from neopain.runtime.clock import Clock, SystemClock
+from neopain.runtime.log import Log
+from neopain.runtime.service import Running, run_service
+from neopain.runtime.settings import BusSettings
+from neopain.wire.v1 import device_pb2, device_pb2_grpc
+
+LOG = Log(__name__)
+
+SERVICE = device_pb2.DESCRIPTOR.services_by_name["DeviceIngest"].full_name
+
+
+def run_device(settings: IngestSettings, bus_settings: BusSettings) -> None:
+    """Serves the device API until asked to stop.
+
+    Raises ``ConfigurationError`` when the address cannot be bound, when the bus could lose what it acknowledged, or
+    when the media server would write frames to a disk.
+    """
+    cv2.setNumThreads(1)
+    run_service("ingest", settings, partial(serve_device, settings=settings, bus_settings=bus_settings))
+
+
+async def serve_device(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
+    """The service's main: listens once the bus has been found fit."""
+    bus = Bus(bus_settings.address())
+    try:
+        if await _checked(bus, running):
+            await _serve(running, bus, settings)
+    finally:
+        await bus.aclose()
+
+
+async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
+    server, probe = make_server(bus, settings, SystemClock())
+    address = f"{settings.device_host}:{settings.device_port}"
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"the device API cannot listen on {address} ({error}); set NEOPAIN_INGEST_DEVICE_HOST and _PORT"
+        ) from error
+    await server.start()
+    await probe.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+    running.health.ready()
+    LOG.info("device_api_listening", address=address)
+    await running.stopping.wait()
+    await probe.enter_graceful_shutdown()
+    await server.stop(settings.device_drain_seconds)
+
+
+class Probe(Protocol):
+    """The part of ``grpc_health``'s asyncio servicer that is used; its type stubs leave the class out."""
+
+    async def set(self, service: str, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+        """Says whether a service serves."""
+
+    async def enter_graceful_shutdown(self) -> None:
+        """Says that no service serves any more."""
+
+
+def make_server(bus: Bus, settings: IngestSettings, clock: Clock) -> tuple[grpc.aio.Server, Probe]:
+    """The server with the device API, the standard health service and reflection; it does not listen yet."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", settings.device_largest_message_bytes),
+            ("grpc.so_reuseport", 0),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ]
+    )
+    servicer = DeviceIngestServicer(bus, clock, face_boxes(settings.device_face_boxes))
+    device_pb2_grpc.add_DeviceIngestServicer_to_server(servicer, server)
+    probe = health.aio.HealthServicer()  # type: ignore[attr-defined]
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return server, probe
+
+
+def face_boxes(told: Mapping[str, tuple[int, int, int, int]]) -> dict[BedId, FaceBox]:
+    """The site's boxes as the settings tell them."""
+    return {BedId(bed): FaceBox(*box) for bed, box in told.items()}
+
+
+async def _checked(bus: Bus, running: Running) -> bool:
+    backoff = Backoff()
+    while True:
+        try:
+            await bus.check()
+        except BusUnavailable as error:
+            LOG.warning("bus_unavailable", why=error)
+            if not await running.pause(backoff.next_seconds()):
+                return False
+        else:
+            return True

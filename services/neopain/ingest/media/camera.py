@@ -1,0 +1,58 @@
+"""One camera: which of its pictures are kept, and what is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neopain.domain.identity import BedId, SourceId
+from neopain.domain.media import FRAME_INTERVAL_SECONDS, FaceBox, FaceFrame, MovementSample
+from neopain.domain.time import Timing
+from neopain.ingest.media.face import crop_face
+from neopain.ingest.media.grid import TimeGrid
+from neopain.ingest.media.movement import STEP_SECONDS, MovementMeter
+from neopain.ingest.media.picture import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one picture gave; both are None for one that was not due."""
+
+    frame: FaceFrame | None = None
+    movement: MovementSample | None = None
+
+
+class CameraTrack:
+    """The pictures of one camera in the order of time."""
+
+    def __init__(self, bed: BedId, source: SourceId) -> None:
+        self.bed = bed
+        self.source = source
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets what was taken, so that pictures sent again are taken again."""
+        self._frames = TimeGrid(FRAME_INTERVAL_SECONDS)
+        self._movements = TimeGrid(STEP_SECONDS)
+        self._meter = MovementMeter()
+
+    def wants(self, timing: Timing) -> bool:
+        """Whether a picture of that time would give anything: ask before decoding it."""
+        return self._frames.is_due(timing.aligned) or self._movements.is_due(timing.aligned)
+
+    def take(self, picture: Picture, timing: Timing, box: FaceBox | None) -> Seen:
+        """The face crop, if one is due, and the movement of the wide view, if that is due."""
+        return Seen(self._face(picture, timing, box), self._movement(picture, timing))
+
+    def _face(self, picture: Picture, timing: Timing, box: FaceBox | None) -> FaceFrame | None:
+        if not self._frames.is_due(timing.aligned):
+            return None
+        self._frames.take(timing.aligned)
+        crop, absence = crop_face(picture, box)
+        return FaceFrame(self.bed, self.source, timing, crop, absence)
+
+    def _movement(self, picture: Picture, timing: Timing) -> MovementSample | None:
+        if not self._movements.is_due(timing.aligned):
+            return None
+        self._movements.take(timing.aligned)
+        energy = self._meter.measure(picture, timing.aligned)
+        return None if energy is None else MovementSample(self.bed, self.source, timing, energy)

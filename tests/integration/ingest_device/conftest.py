@@ -1,0 +1,84 @@
+"""The device API on a real bus, in this process, on a free port."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import cv2
+import grpc
+import numpy as np
+import pytest
+
+from neopain.bus.bus import Bus
+from neopain.bus.connection import BusAddress
+from neopain.ingest.device.service import make_server
+from neopain.ingest.settings import IngestSettings
+from neopain.wire.v1.device_pb2_grpc import DeviceIngestStub
+
+
+@pytest.fixture
+async def bus(bus_url: str, media_url: str) -> AsyncIterator[Bus]:
+    """The bus in a namespace of the test's own."""
+    bus = Bus(BusAddress(bus_url, (media_url,), namespace=f"device-{uuid.uuid4().hex}"))
+    yield bus
+    await bus.aclose()
+
+
+class SetClock:
+    """A clock that shows what it was set to; the machine's time until then."""
+
+    def __init__(self) -> None:
+        self.moment: datetime | None = None
+
+    def now(self) -> datetime:
+        return self.moment or datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError("nothing here waits")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The device API's clock, and a client of it."""
+
+    clock: SetClock
+    channel: grpc.aio.Channel
+    stub: DeviceIngestStub
+
+
+async def opened(bus: Bus) -> AsyncIterator[Door]:
+    clock = SetClock()
+    server, _ = make_server(bus, IngestSettings(device_face_boxes={"NICU/1/2": (0, 0, 100, 100)}), clock)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield Door(clock, channel, DeviceIngestStub(channel))
+    await server.stop(0)
+
+
+@pytest.fixture
+async def door(bus: Bus) -> AsyncIterator[Door]:
+    """The device API, listening."""
+    async for one in opened(bus):
+        yield one
+
+
+@pytest.fixture
+async def door_without_bus() -> AsyncIterator[Door]:
+    """The device API when nothing answers where its bus should be."""
+    bus = Bus(BusAddress("redis://127.0.0.1:1/0", ("redis://127.0.0.1:1/0",)))
+    async for one in opened(bus):
+        yield one
+    await bus.aclose()
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> bytes:
+    """A 320x240 JPEG: left half red, right half blue."""
+    picture = np.zeros((240, 320, 3), np.uint8)
+    picture[:, :160] = (0, 0, 255)
+    picture[:, 160:] = (255, 0, 0)
+    return bytes(cv2.imencode(".jpg", picture)[1].tobytes())
