@@ -1,0 +1,137 @@
+"""A bed's input, rendered once and then played to the streams in real time, as ingest would have put it there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from neopain.bus.bus import Bus
+from neopain.bus.streams import AUDIO, FRAMES, MOVEMENT, VITALS, StreamSpec
+from neopain.domain.identity import BedId, SourceId
+from neopain.domain.media import FRAME_INTERVAL_SECONDS, SAMPLE_RATE_HZ, AudioChunk, FaceFrame, MovementSample
+from neopain.domain.time import TimeQuality, Timing
+from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
+from neopain.ingest.media.face import crop_face
+from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.course import PainCourse
+from neopain.simulator.cry import Cry
+from neopain.simulator.infant import SimulatedInfant, simulated_infant
+from neopain.simulator.scene import Scene
+from neopain.simulator.vitals import Vitals
+from neopain.wire.media import encode_audio, encode_frame, encode_movement
+from neopain.wire.vitals import encode_batch
+
+LOOP_SECONDS = 50
+CHUNK_SECONDS = 0.5
+MOVEMENT_SECONDS = 0.25
+SOURCE = SourceId("bench", "prerecorded")
+
+Encode = Callable[[BedId, Timing], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to put on a stream at an offset into the loop. For sound, the offset is the *end* of the chunk."""
+
+    seconds: float
+    stream: StreamSpec
+    encode: Encode
+    lasts_seconds: float = 0.0
+
+
+class PrerecordedBed:
+    """One bed with a simulated infant; the loop holds a whole heel lance, every frame of it distinct."""
+
+    def __init__(self, bed: BedId, *, seed: int) -> None:
+        self.bed = bed
+        infant = simulated_infant(seed, 1)
+        course = PainCourse()
+        behaviour = Behaviour(infant, course)
+        items = [
+            *_frames(infant, behaviour),
+            *_sound(infant, behaviour),
+            *_movement(behaviour),
+            *_vitals(infant, course),
+        ]
+        self.items = sorted(items, key=lambda item: item.seconds)
+
+    async def play(self, bus: Bus, stop: asyncio.Event) -> None:
+        """Puts the loop on the streams again and again, each item at its time, until asked to stop."""
+        begun = datetime.now(UTC)
+        while not stop.is_set():
+            for item in self.items:
+                due = begun + timedelta(seconds=item.seconds)
+                await asyncio.sleep(max((due - datetime.now(UTC)).total_seconds(), 0.0))
+                if stop.is_set():
+                    return
+                aligned = due - timedelta(seconds=item.lasts_seconds)
+                timing = Timing(received=due, aligned=aligned, quality=TimeQuality.SOURCE, source=aligned)
+                await bus.publish(item.stream, item.encode(self.bed, timing), bed=self.bed)
+            begun += timedelta(seconds=LOOP_SECONDS)
+
+
+def _frames(infant: SimulatedInfant, behaviour: Behaviour) -> list[Item]:
+    scene = Scene(infant)
+    items = []
+    for number in range(round(LOOP_SECONDS / FRAME_INTERVAL_SECONDS)):
+        seconds = number * FRAME_INTERVAL_SECONDS
+        frame = scene.frame(behaviour.signs(seconds), number)
+        crop, _ = crop_face(frame.rgb, frame.face)
+        items.append(Item(seconds, FRAMES, _frame_encoder(crop)))
+    return items
+
+
+def _frame_encoder(crop: bytes) -> Encode:
+    return lambda bed, timing: encode_frame(FaceFrame(bed, SOURCE, timing, crop))
+
+
+def _sound(infant: SimulatedInfant, behaviour: Behaviour) -> list[Item]:
+    cry, samples = Cry(infant, behaviour), int(CHUNK_SECONDS * SAMPLE_RATE_HZ)
+    items = []
+    for number in range(round(LOOP_SECONDS / CHUNK_SECONDS)):
+        pcm = cry.chunk(number * samples, samples).tobytes()
+        items.append(Item((number + 1) * CHUNK_SECONDS, AUDIO, _sound_encoder(pcm), CHUNK_SECONDS))
+    return items
+
+
+def _sound_encoder(pcm: bytes) -> Encode:
+    return lambda bed, timing: encode_audio(AudioChunk(bed, SOURCE, timing, pcm))
+
+
+def _movement(behaviour: Behaviour) -> list[Item]:
+    times = np.arange(0.0, LOOP_SECONDS, MOVEMENT_SECONDS)
+    return [Item(float(s), MOVEMENT, _movement_encoder(behaviour.limb_motion(float(s)))) for s in times]
+
+
+def _movement_encoder(energy: float) -> Encode:
+    return lambda bed, timing: encode_movement(MovementSample(bed, SOURCE, timing, energy))
+
+
+def _vitals(infant: SimulatedInfant, course: PainCourse) -> list[Item]:
+    vitals = Vitals(infant, course)
+    items = []
+    for second in range(LOOP_SECONDS):
+        shown = vitals.numerics(float(second))
+        values = {
+            VitalKind.HEART_RATE: float(shown.heart_rate_bpm),
+            VitalKind.SPO2: float(shown.spo2_percent),
+            VitalKind.RESPIRATION: float(shown.respiration_bpm),
+        }
+        items.append(Item(float(second), VITALS, _vitals_encoder(values)))
+    for beat in vitals.beats():
+        if beat.seconds >= LOOP_SECONDS:
+            break
+        items.append(Item(beat.seconds, VITALS, _vitals_encoder({VitalKind.RR_INTERVAL: beat.rr_ms})))
+    return items
+
+
+def _vitals_encoder(values: dict[VitalKind, float]) -> Encode:
+    def encode(bed: BedId, timing: Timing) -> bytes:
+        samples = tuple(VitalSample(kind, value, timing) for kind, value in values.items())
+        return encode_batch(VitalsBatch(bed, SOURCE, samples, Processing.TRAINING))
+
+    return encode

@@ -1,0 +1,58 @@
+"""The commands as a user types them, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+Command = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="session")
+def neopain() -> Command:
+    """Starts ``neopain ARGUMENTS`` with its output captured; the caller waits for it."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "NEOPAIN_ROOT": str(ROOT)}
+        argv = [sys.executable, "-m", "neopain", *arguments]
+        return subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def descendants() -> Callable[[int], dict[int, str]]:
+    """The processes below one, by their id, with their command lines."""
+    return _descendants
+
+
+def _descendants(root: int) -> dict[int, str]:
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    found: dict[int, str] = {}
+    waiting = [root]
+    while waiting:
+        above = waiting.pop()
+        for pid, parent in parents.items():
+            if parent == above and pid not in found:
+                found[pid] = _command_line(pid)
+                waiting.append(pid)
+    return found
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

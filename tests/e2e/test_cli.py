@@ -1,0 +1,35 @@
+"""What the command line says to wrong arguments."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+Command = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "COMMAND"),
+        (("demo", "--seconds", "0"), "not a number above 0"),
+        (("demo", "--beds", "0"), "not a number from 1 to 64"),
+        (("score",), "nothing to score"),
+        (("score", "--video", "no-such-file.mp4"), "no-such-file.mp4"),
+        (("score", "--video", "x.mp4", "--face-box", "1,2,3"), "X,Y,W,H"),
+        (("scoring", "nurse"), "nurse"),
+    ],
+)
+def test_wrong_arguments_are_named_and_exit_2(neopain: Command, arguments: tuple[str, ...], word: str) -> None:
+    process = neopain(*arguments)
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, word in told) == (2, True), told
+
+
+def test_a_service_without_settings_names_the_variable(neopain: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEOPAIN_BUS_URL", raising=False)
+    process = neopain("scoring", "ticker")
+    _, told = process.communicate(timeout=30)
+    assert (process.returncode, "NEOPAIN_BUS_URL" in told) == (2, True), told

@@ -1,0 +1,109 @@
+"""``neopain demo`` as a newcomer runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., "subprocess.Popen[str]"]
+Descendants = Callable[[int], dict[int, str]]
+START_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def finished(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str]:
+    """One unattended run of 40 s: exit code, summary, what was told."""
+    state = tmp_path_factory.mktemp("demo")
+    process = neopain("demo", "--seconds", "40", "--json", "--state", str(state))
+    out, told = process.communicate(timeout=START_SECONDS + 60)
+    assert process.returncode in {0, 1}, told
+    return process.returncode, json.loads(out.splitlines()[-1]), told
+
+
+def test_every_bed_is_charted_in_the_ehr_and_the_audit_holds(finished: tuple[int, dict[str, Any], str]) -> None:
+    code, summary, told = finished
+    assert (code, summary["beds"], summary["beds_charted"], summary["audit_verified"]) == (0, 2, 2, True), told
+
+
+def test_each_entry_is_one_observation_in_the_ehr(finished: tuple[int, dict[str, Any], str]) -> None:
+    _, summary, _ = finished
+    assert summary["observations_in_ehr"] == summary["entries"] > 0
+
+
+def test_triton_itself_counts_an_inference_for_each_score(finished: tuple[int, dict[str, Any], str]) -> None:
+    _, summary, _ = finished
+    assert summary["triton_inferences"] >= summary["scores"] >= 30
+
+
+def test_everything_the_ward_sent_has_arrived(finished: tuple[int, dict[str, Any], str]) -> None:
+    _, summary, _ = finished
+    # Two beds: about one message a second each, 7.5 frames a second each, sound throughout.
+    assert summary["hl7_acknowledged"] >= 50
+    assert summary["frames"] >= 300
+    assert summary["audio_seconds"] >= 50
+
+
+def test_the_demo_says_what_its_weights_are_worth(finished: tuple[int, dict[str, Any], str]) -> None:
+    _, summary, _ = finished
+    assert summary["weights"] == "untrained"
+
+
+def test_with_the_ehr_dead_the_demo_fails_and_says_so(
+    neopain: Command, descendants: Descendants, tmp_path: Path
+) -> None:
+    process = neopain("demo", "--seconds", "15", "--json", "--state", str(tmp_path))
+    _await_descendant(process, descendants, "scoring ticker")
+    os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
+    out, told = process.communicate(timeout=START_SECONDS + 60)
+    assert process.returncode == 1, told
+    assert json.loads(out.splitlines()[-1])["observations_in_ehr"] == 0
+
+
+def test_kill_9_of_the_demo_leaves_no_process_behind(
+    neopain: Command, descendants: Descendants, tmp_path: Path
+) -> None:
+    process = neopain("demo", "--state", str(tmp_path))
+    _await_descendant(process, descendants, "scoring ticker")
+    family = descendants(process.pid)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 20
+    while (left := {pid: line for pid, line in family.items() if _is_alive(pid)}) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == {}
+
+
+def test_ctrl_c_stops_everything_and_reports(neopain: Command, descendants: Descendants, tmp_path: Path) -> None:
+    process = neopain("demo", "--json", "--state", str(tmp_path))
+    _await_descendant(process, descendants, "scoring ticker")
+    family = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert "audit_verified" in json.loads(out.splitlines()[-1])
+    assert [pid for pid in family if _is_alive(pid)] == []
+
+
+def _await_descendant(process: subprocess.Popen[str], descendants: Descendants, words: str) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for pid, line in descendants(process.pid).items():
+            if words in line and "guard.py" not in line:
+                return pid
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError(f"no process with {words!r} appeared: {process.communicate()[1]}")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
