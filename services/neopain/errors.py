@@ -6,6 +6,7 @@ NeopainError
 │   └── UnreadableRecording    a file that cannot be decoded
 ├── TransientError         will succeed later: back off and try again
 │   ├── BusUnavailable
+│   ├── DatabaseUnavailable
 │   ├── InferenceUnavailable
 │   └── EhrUnavailable
 ├── RejectedByEhr          the EHR said no for good: a person is needed
@@ -50,6 +51,10 @@ class TransientError(NeopainError):
 
 class BusUnavailable(TransientError):
     """The bus did not take or give: nothing may be acknowledged."""
+
+
+class DatabaseUnavailable(TransientError):
+    """PostgreSQL did not answer, or a lock could not be had in time: nothing was written."""
 
 
 class InferenceUnavailable(TransientError):

@@ -44,20 +44,31 @@ class SkewEstimate:
     """The rolling skew of one source's clock: the smallest of the last delays (receive minus source).
 
     The smallest, since a delay is the skew plus a transport time that is never negative. It is bounded to +-2 s when
-    it is taken off; beyond, the receive time stands in.
+    it is taken off; beyond, the receive time stands in. A clock that was put right is believed again when the delays
+    from before are older than ``span``.
     """
 
     length: int = 120
-    delays: deque[float] = field(default_factory=deque)
+    span: timedelta = timedelta(minutes=2)
+    delays: deque[tuple[datetime, float]] = field(default_factory=deque)
 
     def align(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item that was received now; feeds the estimate."""
-        if source is None:
-            return Timing(received, received, TimeQuality.NO_SOURCE_TIME, None, source_text)
-        self.delays.append((received - source).total_seconds())
-        while len(self.delays) > self.length:
+        if source is not None:
+            self.observe(received=received, source=source)
+        return self.timing_of(received=received, source=source, source_text=source_text)
+
+    def observe(self, *, received: datetime, source: datetime) -> None:
+        """Feeds the estimate with one delay: once for a message, whatever it carries."""
+        self.delays.append((received, (received - source).total_seconds()))
+        while len(self.delays) > self.length or received - self.delays[0][0] > self.span:
             self.delays.popleft()
-        skew = timedelta(seconds=min(self.delays))
+
+    def timing_of(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
+        """The times of an item, by the estimate as it stands."""
+        if source is None or not self.delays:
+            return Timing(received, received, TimeQuality.NO_SOURCE_TIME, source, source_text)
+        skew = timedelta(seconds=min(delay for _, delay in self.delays))
         if abs(skew) > SKEW_ABSENT:
             return Timing(received, received, TimeQuality.UNUSABLE, source, source_text)
         if abs(skew) > SKEW_LIMIT:

@@ -50,8 +50,9 @@ class Validity(Enum):
 
     GOOD = "good"
     QUESTIONABLE = "questionable"
+    """Questionable, an early estimate, or beyond the scale."""
     INVALID = "invalid"
-    """Invalid, unavailable, calibrating, off, early, test or demo data of the *device*: never scored."""
+    """Invalid, unavailable, calibrating, off, test or demo data of the *device*: never scored."""
 
 
 class Processing(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neopain.domain.census import BedState, Infant
+from neopain.domain.census import BedState, Dispute, Infant
 from neopain.domain.identity import BedId
 from neopain.wire import common
 from neopain.wire.v1 import census_pb2 as pb
@@ -16,6 +16,9 @@ def encode_bed_state(state: BedState) -> bytes:
         held_reason=state.held_reason,
         processing=common.PROCESSING[state.processing],
         control_id=state.control_id,
+        rivals=[_infant_to_wire(infant) for infant in state.rivals],
+        disputes=[_dispute_to_wire(dispute) for dispute in state.disputes],
+        left=[common.patient_to_wire(patient) for patient in state.left],
     )
     if state.infant is not None:
         wire.infant.CopyFrom(_infant_to_wire(state.infant))
@@ -32,6 +35,9 @@ def decode_bed_state(data: bytes) -> BedState:
         held_reason=wire.held_reason,
         processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
         control_id=wire.control_id,
+        rivals=tuple(_infant_from_wire(infant) for infant in wire.rivals),
+        disputes=tuple(_dispute_from_wire(dispute) for dispute in wire.disputes),
+        left=tuple(common.patient_from_wire(patient) for patient in wire.left),
     )
 
 
@@ -56,3 +62,11 @@ def _infant_from_wire(wire: pb.Infant) -> Infant:
         born=common.from_us(wire.born_us) if wire.HasField("born_us") else None,
         sex=wire.sex,
     )
+
+
+def _dispute_to_wire(dispute: Dispute) -> pb.Dispute:
+    return pb.Dispute(source=dispute.source, reason=dispute.reason, patient=common.patient_to_wire(dispute.patient))
+
+
+def _dispute_from_wire(wire: pb.Dispute) -> Dispute:
+    return Dispute(wire.source, wire.reason, common.patient_from_wire(wire.patient))

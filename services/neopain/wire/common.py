@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -16,6 +17,7 @@ from neopain.wire.v1 import common_pb2 as pb
 M = TypeVar("M", bound=Message)
 W = TypeVar("W")
 D = TypeVar("D")
+E = TypeVar("E", bound=Enum)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -51,8 +53,11 @@ def to_us(moment: datetime) -> int:
 
 
 def from_us(microseconds: int) -> datetime:
-    """The UTC time of microseconds since the epoch."""
-    return EPOCH + microseconds * MICROSECOND
+    """The UTC time of microseconds since the epoch; ``ContractBroken`` when no calendar has it."""
+    try:
+        return EPOCH + microseconds * MICROSECOND
+    except OverflowError as error:
+        raise ContractBroken(f"{microseconds} microseconds since 1970 are no time of this calendar") from error
 
 
 def timing_to_wire(timing: Timing) -> pb.Timing:
@@ -107,3 +112,11 @@ def known(table: dict[W, D], value: W, name: str) -> D:
         return table[value]
     except KeyError as error:
         raise ContractBroken(f"{name} has no value {value} in this version") from error
+
+
+def named(kind: type[E], name: str) -> E:
+    """The member of a closed set of words; a newer sender's unknown word is a broken contract."""
+    try:
+        return kind(name)
+    except ValueError as error:
+        raise ContractBroken(f"{kind.__name__} has no value {name!r} in this version") from error

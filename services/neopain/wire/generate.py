@@ -8,6 +8,7 @@ from pathlib import Path
 from neopain.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[3]
+PLUGINS = ("mypy", "mypy_grpc")
 
 
 def generate(out: Path) -> None:
@@ -16,11 +17,13 @@ def generate(out: Path) -> None:
 
     protos = ROOT / "protos"
     files = sorted(str(path.relative_to(protos)) for path in (protos / "neopain/wire/v1").glob("*.proto"))
-    arguments = ["protoc", f"-I{protos}", f"--python_out={out}", f"--mypy_out={out}"]
-    if protoc.main([*arguments, *files]) != 0:
+    # The stub generators lie beside this Python, which need not be on PATH.
+    plugins = [f"--plugin=protoc-gen-{name}={Path(sys.executable).parent}/protoc-gen-{name}" for name in PLUGINS]
+    arguments = ["protoc", f"-I{protos}", *plugins]
+    if protoc.main([*arguments, f"--python_out={out}", f"--mypy_out={out}", *files]) != 0:
         raise ConfigurationError("protoc failed on protos/neopain/wire/v1: see its message above")
     services = ["neopain/wire/v1/device.proto"]
-    if protoc.main([*arguments[:2], f"--grpc_python_out={out}", f"--mypy_grpc_out={out}", *services]) != 0:
+    if protoc.main([*arguments, f"--grpc_python_out={out}", f"--mypy_grpc_out={out}", *services]) != 0:
         raise ConfigurationError("protoc failed on the services of protos/neopain/wire/v1: see its message above")
 
 

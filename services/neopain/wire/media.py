@@ -27,7 +27,7 @@ def decode_frame(data: bytes) -> FaceFrame:
         source=common.source_from_wire(wire.source),
         timing=common.timing_from_wire(wire.timing),
         crop=wire.crop,
-        absence=FaceAbsence(wire.absence) if wire.absence else None,
+        absence=common.named(FaceAbsence, wire.absence) if wire.absence else None,
     )
 
 

@@ -61,7 +61,7 @@ def decode_score(data: bytes) -> Score:
         bed=BedId(wire.bed),
         window_end=common.from_us(wire.window_end_us),
         outcome=common.known(OUTCOME_BACK, wire.outcome, "Outcome"),
-        model=ModelVersion(wire.model_name, Weights(wire.model_weights)),
+        model=ModelVersion(wire.model_name, common.named(Weights, wire.model_weights)),
         presences=tuple(_presence_from_wire(presence) for presence in wire.presences),
         produced=common.from_us(wire.produced_us),
         estimate=_estimate_from_wire(wire.estimate) if wire.HasField("estimate") else None,
@@ -84,7 +84,7 @@ def _presence_to_wire(presence: Presence) -> pb.Presence:
 
 def _presence_from_wire(wire: pb.Presence) -> Presence:
     return Presence(
-        modality=Modality(wire.modality),
+        modality=common.named(Modality, wire.modality),
         is_present=wire.is_present,
         coverage=wire.coverage,
         reason=wire.reason,
@@ -110,6 +110,6 @@ def _estimate_from_wire(wire: pb.Estimate) -> Estimate:
         high=wire.high,
         sedation=wire.sedation,
         distance=wire.distance,
-        per_modality={Modality(name): value for name, value in wire.per_modality.items()},
-        attention={Modality(name): value for name, value in wire.attention.items()},
+        per_modality={common.named(Modality, name): value for name, value in wire.per_modality.items()},
+        attention={common.named(Modality, name): value for name, value in wire.attention.items()},
     )

@@ -28,13 +28,14 @@ def encode_batch(batch: VitalsBatch) -> bytes:
     return wire.SerializeToString()
 
 
-def decode_batch(data: bytes) -> VitalsBatch:
-    """A batch from bytes; ``ContractBroken`` when they are not one."""
+def decode_batch(data: bytes, *, kinds: frozenset[VitalKind] | None = None) -> VitalsBatch:
+    """A batch from bytes, of its samples only those of ``kinds`` if given; ``ContractBroken`` when they are not one."""
     wire = common.parse(pb.VitalsBatch(), data)
+    wanted = None if kinds is None else {KIND[kind] for kind in kinds}
     return VitalsBatch(
         bed=BedId(wire.bed),
         source=common.source_from_wire(wire.source),
-        samples=tuple(_sample_from_wire(sample) for sample in wire.samples),
+        samples=tuple(_sample_from_wire(one) for one in wire.samples if wanted is None or one.kind in wanted),
         processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
         patient=common.patient_from_wire(wire.patient) if wire.HasField("patient") else None,
         control_id=wire.control_id,
@@ -59,7 +60,7 @@ def decode_baseline(data: bytes) -> Baseline:
         bed=BedId(wire.bed),
         computed=common.from_us(wire.computed_us),
         span_seconds=wire.span_seconds,
-        medians={VitalKind(kind): value for kind, value in wire.median_by_kind.items()},
+        medians={common.named(VitalKind, kind): value for kind, value in wire.median_by_kind.items()},
     )
 
 

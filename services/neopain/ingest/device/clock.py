@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from neopain.domain.identity import BedId, is_recording
 from neopain.domain.time import SkewEstimate, TimeQuality, Timing
-from neopain.errors import MalformedMessage
+from neopain.errors import ContractBroken, MalformedMessage
 from neopain.wire.common import from_us
 
 LONGEST_BED = 200
@@ -37,7 +37,7 @@ def device_time(source_us: int) -> datetime:
     """Microseconds since the epoch as a time; ``MalformedMessage`` when no calendar has it."""
     try:
         return from_us(source_us)
-    except OverflowError as error:
+    except ContractBroken as error:
         raise MalformedMessage("source_us", f"{source_us} is no time in microseconds since 1970") from error
 
 

@@ -59,7 +59,37 @@ class Infant(_message.Message):
 Global___Infant: _TypeAlias = Infant  # noqa: Y015
 
 @_typing.final
+class Dispute(_message.Message):
+    """A device or an update that disagrees about the bed; patient is whom it names."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PATIENT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def patient(self) -> _common_pb2.PatientIdentifier: ...
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        patient: _common_pb2.PatientIdentifier | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "reason", b"reason", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dispute: _TypeAlias = Dispute  # noqa: Y015
+
+@_typing.final
 class BedState(_message.Message):
+    """rivals: further infants that ADT places here. left: the last ones discharged from here."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     BED_FIELD_NUMBER: _builtins.int
@@ -68,6 +98,9 @@ class BedState(_message.Message):
     HELD_REASON_FIELD_NUMBER: _builtins.int
     PROCESSING_FIELD_NUMBER: _builtins.int
     CONTROL_ID_FIELD_NUMBER: _builtins.int
+    RIVALS_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     since_us: _builtins.int
     held_reason: _builtins.str
@@ -75,6 +108,12 @@ class BedState(_message.Message):
     control_id: _builtins.str
     @_builtins.property
     def infant(self) -> Global___Infant: ...
+    @_builtins.property
+    def rivals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Infant]: ...
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
+    @_builtins.property
+    def left(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]: ...
     def __init__(
         self,
         *,
@@ -84,10 +123,13 @@ class BedState(_message.Message):
         held_reason: _builtins.str = ...,
         processing: _common_pb2.Processing.ValueType = ...,
         control_id: _builtins.str = ...,
+        rivals: _abc.Iterable[Global___Infant] | None = ...,
+        disputes: _abc.Iterable[Global___Dispute] | None = ...,
+        left: _abc.Iterable[_common_pb2.PatientIdentifier] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["infant", b"infant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "control_id", b"control_id", "held_reason", b"held_reason", "infant", b"infant", "processing", b"processing", "since_us", b"since_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "control_id", b"control_id", "disputes", b"disputes", "held_reason", b"held_reason", "infant", b"infant", "left", b"left", "processing", b"processing", "rivals", b"rivals", "since_us", b"since_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

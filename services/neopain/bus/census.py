@@ -1,0 +1,78 @@
+"""The census as it lies on the bus: a hash of beds and the stream of facts, read by all, written by ingest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any, cast
+
+from neopain.bus import scripts
+from neopain.bus.bus import Bus
+from neopain.bus.connection import translated
+from neopain.bus.streams import CENSUS
+from neopain.domain.census import BedState, Census
+from neopain.domain.identity import BedId
+from neopain.wire.census import decode_bed_state, encode_bed_state
+
+EVENT_LIFE = timedelta(days=7)
+"""How long an event is recognised as a repetition: a discharge that is sent again must not empty the bed again."""
+
+
+class Written(Enum):
+    """What became of a write."""
+
+    DONE = 1
+    ALREADY = 0
+    """The event was applied before: nothing was written."""
+    CONFLICT = -1
+    """Somebody wrote since the version was read: read again and try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedCensus:
+    """Every bed that was ever named, and the version that a write must build on."""
+
+    beds: Census
+    version: str
+
+
+async def read_census(bus: Bus) -> VersionedCensus:
+    """The whole census and its version, read in one step. ``BusUnavailable`` when the bus does not answer."""
+    with translated("read census"):
+        async with bus.durable.pipeline(transaction=True) as pipe:
+            pipe.hgetall(_beds_key(bus))
+            pipe.get(_version_key(bus))
+            found, version = cast("tuple[dict[bytes, bytes], bytes | None]", tuple(await pipe.execute()))
+    states = (decode_bed_state(payload) for payload in found.values())
+    return VersionedCensus({state.bed: state for state in states}, version.decode() if version else "0")
+
+
+async def read_bed(bus: Bus, bed: BedId) -> BedState | None:
+    """The state of one bed, None if no message ever named it. ``BusUnavailable`` when the bus does not answer."""
+    with translated("read bed"):
+        found = await cast("Any", bus.durable.hget(_beds_key(bus), bed))
+    return decode_bed_state(found) if found is not None else None
+
+
+async def write_beds(bus: Bus, states: Sequence[BedState], *, version: str, mark: str) -> Written:
+    """Writes the new states and their facts in one step, unless the mark is there or the version has moved on.
+
+    ``BusUnavailable`` when the bus does not answer: whether it wrote is then open, and the mark tells at the next try.
+    """
+    payloads = [(state.bed, encode_bed_state(state)) for state in states]
+    keys = [bus.key("mark", CENSUS.name, mark), bus.stream_key(CENSUS), _beds_key(bus), _version_key(bus)]
+    life = str(int(EVENT_LIFE.total_seconds() * 1000))
+    arguments = [version, life, *(one for pair in payloads for one in pair)]
+    with translated("write census"):
+        reply = await cast("Any", bus.durable.eval(scripts.CENSUS_WRITE, len(keys), *keys, *arguments))
+    return Written(reply)
+
+
+def _beds_key(bus: Bus) -> str:
+    return bus.key("census", "beds")
+
+
+def _version_key(bus: Bus) -> str:
+    return bus.key("census", "version")

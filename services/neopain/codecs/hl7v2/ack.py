@@ -1,0 +1,160 @@
+"""The answer to a message: MSH, MSA and ERR (v2.6 chapters 2.9, 2.15.8, 2.15.5).
+
+One answer for one message. MSH-15 and MSH-16 both empty ask in original mode (AA, AE, AR). Otherwise in enhanced
+mode: an accept acknowledgement (CA, CE, CR) if MSH-15 wants one for this outcome, else an application acknowledgement
+if MSH-16 does, else none. Who asks for both gets the accept acknowledgement: it says "committed to safe storage", which
+is what a monitor may act upon, and a second answer on one connection would be taken for that to the next message.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from neopain.codecs.hl7v2.message import Delimiters, Message, escape
+from neopain.codecs.hl7v2.time import write_moment
+from neopain.errors import MalformedMessage
+
+
+class Outcome(Enum):
+    """What became of a message; the value is the second letter of MSA-1."""
+
+    ACCEPTED = "A"
+    IN_ERROR = "E"
+    REJECTED = "R"
+
+
+# Table 0357. Errors in MSH and in the framing are rejections (table 0008), all others are errors of content.
+ERROR_TEXTS = {
+    "100": "Segment sequence error",
+    "101": "Required field missing",
+    "102": "Data type error",
+    "103": "Table value not found",
+    "200": "Unsupported message type",
+    "201": "Unsupported event code",
+    "202": "Unsupported processing id",
+    "203": "Unsupported version id",
+    "204": "Unknown key identifier",
+    "207": "Application internal error",
+}
+REJECTING = frozenset({"200", "201", "202", "203"})
+
+# MSH-15 and MSH-16 (table 0155): the outcomes that are answered.
+WANTED = {
+    "AL": frozenset(Outcome),
+    "NE": frozenset[Outcome](),
+    "": frozenset[Outcome](),
+    "ER": frozenset({Outcome.IN_ERROR, Outcome.REJECTED}),
+    "SU": frozenset({Outcome.ACCEPTED}),
+}
+
+OUR_NAME = "NEOPAIN"
+_PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[([0-9]+)\])?(?:-([0-9]+)(?:\.([0-9]+))?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an answer needs and a pure codec cannot make: its own control id, and the time."""
+
+    control_id: str
+    sent: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """What is echoed of the message that is answered, in its own delimiters, as sent."""
+
+    delimiters: Delimiters = field(default_factory=Delimiters)
+    sender: tuple[str, str] = ("", "")
+    receiver: tuple[str, str] = ("", "")
+    trigger: str = ""
+    control_id: str = ""
+    processing: str = "P"
+    version: str = "2.6"
+    charset: str = ""
+    codec: str = "utf-8"
+    wants: tuple[str, str] = ("", "")
+
+
+def address(message: Message) -> Addressing:
+    """How to answer that message; nothing is checked."""
+    msh = message.header
+    return Addressing(
+        delimiters=message.delimiters,
+        sender=(_line(msh.raw(3)), _line(msh.raw(4))),
+        receiver=(_line(msh.raw(5)), _line(msh.raw(6))),
+        trigger=_line(msh.text(9, 2)),
+        control_id=_line(msh.raw(10)),
+        processing=_line(msh.raw(11)) or "P",
+        version=_line(msh.text(12)) or "2.6",
+        charset=_line(msh.raw(18)),
+        codec=message.codec,
+        wants=(msh.text(15).upper(), msh.text(16).upper()),
+    )
+
+
+def outcome_of(error: MalformedMessage) -> Outcome:
+    """Whether the error rejects the message or finds fault with its content."""
+    is_header = error.location.startswith("MSH") or error.code in REJECTING
+    return Outcome.REJECTED if is_header else Outcome.IN_ERROR
+
+
+def acknowledgement_code(wants: tuple[str, str], outcome: Outcome) -> str:
+    """MSA-1 (table 0008) for the MSH-15 and MSH-16 given; empty when no answer is wanted."""
+    accept, application = wants
+    if not accept and not application:
+        return f"A{outcome.value}"
+    if outcome in WANTED.get(accept, WANTED["AL"]):
+        return f"C{outcome.value}"
+    if outcome in WANTED.get(application, WANTED["AL"]):
+        return f"A{outcome.value}"
+    return ""
+
+
+def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMessage | None = None) -> bytes:
+    """The answer, without its MLLP envelope; empty when the sender wants none."""
+    code = acknowledgement_code(to.wants, outcome)
+    if not code:
+        return b""
+    lines = [_msh(to, stamp), _msa(to, code, error)]
+    if error is not None:
+        lines.append(_err(to.delimiters, error))
+    return "".join(f"{line}\r" for line in lines).encode(to.codec, errors="replace")
+
+
+def _line(raw: str) -> str:
+    # A field may hold line breaks and control signs that would break the answer's own segments.
+    return raw if raw.isprintable() else "".join(one if one.isprintable() else " " for one in raw).strip()
+
+
+def _msh(to: Addressing, stamp: Stamp) -> str:
+    signs = to.delimiters
+    written = signs.component + signs.repetition + signs.escape + signs.subcomponent
+    our_application = to.receiver[0] or OUR_NAME
+    message_type = signs.component.join(("ACK", to.trigger, "ACK") if to.trigger else ("ACK",))
+    fields = [
+        *("MSH", written, our_application, to.receiver[1], *to.sender, write_moment(stamp.sent), "", message_type),
+        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to), "", to.charset),
+    ]
+    return signs.field.join(fields).rstrip(signs.field)
+
+
+def _unasked(to: Addressing) -> tuple[str, str]:
+    # In enhanced mode our answer is a message too: it asks for no answer of its own.
+    return ("NE", "NE") if any(to.wants) else ("", "")
+
+
+def _msa(to: Addressing, code: str, error: MalformedMessage | None) -> str:
+    text = escape(str(error), to.delimiters) if error is not None else ""
+    return to.delimiters.field.join(("MSA", code, to.control_id, text)).rstrip(to.delimiters.field)
+
+
+def _err(signs: Delimiters, error: MalformedMessage) -> str:
+    found = _PLACE.fullmatch(error.location)
+    segment, sequence, position, component = found.groups(default="") if found else (error.location, "", "", "")
+    place = (segment, sequence or "1", position, "1" if component else "", component)
+    where = signs.component.join(escape(one, signs) for one in place).rstrip(signs.component)
+    what = signs.component.join((error.code, ERROR_TEXTS.get(error.code, ERROR_TEXTS["207"]), "HL70357"))
+    return signs.field.join(("ERR", "", where, what, "E", "", "", "", escape(error.rule, signs)))

@@ -1,0 +1,131 @@
+"""What monitors call their numbers: MDC (ISO/IEEE 11073-10101), LOINC and plain names, with the units they come in.
+
+Sources: HL7 Denmark's dk-core value sets and IHE PCD-01 for MDC, Regenstrief for LOINC; plain names as GE monitors
+send them. Codes and names are data: a monitor that says something else gets a row here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neopain.domain.vitals import PLAUSIBLE, VitalKind
+
+MDC, LOINC, NAMED = "MDC", "LN", "name"
+
+SYSTEMS = {"MDC": MDC, "LN": LOINC, "LOINC": LOINC, "": NAMED}
+"""Coding systems as OBX-3.3 spells them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row. ``kind`` None: known, and not used for scoring. The lowest ``rank`` wins where a message carries one
+    kind twice for the same time: the electrical heart rate before a pulse rate, the arterial line before the cuff."""
+
+    system: str
+    code: str
+    name: str
+    kind: VitalKind | None
+    rank: int = 1
+
+
+HR, RR, SPO2, RESP = VitalKind.HEART_RATE, VitalKind.RR_INTERVAL, VitalKind.SPO2, VitalKind.RESPIRATION
+SYS, DIA, MEAN = (
+    VitalKind.BLOOD_PRESSURE_SYSTOLIC,
+    VitalKind.BLOOD_PRESSURE_DIASTOLIC,
+    VitalKind.BLOOD_PRESSURE_MEAN,
+)
+
+CODES = (
+    Code(MDC, "147842", "MDC_ECG_HEART_RATE", HR, 0),
+    Code(MDC, "8410590", "MDC_ECG_HEART_RATE_INSTANT", HR, 0),
+    Code(MDC, "149530", "MDC_PULS_OXIM_PULS_RATE", HR, 2),
+    Code(MDC, "149514", "MDC_PULS_RATE", HR, 2),
+    Code(MDC, "149522", "MDC_BLD_PULS_RATE_INV", HR, 1),
+    Code(MDC, "149546", "MDC_PULS_RATE_NON_INV", HR, 3),
+    Code(MDC, "149554", "MDC_TTHOR_HEART_RATE", HR, 3),
+    Code(MDC, "147240", "MDC_ECG_TIME_PD_RR_GL", RR),
+    Code(MDC, "150456", "MDC_PULS_OXIM_SAT_O2", SPO2, 0),
+    Code(MDC, "150324", "MDC_SAT_O2_ART", SPO2, 1),
+    Code(MDC, "151562", "MDC_RESP_RATE", RESP, 0),
+    Code(MDC, "151578", "MDC_TTHOR_RESP_RATE", RESP, 0),
+    Code(MDC, "151570", "MDC_AWAY_RESP_RATE", RESP, 1),
+    Code(MDC, "151594", "MDC_CO2_RESP_RATE", RESP, 1),
+    Code(MDC, "151650", "MDC_ACOUSTIC_RESP_RATE", RESP, 2),
+    Code(MDC, "151658", "MDC_PULS_OXIM_PLETH_RESP_RATE", RESP, 3),
+    Code(MDC, "150033", "MDC_PRESS_BLD_ART_SYS", SYS, 0),
+    Code(MDC, "150034", "MDC_PRESS_BLD_ART_DIA", DIA, 0),
+    Code(MDC, "150035", "MDC_PRESS_BLD_ART_MEAN", MEAN, 0),
+    Code(MDC, "150017", "MDC_PRESS_BLD_SYS", SYS, 2),
+    Code(MDC, "150018", "MDC_PRESS_BLD_DIA", DIA, 2),
+    Code(MDC, "150019", "MDC_PRESS_BLD_MEAN", MEAN, 2),
+    Code(MDC, "150021", "MDC_PRESS_BLD_NONINV_SYS", SYS),
+    Code(MDC, "150022", "MDC_PRESS_BLD_NONINV_DIA", DIA),
+    Code(MDC, "150023", "MDC_PRESS_BLD_NONINV_MEAN", MEAN),
+    Code(MDC, "150301", "MDC_PRESS_CUFF_SYS", SYS),
+    Code(MDC, "150302", "MDC_PRESS_CUFF_DIA", DIA),
+    Code(MDC, "150303", "MDC_PRESS_CUFF_MEAN", MEAN),
+    Code(MDC, "150016", "MDC_PRESS_BLD", None),
+    Code(MDC, "150020", "MDC_PRESS_BLD_NONINV", None),
+    Code(MDC, "150344", "MDC_TEMP", None),
+    Code(MDC, "150364", "MDC_TEMP_BODY", None),
+    Code(MDC, "150368", "MDC_TEMP_CORE", None),
+    Code(MDC, "150388", "MDC_TEMP_SKIN", None),
+    Code(MDC, "188420", "MDC_TEMP_RECT", None),
+    Code(MDC, "188452", "MDC_TEMP_AXILLA", None),
+    Code(MDC, "150488", "MDC_BLD_PERF_INDEX", None),
+    Code(MDC, "160324", "MDC_PULS_OXIM_SAT_O2_QUAL", None),
+    Code(MDC, "153856", "MDC_CIRCUM_HEAD", None),
+    Code(MDC, "188736", "MDC_MASS_BODY_ACTUAL", None),
+    Code(MDC, "188740", "MDC_LEN_BODY_ACTUAL", None),
+    Code(MDC, "68220", "MDC_TIME_SYNC_PROTOCOL", None),
+    Code(LOINC, "8867-4", "Heart rate", HR, 1),
+    Code(LOINC, "59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry", SPO2, 0),
+    Code(LOINC, "2708-6", "Oxygen saturation in Arterial blood", SPO2, 1),
+    Code(LOINC, "9279-1", "Respiratory rate", RESP, 0),
+    Code(LOINC, "8480-6", "Systolic blood pressure", SYS),
+    Code(LOINC, "8462-4", "Diastolic blood pressure", DIA),
+    Code(LOINC, "8478-0", "Mean blood pressure", MEAN),
+    Code(LOINC, "8310-5", "Body temperature", None),
+    Code(NAMED, "HR", "HR", HR, 0),
+    Code(NAMED, "SPO2", "SPO2", SPO2, 0),
+    Code(NAMED, "RR", "RR", RESP, 0),
+)
+
+BY_CODE = {(one.system, one.code): one for one in CODES}
+BY_NAME = {one.name: one for one in CODES if one.system == MDC}
+
+# Spellings of units by what one of them is in the unit that the kind is carried in (domain.vitals.PLAUSIBLE). UCUM, the
+# ids and names of MDC, and what monitors write.
+PER_MINUTE = {
+    **dict.fromkeys(("/min", "1/min", "{beats}/min", "{breaths}/min", "beats/min", "breaths/min", "bpm", "rpm"), 1.0),
+    **dict.fromkeys(("264864", "MDC_DIM_BEAT_PER_MIN", "264928", "MDC_DIM_RESP_PER_MIN"), 1.0),
+    **dict.fromkeys(("/s", "1/s", "Hz", "264608", "MDC_DIM_PER_SEC", "264640", "MDC_DIM_HZ"), 60.0),
+}
+PER_CENT = {
+    **dict.fromkeys(("%", "262688", "MDC_DIM_PERCENT"), 1.0),
+    **dict.fromkeys(("1", "{fraction}", "262656", "MDC_DIM_DIMLESS"), 100.0),
+}
+MILLIMETRES_OF_MERCURY = {
+    **dict.fromkeys(("mm[Hg]", "mmHg", "mm(hg)", "mm Hg", "266016", "MDC_DIM_MMHG"), 1.0),
+    **dict.fromkeys(("kPa", "265987", "MDC_DIM_KILO_PASCAL"), 7.50062),
+}
+MILLISECONDS = {
+    **dict.fromkeys(("ms", "264338", "MDC_DIM_MILLI_SEC"), 1.0),
+    **dict.fromkeys(("s", "264320", "MDC_DIM_SEC"), 1000.0),
+}
+UNITS = {"/min": PER_MINUTE, "%": PER_CENT, "mm[Hg]": MILLIMETRES_OF_MERCURY, "ms": MILLISECONDS}
+
+SENTINELS = frozenset({8388607.0, 8388608.0, -8388608.0, 32767.0, -32768.0, 65535.0, -100.0, -1.0})
+"""Numbers that monitors send for "no value": 2^23 - 1 (Comen), 16-bit extremes (waves), -100 (a telemetry monitor)."""
+
+
+def unit_factor(kind: VitalKind, spellings: tuple[str, ...]) -> float | None:
+    """What a value is to be multiplied with; ``spellings`` are what OBX-6 calls its unit. None if no row knows them.
+
+    A sender that names no unit at all means the usual one.
+    """
+    named = [one for one in spellings if one]
+    if not named:
+        return 1.0
+    known = UNITS.get(PLAUSIBLE[kind].unit, {})
+    return next((known[one] for one in named if one in known), None)

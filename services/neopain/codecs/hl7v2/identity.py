@@ -1,0 +1,84 @@
+"""Who and where in HL7 v2: PID-3 (CX, v2.6 chapter 2.A.14) and PV1-3 (PL, chapter 2.A.53).
+
+The patient is never guessed: an identifier that is blank, a placeholder, shared in a family, or not readable in its
+character set names nobody.
+"""
+
+from __future__ import annotations
+
+from neopain.codecs.hl7v2.message import UNREADABLE, Delimiters, Segment, part
+from neopain.domain.identity import BedId, PatientId, bed_id
+from neopain.errors import MalformedMessage
+
+NULL = '""'
+PLACEHOLDERS = frozenset({"", NULL, "-", "--", "---", "?", "*", "n/a", "na", "nil", "none", "null", "unk", "unknown"})
+"""What monitors and registration desks write when they do not know; also any number of zeros."""
+
+# Table 0203: types that do not name one person (a newborn may carry the mother's insurance or social security number),
+# or that name a stay.
+NOT_PERSONAL = frozenset({"AN", "BC", "CC", "DL", "HC", "MA", "MC", "PN", "PPN", "SB", "SS", "VN", "VS", "XX"})
+PREFERRED_TYPES = ("MR", "PI", "PT")
+
+
+def read_patients(segment: Segment, field: int) -> tuple[PatientId, ...]:
+    """The identifiers of a CX field that name one person, the medical record number first.
+
+    Raises ``MalformedMessage`` when one holds bytes outside of the message's character set.
+    """
+    found = [one for raw in segment.repetitions(field) if (one := _patient(raw, segment, field)) is not None]
+    return tuple(sorted(found, key=_rank))
+
+
+def read_bed(segment: Segment, field: int, *, default_facility: str = "") -> BedId | None:
+    """The bed of a PL field, None where it names no place at all.
+
+    Raises ``MalformedMessage`` when it holds bytes outside of the message's character set.
+    """
+    unit, room, bed, facility = (_place_part(segment, field, component) for component in (1, 2, 3, 4))
+    if not (unit or room or bed):
+        return None
+    return bed_id(unit=unit, room=room, bed=bed, facility=facility or default_facility)
+
+
+def names_a_bed(segment: Segment, field: int) -> bool:
+    """Whether a PL field goes down to a room or a bed: a unit alone is a ward full of infants."""
+    return any(_place_part(segment, field, component) for component in (2, 3))
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether the text stands for "not known"."""
+    return text.casefold() in PLACEHOLDERS or not text.strip("0")
+
+
+def _place_part(segment: Segment, field: int, component: int) -> str:
+    text = segment.text(field, component) or (segment.text(field, component, 2) if component == 4 else "")
+    if text == NULL:
+        return ""
+    return _readable(text, segment.place(field, component))
+
+
+def _patient(raw: str, segment: Segment, field: int) -> PatientId | None:
+    delimiters = segment.delimiters
+    value = part(raw, 1, 1, delimiters)
+    type_code = part(raw, 5, 1, delimiters).upper()
+    if is_placeholder(value) or type_code in NOT_PERSONAL:
+        return None
+    return PatientId(
+        value=_readable(value, segment.place(field, 1)),
+        assigning_authority=_readable(_authority(raw, delimiters), segment.place(field, 4)),
+        type_code=type_code or "MR",
+    )
+
+
+def _authority(raw: str, delimiters: Delimiters) -> str:
+    return part(raw, 4, 1, delimiters) or part(raw, 4, 2, delimiters)
+
+
+def _rank(patient: PatientId) -> int:
+    return PREFERRED_TYPES.index(patient.type_code) if patient.type_code in PREFERRED_TYPES else len(PREFERRED_TYPES)
+
+
+def _readable(text: str, location: str) -> str:
+    if UNREADABLE in text:
+        raise MalformedMessage(location, "must be readable in the character set of MSH-18", code="102")
+    return text

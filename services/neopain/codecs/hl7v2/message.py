@@ -1,0 +1,243 @@
+"""The encoding rules of HL7 v2 (v2.6 chapter 2.5 to 2.7): bytes -> segments, fields, components, read leniently.
+
+Lean on purpose: the vitals path reads thousands of messages a second. What a segment means is left to its own module.
+Positions are HL7's own: field 1 is the first one after the segment's name, MSH-1 is the field separator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from neopain.errors import MalformedMessage
+
+# Table 0211. A sender that says nothing is read as UTF-8 where its bytes are, else as Latin-1, which ASCII is part of.
+CHARSETS = {
+    "ASCII": "",
+    "8859/1": "iso8859-1",
+    "8859/2": "iso8859-2",
+    "8859/5": "iso8859-5",
+    "8859/7": "iso8859-7",
+    "8859/9": "iso8859-9",
+    "8859/15": "iso8859-15",
+    "UNICODE": "utf-8",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "UTF8": "utf-8",
+}
+UNREADABLE = "\ufffd"
+"""Stands for bytes that are no character of the declared set; an identifier that holds one is refused."""
+
+SEGMENT_SEQUENCE_ERROR = "100"
+FIELD_MISSING = "101"
+DATA_TYPE_ERROR = "102"
+VALUE_NOT_FOUND = "103"
+UNSUPPORTED_TYPE = "200"
+UNSUPPORTED_EVENT = "201"
+UNSUPPORTED_PROCESSING = "202"
+UNSUPPORTED_VERSION = "203"
+APPLICATION_ERROR = "207"
+
+# Every pattern here looks at each byte once, whatever a sender makes up: runs are matched from their first byte only.
+_MSH = re.compile(rb"(?<![^\x00-\x1f\xef\xbb\xbf])MSH(?=[^A-Za-z0-9\s])")
+_JUNK = bytes(range(0x21)) + b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Delimiters:
+    """MSH-1 and MSH-2. A missing one of MSH-2 is an empty string and separates nothing."""
+
+    field: str = "|"
+    component: str = "^"
+    repetition: str = "~"
+    escape: str = "\\"
+    subcomponent: str = "&"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment: ``fields[n]`` is field n as sent, ``fields[0]`` the name; ``number`` counts those of its name."""
+
+    name: str
+    number: int
+    fields: list[str]
+    delimiters: Delimiters
+
+    def raw(self, field: int) -> str:
+        """The field as sent, with its delimiters and escapes; empty when absent."""
+        return self.fields[field] if field < len(self.fields) else ""
+
+    def repetitions(self, field: int) -> list[str]:
+        """The field's repetitions as sent; none when it is absent."""
+        raw = self.raw(field)
+        if not raw:
+            return []
+        separator = self.delimiters.repetition
+        return raw.split(separator) if separator and separator in raw else [raw]
+
+    def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
+        """A part of the field's first repetition, unescaped and stripped; empty when absent."""
+        raw = self.raw(field)
+        if not raw:
+            return ""
+        separator = self.delimiters.repetition
+        if separator and separator in raw:
+            raw = raw.split(separator, 1)[0]
+        return part(raw, component, subcomponent, self.delimiters)
+
+    def place(self, field: int, component: int | None = None) -> str:
+        """The field's place in the words of an error: ``OBX[3]-5.1``."""
+        numbered = self.name if self.number == 1 and self.name != "OBX" else f"{self.name}[{self.number}]"
+        return f"{numbered}-{field}" if component is None else f"{numbered}-{field}.{component}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The segments of one message in their order; the first is MSH. ``codec`` is Python's name of its character set."""
+
+    segments: list[Segment]
+    delimiters: Delimiters
+    codec: str
+
+    @property
+    def header(self) -> Segment:
+        """MSH."""
+        return self.segments[0]
+
+    def first(self, name: str) -> Segment | None:
+        """The first segment of that name."""
+        return next(self.all(name), None)
+
+    def all(self, name: str) -> Iterator[Segment]:
+        """Every segment of that name."""
+        return (segment for segment in self.segments if segment.name == name)
+
+
+def parse(raw: bytes) -> Message:
+    """The message in these bytes.
+
+    Segments end with CR, LF or CRLF; blank ones, NULs, a byte order mark and anything before the first MSH line are
+    left out. A line that does not look like a segment belongs to the field before it. Raises ``MalformedMessage``
+    (code 100) when there is no MSH or more than one, or when its delimiters cannot be told apart.
+    """
+    raw = raw.lstrip(_JUNK)
+    found = _MSH.search(raw)
+    if found is None:
+        raise MalformedMessage("MSH", "the message must begin with an MSH segment", code=SEGMENT_SEQUENCE_ERROR)
+    whole = raw[found.start() :].replace(b"\x00", b"")
+    delimiters = _delimiters(whole)
+    text, codec = _decoded(whole, delimiters)
+    counts: dict[str, int] = {}
+    segments: list[Segment] = []
+    for line in _segment_break(delimiters.field).split(text.rstrip("\r\n\t ")):
+        fields = line.split(delimiters.field)
+        name = fields[0]
+        if name == "MSH":
+            if segments:
+                raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
+            fields.insert(1, delimiters.field)
+        counts[name] = counts.get(name, 0) + 1
+        segments.append(Segment(name, counts[name], fields, delimiters))
+    return Message(segments, delimiters, codec)
+
+
+def messages_in(data: bytes) -> list[bytes]:
+    """The messages of a file: each begins at a line that begins with MSH; MLLP's own bytes are left out."""
+    plain = data.replace(b"\x0b", b"\n").replace(b"\x1c", b"\n")
+    plain = plain.lstrip(_JUNK)
+    starts = [found.start() for found in _MSH.finditer(plain)]
+    return [plain[start:end].strip() for start, end in pairwise([*starts, len(plain)])]
+
+
+def part(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
+    """A component's subcomponent of one repetition, unescaped and stripped; empty when absent."""
+    value = _nth(raw, delimiters.component, component)
+    value = _nth(value, delimiters.subcomponent, subcomponent)
+    if delimiters.escape and delimiters.escape in value:
+        value = unescape(value, delimiters)
+    return value.strip()
+
+
+def _nth(raw: str, separator: str, position: int) -> str:
+    if not separator or separator not in raw:
+        return raw if position == 1 else ""
+    parts = raw.split(separator, position)
+    return parts[position - 1] if position <= len(parts) else ""
+
+
+def unescape(text: str, delimiters: Delimiters) -> str:
+    """The text without its escape sequences (v2.6 chapter 2.7): delimiters, hexadecimal bytes, line breaks.
+
+    Highlighting is dropped; a sequence that nobody defined stays as it is.
+    """
+    mark = delimiters.escape
+    known = {
+        "F": delimiters.field,
+        "S": delimiters.component,
+        "T": delimiters.subcomponent,
+        "R": delimiters.repetition,
+        "E": mark,
+        "H": "",
+        "N": "",
+        ".br": "\n",
+    }
+
+    def meaning(found: re.Match[str]) -> str:
+        sequence = found[1]
+        if sequence in known:
+            return known[sequence]
+        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", sequence):
+            return bytes.fromhex(sequence[1:]).decode("iso8859-1")
+        return found[0]
+
+    escape = re.escape(mark)
+    return re.sub(f"{escape}([^{escape}]{{1,80}}){escape}", meaning, text)
+
+
+def escape(text: str, delimiters: Delimiters) -> str:
+    """The text with every delimiter and line break escaped, so that it fits into one field."""
+    mark = delimiters.escape or "\\"
+    sequences = {
+        delimiters.field: "F",
+        delimiters.component: "S",
+        delimiters.subcomponent: "T",
+        delimiters.repetition: "R",
+        mark: "E",
+        "\r": "X0D",
+        "\n": ".br",
+    }
+    return "".join(f"{mark}{sequences[one]}{mark}" if one in sequences else one for one in text)
+
+
+def _delimiters(whole: bytes) -> Delimiters:
+    line = re.split(rb"[\r\n]", whole, maxsplit=1)[0].decode("iso8859-1")
+    field = line[3]
+    found = line[4:].split(field, 1)[0]
+    chosen = [field, *found[:4]]
+    if not found or len(set(chosen)) < len(chosen) or any(one.isalnum() or not "!" <= one <= "~" for one in chosen):
+        rule = f"the delimiters must be up to five different signs, not {found[:8]!r} after {field!r}"
+        raise MalformedMessage("MSH-2", rule, code=SEGMENT_SEQUENCE_ERROR)
+    component, repetition, escape_mark, subcomponent = (*found, "", "", "", "")[:4]
+    return Delimiters(field, component, repetition, escape_mark, subcomponent)
+
+
+def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
+    fields = re.split(rb"[\r\n]", whole, maxsplit=1)[0].split(delimiters.field.encode("iso8859-1"))
+    declared = fields[17].decode("iso8859-1") if len(fields) > 17 else ""
+    name = _nth(declared, delimiters.repetition, 1).strip().upper()
+    charset = CHARSETS.get(name, "")
+    if charset:
+        return whole.decode(charset, errors="replace"), charset
+    try:
+        return whole.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return whole.decode("iso8859-1"), "iso8859-1"
+
+
+@lru_cache(maxsize=32)
+def _segment_break(field: str) -> re.Pattern[str]:
+    begins = rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z)"
+    return re.compile(rf"(?<![\r\n\t ])[\t ]*+[\r\n][\r\n\t ]*+(?={begins})")

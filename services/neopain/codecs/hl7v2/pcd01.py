@@ -1,0 +1,177 @@
+"""ORU^R01 with vitals (IHE PCD-01, PCD TF-2 chapter 3.1; HL7 v2.3 to 2.8): a message -> what was measured, and where.
+
+PCD-01 is known by its OID (``Header.is_pcd_01``), yet any ORU^R01 is read the same way: many monitors leave MSH-21
+empty. Whose clock is right, and when a value arrived, is ingest's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+
+from neopain.codecs.hl7v2 import codes
+from neopain.codecs.hl7v2.codes import Code
+from neopain.codecs.hl7v2.header import Header
+from neopain.codecs.hl7v2.identity import read_bed, read_patients
+from neopain.codecs.hl7v2.message import Message, Segment
+from neopain.codecs.hl7v2.observation import factor, identify, read_number
+from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.validity import read_validity
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.vitals import Validity, VitalKind
+from neopain.errors import MalformedMessage
+
+_BELIEF = (Validity.GOOD, Validity.QUESTIONABLE, Validity.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number in the unit that its kind is carried in. ``source`` is None where no time is given to the second;
+    ``source_text`` is that time exactly as sent."""
+
+    kind: VitalKind
+    value: float
+    validity: Validity
+    code: str
+    source: datetime | None
+    source_text: str
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A number of a known kind that cannot be used: where it is, its code, and why. Never the value itself."""
+
+    location: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VitalsReport:
+    """What an ORU^R01 says of one infant; ``bed`` is None where PV1-3 names no place, ``patient`` where PID-3 names
+    nobody."""
+
+    bed: BedId | None
+    patient: PatientId | None
+    readings: tuple[Reading, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unmapped: tuple[str, ...] = ()
+
+    @property
+    def newest(self) -> datetime | None:
+        """The newest source time of its readings."""
+        return max((one.source for one in self.readings if one.source is not None), default=None)
+
+
+def read_reports(
+    message: Message, header: Header, *, site_zone: tzinfo, default_facility: str = ""
+) -> tuple[VitalsReport, ...]:
+    """The vitals of an ORU^R01, one report for each infant in it; at least one.
+
+    ``site_zone`` holds for times without an offset in a message whose MSH-7 has none. A bad OBX is skipped with its
+    reason and the rest kept. Of several values of one kind for one time the most believable is kept. Raises
+    ``MalformedMessage`` only where a bed or a patient cannot be read.
+    """
+    zone = offset_zone(header.time_text) or site_zone
+    return tuple(_report(group, zone, default_facility) for group in _groups(message))
+
+
+def _groups(message: Message) -> list[list[Segment]]:
+    # A central station may send several infants in one message: each PID, or a second PV1, begins the next one.
+    groups: list[list[Segment]] = [[]]
+    seen: set[str] = set()
+    for segment in message.segments[1:]:
+        if segment.name in ("PID", "PV1"):
+            if segment.name in seen or (segment.name == "PID" and "PV1" in seen):
+                groups.append([])
+                seen = set()
+            seen.add(segment.name)
+        groups[-1].append(segment)
+    return groups
+
+
+def _report(segments: list[Segment], zone: tzinfo, default_facility: str) -> VitalsReport:
+    by_name = {segment.name: segment for segment in reversed(segments)}
+    pid, pv1 = by_name.get("PID"), by_name.get("PV1")
+    patients = read_patients(pid, 3) if pid else ()
+    reader = _Reader(zone)
+    reader.read(segments)
+    return VitalsReport(
+        bed=read_bed(pv1, 3, default_facility=default_facility) if pv1 else None,
+        patient=patients[0] if patients else None,
+        readings=_most_believable(reader.readings),
+        skipped=tuple(reader.skipped),
+        unmapped=tuple(dict.fromkeys(reader.unmapped)),
+    )
+
+
+def _most_believable(readings: list[Reading]) -> tuple[Reading, ...]:
+    best: dict[tuple[VitalKind, datetime | None], Reading] = {}
+    for one in readings:
+        known = best.setdefault((one.kind, one.source), one)
+        if (_BELIEF.index(one.validity), one.rank) < (_BELIEF.index(known.validity), known.rank):
+            best[one.kind, one.source] = one
+    return tuple(best.values())
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Goes through the OBR and OBX of one infant; an OBX without a time of its own has that of the OBR above it."""
+
+    zone: tzinfo
+    readings: list[Reading] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    unmapped: list[str] = field(default_factory=list)
+    moments: dict[str, datetime | None] = field(default_factory=dict)
+
+    def read(self, segments: list[Segment]) -> None:
+        order_time = ""
+        for segment in segments:
+            if segment.name == "OBX":
+                self._observation(segment, order_time)
+            elif segment.name == "OBR":
+                order_time = segment.text(7)
+
+    def _observation(self, obx: Segment, order_time: str) -> None:
+        found = identify(obx.raw(3), obx.delimiters)
+        if found.row is None:
+            if obx.raw(5):
+                self.unmapped.append(found.label)
+        elif found.is_contradictory:
+            self._skip(obx, 3, found.label, "the code and its name mean different things")
+        elif found.row.kind is not None:
+            self._value(obx, found.row, found.row.kind, order_time)
+
+    def _value(self, obx: Segment, row: Code, kind: VitalKind, order_time: str) -> None:
+        number = read_number(obx)
+        scale = factor(kind, obx.raw(6), obx.delimiters)
+        if not obx.raw(5):
+            self._skip(obx, 5, row.code, "no value")
+        elif number is None:
+            self._skip(obx, 5, row.code, "expected one number")
+        elif number.value in codes.SENTINELS:
+            self._skip(obx, 5, row.code, "a sign for no value")
+        elif scale is None:
+            self._skip(obx, 6, row.code, "a unit that no table knows")
+        else:
+            validity = read_validity(obx)
+            if number.is_censored and validity is Validity.GOOD:
+                validity = Validity.QUESTIONABLE
+            time_text = obx.text(14) or order_time
+            source = self._moment(time_text)
+            self.readings.append(Reading(kind, number.value * scale, validity, row.code, source, time_text, row.rank))
+
+    def _moment(self, text: str) -> datetime | None:
+        # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
+        if text not in self.moments:
+            try:
+                moment = read_moment(text, zone=self.zone, location="OBX-14")
+            except MalformedMessage:
+                self.moments[text] = None
+            else:
+                self.moments[text] = moment.utc if moment.precision is Precision.SECOND else None
+        return self.moments[text]
+
+    def _skip(self, obx: Segment, position: int, code: str, reason: str) -> None:
+        self.skipped.append(Skipped(obx.place(position), code, reason))

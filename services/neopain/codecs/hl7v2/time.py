@@ -1,0 +1,99 @@
+"""The time forms of HL7 v2 (DTM and TS, v2.6 chapter 2.A.22): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``.
+
+Beside them what senders write instead: milliseconds glued to the seconds, more than four digits of fraction, ``Z``, an
+offset with a colon or without minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from enum import IntEnum
+
+from neopain.codecs.hl7v2.message import DATA_TYPE_ERROR
+from neopain.errors import MalformedMessage
+
+_DTM = re.compile(
+    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.?([0-9]{1,9}))?)?)?)?)?)?"
+    r"\s*(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_LARGEST_OFFSET = timedelta(hours=14)
+
+
+class Precision(IntEnum):
+    """How far a time was written out."""
+
+    YEAR = 1
+    MONTH = 2
+    DAY = 3
+    HOUR = 4
+    MINUTE = 5
+    SECOND = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as a message gives it: UTC, its precision, and the text exactly as sent. Parts left out are the first ones
+    (a day is its midnight)."""
+
+    utc: datetime
+    precision: Precision
+    text: str
+
+
+def read_moment(text: str, *, zone: tzinfo, location: str) -> Moment:
+    """The time in the text; ``zone`` holds where it carries no offset. ``MalformedMessage`` (102) when it is none.
+
+    A local time that occurs twice in the night when clocks go back is read as its first occurrence.
+    """
+    found = _DTM.fullmatch(text.strip())
+    if found is None:
+        raise _no_time(location)
+    *parts, fraction, offset = found.groups()
+    given = [int(one) for one in parts if one is not None]
+    year, month, day, hour, minute, second = (given + [1, 1, 1, 0, 0, 0][len(given) :])[:6]
+    try:
+        local = datetime(year, month, day, hour, minute, second, _microseconds(fraction), tzinfo=_zone(offset, zone))
+        return Moment(local.astimezone(UTC), Precision(len(given)), text)
+    except (ValueError, OverflowError) as error:
+        raise _no_time(location) from error
+
+
+def offset_zone(text: str) -> tzinfo | None:
+    """The zone of a time's own offset, None where it carries none or is no time.
+
+    MSH-7's offset is the default of all other times of its message (v2.6 chapter 2.15.9.7).
+    """
+    found = _DTM.fullmatch(text.strip())
+    if found is None or found[8] is None:
+        return None
+    try:
+        return _zone(found[8], UTC)
+    except ValueError:
+        return None
+
+
+def write_moment(moment: datetime) -> str:
+    """The time in HL7's form with milliseconds and offset."""
+    return f"{moment:%Y%m%d%H%M%S}.{moment.microsecond // 1000:03d}{moment:%z}"
+
+
+def _microseconds(fraction: str | None) -> int:
+    return int((fraction or "0").ljust(6, "0")[:6])
+
+
+def _zone(offset: str | None, default: tzinfo) -> tzinfo:
+    if offset is None:
+        return default
+    if offset == "Z":
+        return UTC
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    if size > _LARGEST_OFFSET or int(digits[2:]) > 59:
+        raise ValueError(f"{offset} is no offset")
+    return timezone(-size if offset[0] == "-" else size)
+
+
+def _no_time(location: str) -> MalformedMessage:
+    return MalformedMessage(location, "must be a time, YYYYMMDDHHMMSS[.S...][+/-ZZZZ]", code=DATA_TYPE_ERROR)

@@ -1,0 +1,1 @@
+"""The door for HL7 v2: an MLLP listener that acknowledges what is on disk, and nothing else."""

@@ -1,0 +1,65 @@
+"""Whether a device means the infant whom the census has in its bed. If not, the bed is held; nobody guesses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from neopain.bus.bus import Bus
+from neopain.bus.census import read_bed
+from neopain.domain.census import DEVICE_DISAGREES, BedState, CensusEvent, CensusEventKind, Infant
+from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.ingest.census.keeper import keep
+from neopain.ingest.hl7.received import Received
+
+CENSUS_AGE = timedelta(seconds=1)
+"""A bed is read again after this: a contradiction is noticed that much later at most."""
+MOST_BEDS = 4096
+
+
+@dataclass(slots=True)
+class Association:
+    """Compares PID of vitals with the census."""
+
+    bus: Bus
+    beds: dict[BedId, tuple[datetime, BedState | None]] = field(default_factory=dict)
+
+    async def compare(self, bed: BedId, patient: PatientId, one: Received) -> None:
+        """Tells the census when the device contradicts it, or no longer does. Raises ``BusUnavailable``."""
+        state = await self._state_of(bed, one.received)
+        kind = verdict(state, one.source, patient) if state is not None else None
+        if kind is None:
+            return
+        event = CensusEvent(
+            kind=kind,
+            infant=Infant((patient,)),
+            occurred=one.received,
+            bed=bed,
+            control_id=one.header.control_id,
+            processing=one.header.processing,
+            source=str(one.source),
+        )
+        await keep(self.bus, event, mark=one.mark(bed, kind.value))
+        self.beds.pop(bed, None)
+
+    async def _state_of(self, bed: BedId, now: datetime) -> BedState | None:
+        read = self.beds.get(bed)
+        if read is not None and timedelta(0) <= now - read[0] <= CENSUS_AGE:
+            return read[1]
+        state = await read_bed(self.bus, bed)
+        if len(self.beds) >= MOST_BEDS:
+            self.beds.clear()
+        self.beds[bed] = (now, state)
+        return state
+
+
+def verdict(state: BedState, source: SourceId, patient: PatientId) -> CensusEventKind | None:
+    """What a device's word means for a bed; None if it changes nothing. An empty bed contradicts nobody."""
+    if state.infant is None:
+        return None
+    disputed = [one.patient for one in state.disputes if (one.source, one.reason) == (str(source), DEVICE_DISAGREES)]
+    if state.infant.is_same_as(patient):
+        return CensusEventKind.CONFIRMED if disputed else None
+    if patient in disputed or any(rival.is_same_as(patient) for rival in state.rivals):
+        return None
+    return CensusEventKind.CONTRADICTED

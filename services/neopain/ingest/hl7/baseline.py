@@ -1,0 +1,103 @@
+"""The baseline of each bed, once a minute: medians of the last ten minutes, so that scoring need not read them.
+
+Read from the stream every time: nothing is kept in memory that a restart would lose.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from statistics import median
+
+from neopain.bus.bus import Bus, id_at
+from neopain.bus.streams import BASELINE, VITALS
+from neopain.domain.identity import BedId
+from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, is_plausible
+from neopain.domain.window import VITALS_SPAN
+from neopain.errors import BusUnavailable
+from neopain.runtime.backoff import Backoff
+from neopain.runtime.clock import Clock
+from neopain.runtime.log import Log
+from neopain.runtime.service import Running
+from neopain.wire.vitals import decode_batch, encode_baseline
+
+LOG = Log(__name__)
+
+EVERY = timedelta(minutes=1)
+BACK = timedelta(minutes=10)
+PAGE = 64
+LEFT_OUT = VITALS_SPAN
+"""The newest part is the window that will be compared with the baseline."""
+
+
+async def publish_baselines(bus: Bus, running: Running, clock: Clock) -> None:
+    """Publishes every active bed's baseline at each full minute until asked to stop."""
+    backoff = Backoff()
+    while await running.pause(_seconds_to_next(clock.now())):
+        try:
+            await publish_round(bus, clock.now())
+            backoff.reset()
+        except BusUnavailable as error:
+            LOG.warning("baselines_missed", why=error)
+            await running.pause(backoff.next_seconds())
+
+
+async def publish_round(bus: Bus, now: datetime) -> int:
+    """Publishes the baseline of every bed with data in the last ten minutes; returns of how many.
+
+    Several listeners may do this at once: a minute's baseline is published once.
+    """
+    minute = now.replace(second=0, microsecond=0)
+    published = 0
+    for bed in sorted(await bus.active_beds(within=BACK)):
+        baseline = await compute_baseline(bus, bed, now)
+        if baseline is None:
+            continue
+        mark = f"{bed}|{minute.isoformat()}"
+        found = await bus.publish_once(BASELINE, encode_baseline(baseline), mark=mark, bed=bed, life=BACK)
+        published += found.is_new
+    return published
+
+
+async def compute_baseline(bus: Bus, bed: BedId, now: datetime) -> Baseline | None:
+    """The medians by kind of the good, plausible samples from 10 min to 30 s ago; None if there are none."""
+    return baseline_of(bed, [sample async for sample in _samples(bus, bed, now - BACK)], now)
+
+
+def baseline_of(bed: BedId, samples: Iterable[VitalSample], now: datetime) -> Baseline | None:
+    """The same of samples that are at hand."""
+    first, last = now - BACK, now - LEFT_OUT
+    values: dict[VitalKind, list[float]] = defaultdict(list)
+    times: list[datetime] = []
+    for sample in samples:
+        if first <= sample.timing.aligned <= last and _is_usable(sample):
+            values[sample.kind].append(sample.value)
+            times.append(sample.timing.aligned)
+    if not times:
+        return None
+    return Baseline(
+        bed=bed,
+        computed=now,
+        span_seconds=(max(times) - min(times)).total_seconds(),
+        medians={kind: median(found) for kind, found in values.items()},
+    )
+
+
+async def _samples(bus: Bus, bed: BedId, since: datetime) -> AsyncIterator[VitalSample]:
+    # Page by page, since messages are answered between two pages.
+    start = id_at(since)
+    while page := await bus.read_range(VITALS, bed=bed, first=start, count=PAGE):
+        for entry in page:
+            for sample in decode_batch(entry.payload).samples:
+                yield sample
+        start = f"({page[-1].id}"
+
+
+def _is_usable(sample: VitalSample) -> bool:
+    return sample.validity is Validity.GOOD and is_plausible(sample.kind, sample.value)
+
+
+def _seconds_to_next(now: datetime) -> float:
+    step = EVERY.total_seconds()
+    return step - now.timestamp() % step

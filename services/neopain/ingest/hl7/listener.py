@@ -1,0 +1,165 @@
+"""The MLLP listener: sockets, limits and the drain. What a message means, and when to acknowledge it, is ``intake``'s.
+
+Messages of one connection are stored and answered one after the other, so that their order is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from dataclasses import dataclass
+
+from neopain.codecs.mllp import Decoder, Frame, encode
+from neopain.errors import BusUnavailable, ConfigurationError, ContractBroken
+from neopain.ingest.hl7.intake import Intake
+from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.settings import IngestSettings
+from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter, gauge, histogram
+
+LOG = Log(__name__)
+
+CHUNK_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class _Connection:
+    """One sender's connection while it is open; ``is_busy`` while a message of it is in hand."""
+
+    sender: Sender
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    decoder: Decoder
+    is_busy: bool = False
+
+
+class _Closed(Exception):
+    """We end the connection; the reason is a constant phrase."""
+
+
+class Listener:
+    """Listens from ``start`` until ``drain``."""
+
+    def __init__(self, intake: Intake, settings: IngestSettings) -> None:
+        self.intake = intake
+        self.settings = settings
+        self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None], _Connection] = {}
+        self._is_draining = False
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 before the start."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server else 0
+
+    async def start(self) -> None:
+        """Opens the socket; ``ConfigurationError`` when the address cannot be had."""
+        host, port = self.settings.hl7_host, self.settings.hl7_port
+        try:
+            self._server = await asyncio.start_server(self._accepted, host, port, backlog=512)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port} ({error.strerror}): set NEOPAIN_INGEST_HL7_HOST and _PORT"
+            ) from error
+        LOG.info("hl7_listening", host=host, port=self.port)
+
+    async def drain(self) -> None:
+        """Takes no more connections, lets messages in hand be answered, closes everything."""
+        self._is_draining = True
+        if self._server is not None:
+            self._server.close()
+        for task, connection in list(self._open.items()):
+            if not connection.is_busy:
+                task.cancel()
+        if self._open:
+            _, late = await asyncio.wait(self._open, timeout=self.settings.hl7_drain_seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        sender = Sender(str(peer[0]) if peer else "unknown")
+        task = asyncio.current_task()
+        if task is None or self._is_draining or len(self._open) >= self.settings.hl7_most_connections:
+            self._tell_closed(sender, "too many connections")
+            writer.close()
+            return
+        _keep_alive(writer)
+        connection = _Connection(sender, reader, writer, Decoder(longest=self.settings.hl7_longest_message_bytes))
+        self._open[task] = connection
+        gauge("ingest_connections").inc()
+        try:
+            await self._converse(connection)
+        except _Closed as reason:
+            self._tell_closed(sender, str(reason))
+        except (BusUnavailable, ContractBroken) as error:
+            LOG.error("message_unanswered", address=sender.address, why=error)
+            self._tell_closed(sender, "not stored")
+        except ConnectionError:
+            LOG.debug("connection_lost", address=sender.address)
+        except asyncio.CancelledError:
+            # The end of the task either way; asyncio's streams would log it as an error if it went further.
+            LOG.debug("connection_cancelled", address=sender.address)
+        finally:
+            del self._open[task]
+            gauge("ingest_connections").dec()
+            self._tell_leftovers(connection)
+            writer.close()
+
+    async def _converse(self, connection: _Connection) -> None:
+        while data := await self._read(connection):
+            arrived = time.perf_counter()
+            for frame in connection.decoder.feed(data):
+                await self._answer(connection, frame, arrived)
+                if self._is_draining:
+                    return
+            if connection.decoder.is_broken:
+                raise _Closed("message too long")
+
+    async def _read(self, connection: _Connection) -> bytes:
+        within = connection.decoder.is_within_frame
+        seconds = self.settings.hl7_frame_seconds if within else self.settings.hl7_idle_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await connection.reader.read(CHUNK_BYTES)
+        except TimeoutError as error:
+            raise _Closed("message incomplete" if within else "idle") from error
+
+    async def _answer(self, connection: _Connection, frame: Frame, arrived: float) -> None:
+        connection.is_busy = True
+        answer = await self.intake.take(frame, connection.sender)
+        if answer:
+            connection.writer.write(encode(answer))
+            try:
+                async with asyncio.timeout(self.settings.hl7_frame_seconds):
+                    await connection.writer.drain()
+            except TimeoutError as error:
+                raise _Closed("answer not taken") from error
+        connection.is_busy = False
+        histogram("ingest_acknowledgement_seconds").observe(time.perf_counter() - arrived)
+
+    def _tell_closed(self, sender: Sender, why: str) -> None:
+        counter("ingest_closed_total").labels(why).inc()
+        LOG.warning("connection_closed", address=sender.address, why=why)
+
+    def _tell_leftovers(self, connection: _Connection) -> None:
+        decoder = connection.decoder
+        if decoder.is_within_frame or decoder.skipped:
+            LOG.warning(
+                "bytes_unused",
+                address=connection.sender.address,
+                outside_frames=decoder.skipped,
+                is_cut_off=decoder.is_within_frame,
+            )
+
+
+def _keep_alive(writer: asyncio.StreamWriter) -> None:
+    # A monitor that is unplugged says nothing: without this its connection would count for ever.
+    found = writer.get_extra_info("socket")
+    if found is not None:
+        with contextlib.suppress(OSError):
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,0 +1,40 @@
+"""A message as it came in, and what tells it from every other."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from neopain.codecs.hl7v2.header import Header
+from neopain.codecs.hl7v2.message import Message
+from neopain.domain.identity import SourceId
+from neopain.ingest.hl7.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that could be parsed, its sender, and when its last byte was there."""
+
+    raw: bytes
+    message: Message
+    header: Header
+    sender: Sender
+    received: datetime
+
+    @property
+    def source(self) -> SourceId:
+        """Its sender's name on the bus."""
+        return self.sender.source(self.header)
+
+    def mark(self, *more: str) -> str:
+        """What tells this message from every other."""
+        return mark_of(self.source, self.header.control_id, self.raw, *more)
+
+
+def mark_of(source: SourceId, control_id: str, raw: bytes, *more: str) -> str:
+    """What tells a message from every other: two with one control id and different content are two messages."""
+    digest = hashlib.blake2b(raw, digest_size=16)
+    for one in (str(source), control_id, *more):
+        digest.update(b"\x00" + one.encode(errors="replace"))
+    return digest.hexdigest()

@@ -1,0 +1,51 @@
+"""Who sends: the name of a source, the bed a site gives to senders that name none, and the clock of each."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from neopain.codecs.hl7v2.header import Header
+from neopain.domain.identity import BedId, SourceId
+from neopain.domain.time import SkewEstimate
+
+LONGEST_NAME = 64
+MOST_CLOCKS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The other end of a connection, by its IP address."""
+
+    address: str
+
+    def source(self, header: Header | None) -> SourceId:
+        """Its name on the bus: MSH-3/MSH-4 where it says so, else the address."""
+        named = "/".join(filter(None, (header.sending_application, header.sending_facility))) if header else ""
+        return SourceId("hl7", (named or self.address)[:LONGEST_NAME])
+
+    def bed(self, header: Header, beds: Mapping[str, str]) -> BedId | None:
+        """The bed that the site has given it, most specific key first; None if none."""
+        application, facility = header.sending_application, header.sending_facility
+        keys = (self.address, f"{application}/{facility}", application)
+        found = next((beds[key] for key in keys if key and key in beds), None)
+        return BedId(found) if found else None
+
+
+@dataclass(slots=True)
+class Clocks:
+    """The skew of each source's clock at each bed: a central station sends for monitors with clocks of their own.
+
+    Kept in memory only, since a few messages find it again.
+    """
+
+    skews: OrderedDict[tuple[SourceId, BedId], SkewEstimate] = field(default_factory=OrderedDict)
+
+    def of(self, source: SourceId, bed: BedId) -> SkewEstimate:
+        """The estimate for that source and bed; the one unused for longest is forgotten when there are too many."""
+        skew = self.skews.setdefault((source, bed), SkewEstimate())
+        self.skews.move_to_end((source, bed))
+        if len(self.skews) > MOST_CLOCKS:
+            self.skews.popitem(last=False)
+        return skew

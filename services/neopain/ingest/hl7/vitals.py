@@ -1,0 +1,123 @@
+"""ORU^R01 -> vitals of a bed on the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+from neopain.bus.bus import Bus
+from neopain.bus.streams import VITALS
+from neopain.codecs.hl7v2.message import FIELD_MISSING
+from neopain.codecs.hl7v2.pcd01 import Reading, VitalsReport, read_reports
+from neopain.domain.identity import BedId, SourceId
+from neopain.domain.time import SkewEstimate
+from neopain.domain.vitals import VitalSample, VitalsBatch
+from neopain.errors import MalformedMessage
+from neopain.ingest.hl7.association import Association
+from neopain.ingest.hl7.received import Received
+from neopain.ingest.hl7.sender import Clocks
+from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter
+from neopain.wire.vitals import encode_batch
+
+LOG = Log(__name__)
+
+MARK_LIFE = timedelta(minutes=10)
+"""How long a message is recognised as sent again: a sender without an answer tries within seconds to minutes."""
+MOST_TOLD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a message says of the infant in one bed; ``bed`` is None only where there is nothing to place."""
+
+    report: VitalsReport
+    bed: BedId | None
+
+
+@dataclass(slots=True)
+class VitalsIntake:
+    """Reads ORU^R01 messages and puts their vitals on the bus."""
+
+    bus: Bus
+    site_zone: tzinfo
+    default_facility: str = ""
+    bed_by_sender: Mapping[str, str] = field(default_factory=dict)
+    clocks: Clocks = field(default_factory=Clocks)
+    told: set[tuple[SourceId, str]] = field(default_factory=set)
+    association: Association = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.association = Association(self.bus)
+
+    def read(self, one: Received) -> list[Placed]:
+        """The vitals and their beds. Raises ``MalformedMessage`` (PV1-3, 101) for vitals without a bed."""
+        zone, facility = self.site_zone, self.default_facility
+        reports = read_reports(one.message, one.header, site_zone=zone, default_facility=facility)
+        # The bed that the site gives a sender is that of one monitor: a message of several infants must name theirs.
+        default = one.sender.bed(one.header, self.bed_by_sender) if len(reports) == 1 else None
+        placed = [Placed(report, report.bed or default) for report in reports]
+        if any(each.bed is None and each.report.readings for each in placed):
+            rule = "the bed is required; a sender that cannot name it needs a line in NEOPAIN_INGEST_HL7_BED_BY_SENDER"
+            raise MalformedMessage("PV1-3", rule, code=FIELD_MISSING)
+        for each in placed:
+            self._tell(each.report, one)
+        return placed
+
+    async def store(self, placed: list[Placed], one: Received) -> None:
+        """The vitals are on disk when this returns; may be called again, nothing is stored twice.
+
+        Raises ``BusUnavailable``.
+        """
+        for each in placed:
+            if each.bed is None:
+                continue
+            if each.report.readings:
+                await self._publish(each.report, each.bed, one)
+            if each.report.patient is not None:
+                await self.association.compare(each.bed, each.report.patient, one)
+
+    async def _publish(self, report: VitalsReport, bed: BedId, one: Received) -> None:
+        batch = VitalsBatch(
+            bed=bed,
+            source=one.source,
+            samples=_samples(report, one.received, self.clocks.of(one.source, bed)),
+            processing=one.header.processing,
+            patient=report.patient,
+            control_id=one.header.control_id,
+            unmapped=report.unmapped,
+        )
+        payload = encode_batch(batch)
+        if one.header.time_text or report.newest:
+            published = await self.bus.publish_once(VITALS, payload, mark=one.mark(bed), bed=bed, life=MARK_LIFE)
+            is_new = published.is_new
+        else:
+            # Without any time in it a message cannot be told from its repetition: a monitor whose control id never
+            # changes would seem to repeat itself whenever its values do not change either.
+            await self.bus.publish(VITALS, payload, bed=bed)
+            is_new = True
+        if is_new:
+            counter("ingest_samples_total").inc(len(batch.samples))
+        else:
+            counter("ingest_duplicates_total").inc()
+
+    def _tell(self, report: VitalsReport, one: Received) -> None:
+        for skipped in report.skipped:
+            counter("ingest_skipped_total").labels(skipped.reason).inc()
+        counter("ingest_unmapped_total").inc(len(report.unmapped))
+        for code in report.unmapped:
+            if (one.source, code) not in self.told and len(self.told) < MOST_TOLD:
+                self.told.add((one.source, code))
+                LOG.info("code_unmapped", source=one.source, code=code)
+
+
+def _samples(report: VitalsReport, received: datetime, skew: SkewEstimate) -> tuple[VitalSample, ...]:
+    if report.newest is not None:
+        skew.observe(received=received, source=report.newest)
+    return tuple(_sample(reading, received, skew) for reading in report.readings)
+
+
+def _sample(reading: Reading, received: datetime, skew: SkewEstimate) -> VitalSample:
+    timing = skew.timing_of(received=received, source=reading.source, source_text=reading.source_text)
+    return VitalSample(reading.kind, reading.value, timing, reading.validity, reading.code)

@@ -1,0 +1,148 @@
+"""ADT: what happened, to whom, where and when; and which triggers change nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from neopain.codecs.hl7v2.adt import AdtReport, Effect, read_adt
+from neopain.codecs.hl7v2.header import read_header
+from neopain.codecs.hl7v2.message import parse
+from neopain.domain.census import CensusEvent, CensusEventKind
+from neopain.domain.identity import PatientId
+from neopain.domain.vitals import Processing
+from neopain.errors import MalformedMessage
+
+RECEIVED = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
+EVN = "EVN|A01|20260704115900+0000"
+PID = "PID|1||77^^^HOSP^MR||X^Y||20260702081500+0000|F"
+PV1 = "PV1|1|I|NICU^1^3^GH|||NICU^1^1^GH|||||||||||||V42^^^HOSP^VN"
+
+
+def read(*lines: str, trigger: str = "A01", zone: str = "UTC", msh_time: str = "20260704115959+0000") -> AdtReport:
+    head = rf"MSH|^~\&|ADT|GH|||{msh_time}||ADT^{trigger}^ADT_A01|4711|T|2.5"
+    message = parse("\r".join([head, *lines]).encode())
+    return read_adt(message, read_header(message), site_zone=ZoneInfo(zone), received=RECEIVED)
+
+
+def event(*lines: str, trigger: str = "A01", zone: str = "UTC", msh_time: str = "20260704115959+0000") -> CensusEvent:
+    found = read(*lines, trigger=trigger, zone=zone, msh_time=msh_time).event
+    assert found is not None
+    return found
+
+
+def test_an_admission_gives_infant_bed_visit_and_time() -> None:
+    found = event(EVN, PID, PV1)
+    assert found.kind is CensusEventKind.ADMITTED
+    assert found.infant.identifiers == (PatientId("77", "HOSP", "MR"),)
+    assert (found.infant.visit, found.infant.sex) == ("V42", "F")
+    assert found.infant.born == datetime(2026, 7, 2, 8, 15, tzinfo=UTC)
+    assert (found.bed, found.prior_bed) == ("NICU/1/3@GH", "NICU/1/1@GH")
+    assert found.occurred == datetime(2026, 7, 4, 11, 59, tzinfo=UTC)
+    assert (found.control_id, found.processing) == ("4711", Processing.TRAINING)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "kind"),
+    [
+        ("A01", CensusEventKind.ADMITTED),
+        ("A02", CensusEventKind.TRANSFERRED),
+        ("A03", CensusEventKind.DISCHARGED),
+        ("A08", CensusEventKind.UPDATED),
+    ],
+)
+def test_the_trigger_is_that_of_msh_9_even_where_evn_1_says_another(trigger: str, kind: CensusEventKind) -> None:
+    assert event(EVN, PID, PV1, trigger=trigger).kind is kind
+
+
+@pytest.mark.parametrize("trigger", ["A04", "A11", "A12", "A13", "A17", "A40", "A45", "A47"])
+def test_triggers_that_change_who_lies_where_and_are_not_applied_say_so(trigger: str) -> None:
+    assert read(EVN, PID, PV1, trigger=trigger) == AdtReport(Effect.NOT_YET)
+
+
+@pytest.mark.parametrize("trigger", ["A05", "A28", "A31", "A60", "Z99", ""])
+def test_other_triggers_say_nothing_about_who_lies_where(trigger: str) -> None:
+    assert read(EVN, PID, PV1, trigger=trigger) == AdtReport(Effect.NONE)
+
+
+@pytest.mark.parametrize(
+    ("evn", "msh_time", "expected"),
+    [
+        (
+            "EVN||20260704113000+0000||||20260704110000+0000",
+            "20260704115959+0000",
+            datetime(2026, 7, 4, 11, 0, tzinfo=UTC),
+        ),
+        ("EVN||20260704113000+0000", "20260704115959+0000", datetime(2026, 7, 4, 11, 30, tzinfo=UTC)),
+        ("EVN||", "202607041130+0000", datetime(2026, 7, 4, 11, 30, tzinfo=UTC)),
+        ("EVN||20260704113000", "", datetime(2026, 7, 4, 9, 30, tzinfo=UTC)),
+        ("EVN||soon", "", RECEIVED),
+        ("EVN||20991231000000+0000", "", RECEIVED),
+    ],
+)
+def test_when_it_happened_is_evn_6_then_evn_2_then_msh_7_and_never_the_future(
+    evn: str, msh_time: str, expected: datetime
+) -> None:
+    assert event(evn, PID, PV1, zone="Europe/Berlin", msh_time=msh_time).occurred == expected
+
+
+def test_a_unit_without_a_bed_places_nobody() -> None:
+    assert event(EVN, PID, "PV1|1|I|THEATRE", trigger="A02").bed is None
+
+
+def test_a_time_of_discharge_in_an_update_is_seen() -> None:
+    assert event(EVN, PID, PV1 + "|" * 26 + "20260704", trigger="A08").has_left
+    assert not event(EVN, PID, PV1, trigger="A08").has_left
+
+
+@pytest.mark.parametrize(
+    ("lines", "location", "code"),
+    [
+        ((EVN, PV1), "PID", "100"),
+        ((EVN, "PID|1||", PV1), "PID-3", "101"),
+        ((EVN, "PID|1||123456789^^^USSSA^SS", PV1), "PID-3", "101"),
+        ((EVN, PID), "PV1-3", "101"),
+        ((EVN, PID, "PV1|1|I|"), "PV1-3", "101"),
+    ],
+)
+def test_an_admission_without_whom_or_where_is_refused(lines: tuple[str, ...], location: str, code: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        event(*lines)
+    assert (caught.value.location, caught.value.code) == (location, code)
+
+
+def test_a_discharge_needs_no_place() -> None:
+    assert event(EVN, PID, trigger="A03").bed is None
+
+
+@pytest.mark.parametrize(
+    ("obx", "days"),
+    [
+        ("OBX|1|NM|18185-9^GA^LN||32|wk^^UCUM", 224),
+        ("OBX|1|NM|11884-4^GA^LN||225|d^^UCUM", 225),
+        ("OBX|1|NM|76516-4^GA at birth^LN||32.5|wk", 228),
+        ("OBX|1|ST|18185-9^GA^LN||32+5|", 229),
+        ("OBX|1|ST|18185-9^GA^LN||32w5d|", 229),
+        ("OBX|1|ST|18185-9^GA^LN||32 5/7|wk", None),
+        ("OBX|1|NM|LOCAL^GA^99GH^18185-9^GA^LN||32|wk", 224),
+        ("OBX|1|NM|18185-9^GA^LN||32", None),
+        ("OBX|1|NM|18185-9^GA^LN||320|wk", None),
+        ("OBX|1|NM|18185-9^GA^LN||32|kg", None),
+        ("OBX|1|NM|18185-9^GA^LN||32|wk|||||X", None),
+        ("OBX|1|NM|8339-4^Birth weight^LN||1800|g", None),
+    ],
+)
+def test_gestational_age_is_read_in_weeks_or_days_and_never_without_a_unit(obx: str, days: int | None) -> None:
+    assert event(EVN, PID, PV1, obx, trigger="A08").infant.gestational_age_days == days
+
+
+def test_the_age_at_birth_comes_before_an_estimate() -> None:
+    estimate, at_birth = "OBX|1|NM|11884-4^^LN||31|wk", "OBX|2|NM|76516-4^^LN||32|wk"
+    assert event(EVN, PID, PV1, estimate, at_birth).infant.gestational_age_days == 224
+
+
+def test_the_gestational_age_of_a_mother_s_pregnancy_is_not_an_infant_s() -> None:
+    mother = "PID|1||66^^^HOSP^MR||X^Y||19950101|F"
+    assert event(EVN, mother, PV1, "OBX|1|NM|18185-9^GA^LN||32|wk").infant.gestational_age_days is None

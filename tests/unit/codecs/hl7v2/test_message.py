@@ -1,0 +1,141 @@
+"""The encoding rules: what senders write, and which segments and fields are read from it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from neopain.codecs.hl7v2.message import Delimiters, Message, escape, messages_in, parse, unescape
+from neopain.errors import MalformedMessage
+
+HEAD = r"MSH|^~\&|MON|NICU|||20260101120000||ORU^R01|1|P|2.6"
+
+
+def names(message: Message) -> list[str]:
+    return [segment.name for segment in message.segments]
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\r", "\n\n", "\r \r", "\r\n\r\n"])
+def test_segments_end_with_any_line_end_and_blank_ones_are_left_out(end: str) -> None:
+    message = parse(end.join([HEAD, "PID|1||77", "OBX|1|NM"]).encode())
+    assert names(message) == ["MSH", "PID", "OBX"]
+    assert message.segments[1].text(3) == "77"
+
+
+@pytest.mark.parametrize("junk", [b"\x00\x00", b"\xef\xbb\xbf", b"\r\n", b"  ", b"FHS|x\rBHS|y\r"])
+def test_what_stands_before_msh_is_left_out(junk: bytes) -> None:
+    assert names(parse(junk + HEAD.encode() + b"\rPID|1")) == ["MSH", "PID"]
+
+
+def test_nuls_are_left_out_wherever_they_are() -> None:
+    message = parse(HEAD.encode() + b"\rP\x00ID|1||7\x007\r\x00\x00")
+    assert message.segments[1].text(3) == "77"
+
+
+def test_msh_1_is_the_field_separator_and_msh_2_the_others() -> None:
+    header = parse(HEAD.encode()).header
+    assert (header.raw(1), header.raw(2), header.text(3), header.text(10)) == ("|", "^~\\&", "MON", "1")
+
+
+def test_delimiters_are_those_of_the_message() -> None:
+    message = parse(b"MSH#*+!%#MON#NICU\rPID#1##7*2%5*x+8")
+    pid = message.segments[1]
+    assert message.delimiters == Delimiters("#", "*", "+", "!", "%")
+    assert (pid.text(3, 1), pid.text(3, 2, 2), pid.repetitions(3)) == ("7", "5", ["7*2%5*x", "8"])
+
+
+def test_the_truncation_sign_of_version_2_7_is_accepted() -> None:
+    assert parse(rb"MSH|^~\&#|MON").header.text(3) == "MON"
+
+
+def test_delimiters_that_a_sender_leaves_out_separate_nothing() -> None:
+    message = parse(b"MSH|^|MON~1\\F\\")
+    assert message.delimiters == Delimiters("|", "^", "", "", "")
+    assert message.header.text(3) == "MON~1\\F\\"
+
+
+@pytest.mark.parametrize("header", [b"MSH|^^\\&|x", b"MSH|", b"MSH||x", b"MSH|^a\\&|x", b"MSH|^\xa7\\&|x"])
+def test_delimiters_that_cannot_be_told_apart_are_refused(header: bytes) -> None:
+    with pytest.raises(MalformedMessage, match="MSH-2"):
+        parse(header)
+
+
+@pytest.mark.parametrize("raw", [b"", b"PID|1", b"MSHX|^~\\&", b"\x00\x01\x02", b"xMSH|^~\\&|", b"MSH"])
+def test_bytes_without_an_msh_segment_are_no_message(raw: bytes) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        parse(raw)
+    assert (caught.value.location, caught.value.code) == ("MSH", "100")
+
+
+def test_two_messages_in_one_frame_are_refused_rather_than_half_read() -> None:
+    with pytest.raises(MalformedMessage, match=r"MSH\[2\]"):
+        parse(f"{HEAD}\rPID|1\r{HEAD}\r".encode())
+
+
+def test_a_line_that_is_no_segment_belongs_to_the_field_before_it() -> None:
+    message = parse(f"{HEAD}\rNTE|1||first line\nsecond line\rPID|1".encode())
+    assert names(message) == ["MSH", "NTE", "PID"]
+    assert message.segments[1].text(3) == "first line\nsecond line"
+
+
+def test_segments_of_one_name_are_numbered() -> None:
+    message = parse(f"{HEAD}\rOBX|1\rNTE|1\rOBX|2".encode())
+    assert [segment.number for segment in message.all("OBX")] == [1, 2]
+    assert message.segments[3].place(5) == "OBX[2]-5"
+
+
+def test_absent_fields_and_components_are_empty() -> None:
+    pid = parse(f"{HEAD}\rPID|1||77".encode()).segments[1]
+    assert (pid.text(9), pid.text(3, 4), pid.text(3, 1, 2), pid.repetitions(20)) == ("", "", "", [])
+
+
+@pytest.mark.parametrize(
+    ("declared", "written"),
+    [
+        ("8859/1", "Müller".encode("iso8859-1")),
+        ("8859/15", "Müller".encode("iso8859-15")),
+        ("UNICODE UTF-8", "Müller".encode()),
+        ("", "Müller".encode()),
+        ("", "Müller".encode("iso8859-1")),
+        ("ASCII", "Müller".encode("iso8859-1")),
+        ("UNKNOWN SET", "Müller".encode()),
+    ],
+)
+def test_the_character_set_is_that_of_msh_18(declared: str, written: bytes) -> None:
+    raw = f"{HEAD}||||||{declared}\rPID|1||77||".encode() + written
+    assert parse(raw).segments[1].text(5) == "Müller"
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        (r"a\F\b", "a|b"),
+        (r"a\S\b\T\c\R\d\E\e", "a^b&c~d\\e"),
+        (r"\X4D6F\n", "Mon"),
+        (r"one\.br\two", "one\ntwo"),
+        (r"\H\bold\N\ ", "bold"),
+        (r"100 \unknown\ x", r"100 \unknown\ x"),
+        ("one \\ alone", "one \\ alone"),
+        (r"\Xzz\ ", r"\Xzz\ "),
+    ],
+)
+def test_escape_sequences_mean_what_the_standard_says(sent: str, meant: str) -> None:
+    assert unescape(sent, Delimiters()).strip() == meant.strip()
+
+
+def test_unescaping_what_was_escaped_gives_it_back() -> None:
+    text = "a|b^c&d~e\\f\ng"
+    assert unescape(escape(text, Delimiters()), Delimiters()) == text
+
+
+def test_a_file_holds_one_message_for_each_line_that_begins_with_msh() -> None:
+    one, two = f"{HEAD}\nPID|1".encode(), f"{HEAD}\r\nPID|2".encode()
+    assert messages_in(b"\x0b" + one + b"\x1c\x0d\n" + two + b"\r\n\r\n") == [one, two]
+
+
+def test_a_megabyte_made_to_be_slow_is_read_in_linear_time() -> None:
+    began = time.perf_counter()
+    for filler in (b"\r", b"\n ", b"\t", b"MSH", b"|", b"\\E"):
+        parse(HEAD.encode() + b"\r" + filler * (1_000_000 // len(filler)) + b"x")
+    assert time.perf_counter() - began < 10

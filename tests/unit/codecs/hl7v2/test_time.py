@@ -1,0 +1,93 @@
+"""Every time form that HL7 v2 has, and those that senders write instead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment, write_moment
+from neopain.errors import MalformedMessage
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20260704120000+0200", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("20260704120000-0330", datetime(2026, 7, 4, 15, 30, tzinfo=UTC)),
+        ("20260704120000.1234+0000", datetime(2026, 7, 4, 12, 0, 0, 123400, tzinfo=UTC)),
+        ("20260704120000.5Z", datetime(2026, 7, 4, 12, 0, 0, 500000, tzinfo=UTC)),
+        ("20260704120000123+0000", datetime(2026, 7, 4, 12, 0, 0, 123000, tzinfo=UTC)),
+        ("20260704120000.123456789+00:00", datetime(2026, 7, 4, 12, 0, 0, 123456, tzinfo=UTC)),
+        ("20260704120000+02", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("20260704120000", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("20260104120000", datetime(2026, 1, 4, 11, 0, tzinfo=UTC)),
+        ("202607041200", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("2026070412", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("20260704", datetime(2026, 7, 3, 22, 0, tzinfo=UTC)),
+        ("202607", datetime(2026, 6, 30, 22, 0, tzinfo=UTC)),
+        ("2026", datetime(2025, 12, 31, 23, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_as_utc_with_the_site_zone_where_it_has_no_offset(text: str, expected: datetime) -> None:
+    assert read_moment(text, zone=BERLIN, location="OBX-14").utc == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "precision"),
+    [
+        ("20260704120000.1+0200", Precision.SECOND),
+        ("202607041200+0200", Precision.MINUTE),
+        ("2026070412", Precision.HOUR),
+        ("20260704", Precision.DAY),
+        ("202607", Precision.MONTH),
+        ("2026", Precision.YEAR),
+    ],
+)
+def test_the_precision_is_how_far_the_time_was_written_out(text: str, precision: Precision) -> None:
+    assert read_moment(text, zone=UTC, location="OBX-14").precision is precision
+
+
+def test_the_text_is_kept_exactly() -> None:
+    assert read_moment("20260704120000.1230+0200", zone=UTC, location="OBX-14").text == "20260704120000.1230+0200"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "now", "20261304", "20260230", "20260704250000", "20260704126000", "2026-07-04", "20260704120000+2500"),
+        *("20260704120000+0099", "0000", "99991231235959-1200", "20260704120000.", '""', "２０２６"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        read_moment(text, zone=UTC, location="OBX[3]-14")
+    assert (caught.value.location, caught.value.code) == ("OBX[3]-14", "102")
+
+
+def test_an_hour_that_occurs_twice_is_read_as_its_first_occurrence() -> None:
+    assert read_moment("20261025023000", zone=BERLIN, location="OBX-14").utc == datetime(
+        2026, 10, 25, 0, 30, tzinfo=UTC
+    )
+
+
+def test_the_offset_of_a_time_is_found_for_its_whole_message() -> None:
+    zone = offset_zone("20260704120000-0500")
+    assert zone is not None
+    assert zone.utcoffset(None) == timedelta(hours=-5)
+
+
+@pytest.mark.parametrize("text", ["20260704120000", "", "soon", "20260704120000+9900"])
+def test_a_time_without_an_offset_gives_no_zone(text: str) -> None:
+    assert offset_zone(text) is None
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_reading_what_was_written_gives_it_back_to_the_millisecond(moment: datetime) -> None:
+    read = read_moment(write_moment(moment), zone=BERLIN, location="MSH-7").utc
+    assert read == moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,257 @@
+"""Who lies where: what each event does to a bed, and when a bed is held because nobody may guess."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neopain.domain.census import (
+    DEVICE_DISAGREES,
+    TWO_INFANTS,
+    UPDATE_DISAGREES,
+    BedState,
+    Census,
+    CensusEvent,
+    CensusEventKind,
+    Infant,
+    apply,
+    beds_of,
+)
+from neopain.domain.identity import BedId, PatientId
+
+BEGIN = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
+ONE, TWO, THREE = BedId("NICU/1/1"), BedId("NICU/1/2"), BedId("NICU/1/3")
+A01, A02, A03, A08 = (
+    CensusEventKind.ADMITTED,
+    CensusEventKind.TRANSFERRED,
+    CensusEventKind.DISCHARGED,
+    CensusEventKind.UPDATED,
+)
+CONTRADICTED, CONFIRMED = CensusEventKind.CONTRADICTED, CensusEventKind.CONFIRMED
+
+
+def infant(number: str, authority: str = "HOSP") -> Infant:
+    return Infant((PatientId(number, authority),))
+
+
+ANNA, BERT = infant("77"), infant("88")
+
+
+def event(kind: CensusEventKind, who: Infant, bed: BedId | None = None, **more: object) -> CensusEvent:
+    return CensusEvent(kind, who, more.pop("occurred", BEGIN), bed, **more)  # type: ignore[arg-type]
+
+
+def after(*events: CensusEvent) -> Census:
+    census: Census = {}
+    for one in events:
+        census |= {state.bed: state for state in apply(census, one)}
+    return census
+
+
+def who(census: Census, bed: BedId) -> str:
+    state = census.get(bed)
+    return state.infant.identifiers[0].value if state and state.infant else ""
+
+
+def test_an_admission_puts_the_infant_into_its_bed() -> None:
+    census = after(event(A01, ANNA, ONE))
+    assert census == {ONE: BedState(ONE, BEGIN, ANNA)}
+
+
+def test_a_transfer_frees_the_old_bed_and_takes_the_new_one() -> None:
+    census = after(event(A01, ANNA, ONE), event(A02, ANNA, TWO))
+    assert (who(census, ONE), who(census, TWO)) == ("", "77")
+
+
+def test_a_transfer_to_a_place_without_a_bed_leaves_the_infant_in_none() -> None:
+    assert who(after(event(A01, ANNA, ONE), event(A02, ANNA, None)), ONE) == ""
+
+
+def test_an_admission_without_a_bed_moves_nobody() -> None:
+    assert who(after(event(A01, ANNA, ONE), event(A01, ANNA, None)), ONE) == "77"
+
+
+def test_a_discharge_empties_the_bed_whatever_place_it_names() -> None:
+    assert who(after(event(A01, ANNA, ONE), event(A03, ANNA, THREE)), ONE) == ""
+
+
+def test_a_discharge_of_an_unknown_infant_changes_nothing() -> None:
+    assert apply(after(event(A01, ANNA, ONE)), event(A03, BERT, ONE)) == ()
+
+
+def test_an_event_that_changes_nothing_is_no_fact() -> None:
+    assert apply(after(event(A01, ANNA, ONE)), event(A01, ANNA, ONE, occurred=BEGIN + timedelta(hours=1))) == ()
+
+
+def test_two_infants_in_one_bed_hold_it() -> None:
+    state = after(event(A01, ANNA, ONE), event(A01, BERT, ONE))[ONE]
+    assert (state.held_reason, state.occupants) == (TWO_INFANTS, (ANNA, BERT))
+
+
+def test_a_repeated_admission_of_one_of_two_infants_does_not_end_the_hold() -> None:
+    both = [event(A01, ANNA, ONE), event(A01, BERT, ONE)]
+    assert after(*both, event(A01, ANNA, ONE))[ONE].is_held
+    assert after(*both, event(A01, BERT, ONE))[ONE].is_held
+
+
+def test_discharging_either_of_two_infants_leaves_the_other_and_ends_the_hold() -> None:
+    both = [event(A01, ANNA, ONE), event(A01, BERT, ONE)]
+    for gone, left in ((ANNA, "88"), (BERT, "77")):
+        census = after(*both, event(A03, gone))
+        assert (who(census, ONE), census[ONE].is_held) == (left, False)
+
+
+def test_moving_either_of_two_infants_ends_the_hold_too() -> None:
+    census = after(event(A01, ANNA, ONE), event(A01, BERT, ONE), event(A02, ANNA, TWO))
+    assert (who(census, ONE), who(census, TWO), census[ONE].is_held) == ("88", "77", False)
+
+
+def test_two_infants_that_swap_beds_are_held_only_while_both_are_in_one() -> None:
+    census = after(event(A01, ANNA, ONE), event(A01, BERT, TWO), event(A02, ANNA, TWO))
+    assert (who(census, ONE), census[TWO].is_held) == ("", True)
+    census |= {state.bed: state for state in apply(census, event(A02, BERT, ONE))}
+    assert (who(census, ONE), who(census, TWO), census[TWO].is_held) == ("88", "77", False)
+
+
+def test_a_mother_in_the_bed_of_her_newborn_holds_it() -> None:
+    assert after(event(A01, ANNA, ONE), event(A01, infant("66"), ONE))[ONE].is_held
+
+
+def test_a_number_of_another_authority_is_another_infant() -> None:
+    assert after(event(A01, ANNA, ONE), event(A01, infant("77", "OTHER"), ONE))[ONE].is_held
+
+
+def test_a_number_without_an_authority_is_the_same_infant() -> None:
+    census = after(event(A01, ANNA, ONE), event(A02, infant("77", ""), TWO))
+    assert (who(census, ONE), who(census, TWO)) == ("", "77")
+
+
+def test_an_update_renews_what_is_known_and_keeps_the_rest() -> None:
+    known = Infant(ANNA.identifiers, visit="V1", sex="F", gestational_age_days=224)
+    state = after(event(A01, known, ONE), event(A08, Infant(ANNA.identifiers, visit="V2")))[ONE]
+    assert state.infant == Infant(ANNA.identifiers, visit="V2", sex="F", gestational_age_days=224)
+    assert state.since == BEGIN
+
+
+def test_what_is_known_of_an_infant_moves_with_it() -> None:
+    known = Infant(ANNA.identifiers, visit="V1", gestational_age_days=224)
+    moved = after(event(A01, known, ONE), event(A02, ANNA, TWO))[TWO].infant
+    assert moved is not None
+    assert moved.gestational_age_days == 224
+
+
+def test_an_update_places_an_infant_that_lay_nowhere() -> None:
+    assert who(after(event(A08, ANNA, ONE)), ONE) == "77"
+
+
+def test_an_update_to_another_bed_holds_the_infant_s_bed_and_touches_no_other() -> None:
+    census = after(event(A01, ANNA, ONE), event(A08, ANNA, TWO))
+    assert (census[ONE].held_reason, who(census, ONE), TWO in census) == (UPDATE_DISAGREES, "77", False)
+
+
+def test_the_hold_of_an_update_ends_when_an_update_a_transfer_or_a_discharge_agrees() -> None:
+    held = [event(A01, ANNA, ONE), event(A08, ANNA, TWO)]
+    assert not after(*held, event(A08, ANNA, ONE))[ONE].is_held
+    assert not after(*held, event(A01, ANNA, ONE))[ONE].is_held
+    moved = after(*held, event(A02, ANNA, TWO))
+    assert (who(moved, ONE), who(moved, TWO), moved[ONE].is_held, moved[TWO].is_held) == ("", "77", False, False)
+    assert after(*held, event(A03, ANNA))[ONE] == BedState(ONE, BEGIN, left=ANNA.identifiers)
+
+
+def test_an_update_that_names_the_bed_it_came_from_is_a_move() -> None:
+    census = after(event(A01, ANNA, ONE), event(A08, ANNA, TWO, prior_bed=ONE))
+    assert (who(census, ONE), who(census, TWO)) == ("", "77")
+
+
+def test_a_late_update_does_not_put_a_discharged_infant_back() -> None:
+    discharged = [event(A01, ANNA, ONE), event(A03, ANNA)]
+    assert who(after(*discharged, event(A08, ANNA, ONE)), ONE) == ""
+    next_one = after(*discharged, event(A01, BERT, ONE), event(A08, ANNA, ONE))
+    assert (who(next_one, ONE), next_one[ONE].is_held) == ("88", False)
+
+
+def test_an_update_with_a_time_of_discharge_places_nobody() -> None:
+    assert after(event(A08, ANNA, ONE, has_left=True)) == {}
+
+
+def test_a_readmission_puts_a_discharged_infant_back() -> None:
+    census = after(event(A01, ANNA, ONE), event(A03, ANNA), event(A01, ANNA, ONE))
+    assert (who(census, ONE), census[ONE].left) == ("77", ())
+
+
+def test_a_device_that_names_another_infant_holds_the_bed() -> None:
+    state = after(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"))[ONE]
+    assert (state.held_reason, state.infant, state.since) == (DEVICE_DISAGREES, ANNA, BEGIN)
+
+
+def test_a_device_in_an_empty_or_unknown_bed_contradicts_nobody() -> None:
+    assert apply({}, event(CONTRADICTED, BERT, ONE)) == ()
+    assert apply(after(event(A01, ANNA, ONE), event(A03, ANNA)), event(CONTRADICTED, BERT, ONE)) == ()
+
+
+def test_the_same_contradiction_again_is_no_new_fact() -> None:
+    census = after(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"))
+    assert apply(census, event(CONTRADICTED, BERT, ONE, source="hl7:mon", control_id="2")) == ()
+
+
+def test_only_the_device_that_contradicted_can_confirm() -> None:
+    census = after(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"))
+    assert apply(census, event(CONFIRMED, ANNA, ONE, source="hl7:pump")) == ()
+    (state,) = apply(census, event(CONFIRMED, ANNA, ONE, source="hl7:mon"))
+    assert not state.is_held
+
+
+def test_a_repeated_admission_does_not_end_a_device_s_contradiction() -> None:
+    census = after(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"), event(A01, ANNA, ONE))
+    assert census[ONE].held_reason == DEVICE_DISAGREES
+
+
+def test_the_contradiction_ends_when_the_infant_the_device_named_has_the_bed_alone() -> None:
+    census = after(
+        event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"), event(A02, BERT, ONE), event(A03, ANNA)
+    )
+    assert (who(census, ONE), census[ONE].is_held) == ("88", False)
+
+
+def test_an_emptied_bed_is_held_no_more() -> None:
+    census = after(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"), event(A03, ANNA))
+    assert (census[ONE].infant, census[ONE].is_held, census[ONE].disputes) == (None, False, ())
+
+
+def test_a_new_hold_does_not_change_since_when_the_infant_is_there() -> None:
+    later = BEGIN + timedelta(hours=1)
+    assert after(event(A01, ANNA, ONE), event(A01, BERT, ONE, occurred=later))[ONE].since == BEGIN
+
+
+def test_the_history_of_a_bed_does_not_run_backwards() -> None:
+    earlier = BEGIN - timedelta(hours=1)
+    assert after(event(A01, ANNA, ONE), event(A03, ANNA, occurred=earlier))[ONE].since == BEGIN
+
+
+events = st.builds(
+    event,
+    st.sampled_from(list(CensusEventKind)),
+    st.sampled_from([ANNA, BERT, infant("99")]),
+    st.sampled_from([None, ONE, TWO, THREE]),
+    prior_bed=st.sampled_from([None, ONE, TWO]),
+    source=st.sampled_from(["hl7:mon", "hl7:pump"]),
+)
+
+
+@given(st.lists(events, max_size=12))
+def test_no_order_of_events_puts_one_infant_into_two_beds(told: list[CensusEvent]) -> None:
+    census = after(*told)
+    assert all(len(beds_of(census, one)) <= 1 for one in (ANNA, BERT, infant("99")))
+
+
+@given(st.lists(events, max_size=12))
+def test_a_bed_is_held_exactly_while_somebody_disagrees(told: list[CensusEvent]) -> None:
+    for state in after(*told).values():
+        assert state.is_held == bool(state.rivals or state.disputes)
+
+
+@given(st.lists(events, max_size=12), events)
+def test_telling_an_event_twice_changes_nothing_more(told: list[CensusEvent], last: CensusEvent) -> None:
+    assert apply(after(*told, last), last) == ()
