@@ -14,10 +14,10 @@ from grpc_reflection.v1alpha import reflection
 from neopain.bus.bus import Bus
 from neopain.domain.identity import BedId
 from neopain.domain.media import FaceBox
-from neopain.errors import BusUnavailable, ConfigurationError
+from neopain.errors import ConfigurationError
 from neopain.ingest.device.servicer import DeviceIngestServicer
+from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
-from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
@@ -43,7 +43,7 @@ async def serve_device(running: Running, *, settings: IngestSettings, bus_settin
     """The service's main: listens once the bus has been found fit."""
     bus = Bus(bus_settings.address())
     try:
-        if await _checked(bus, running):
+        if await wait_until_fit(bus, running):
             await _serve(running, bus, settings)
     finally:
         await bus.aclose()
@@ -98,16 +98,3 @@ def make_server(bus: Bus, settings: IngestSettings, clock: Clock) -> tuple[grpc.
 def face_boxes(told: Mapping[str, tuple[int, int, int, int]]) -> dict[BedId, FaceBox]:
     """The site's boxes as the settings tell them."""
     return {BedId(bed): FaceBox(*box) for bed, box in told.items()}
-
-
-async def _checked(bus: Bus, running: Running) -> bool:
-    backoff = Backoff()
-    while True:
-        try:
-            await bus.check()
-        except BusUnavailable as error:
-            LOG.warning("bus_unavailable", why=error)
-            if not await running.pause(backoff.next_seconds()):
-                return False
-        else:
-            return True

@@ -7,11 +7,11 @@ from functools import partial
 
 from neopain.bus.bus import Bus
 from neopain.errors import BusUnavailable, ConfigurationError
+from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.hl7.baseline import publish_baselines
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.listener import Listener
 from neopain.ingest.settings import IngestSettings
-from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
@@ -34,7 +34,7 @@ async def serve_hl7(running: Running, *, settings: IngestSettings, bus_settings:
     """The service's main: listens once the bus has been found fit."""
     bus = Bus(bus_settings.address())
     try:
-        if await _checked(bus, running):
+        if await wait_until_fit(bus, running):
             await _serve(running, bus, settings)
     finally:
         await bus.aclose()
@@ -65,16 +65,3 @@ async def _watch(bus: Bus, running: Running) -> None:
         else:
             if not running.stopping.is_set():
                 running.health.ready()
-
-
-async def _checked(bus: Bus, running: Running) -> bool:
-    backoff = Backoff()
-    while True:
-        try:
-            await bus.check()
-        except BusUnavailable as error:
-            LOG.warning("bus_unavailable", why=error)
-            if not await running.pause(backoff.next_seconds()):
-                return False
-        else:
-            return True

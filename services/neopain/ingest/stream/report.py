@@ -43,7 +43,8 @@ def _row(timed: TimedScore) -> str:
 def _number(score: Score) -> str:
     if score.estimate is None:
         return f"none ({score.reason or score.outcome.value})"
-    return f"{score.estimate.value:.1f}  [{score.estimate.low:.1f}-{score.estimate.high:.1f}]"
+    estimate = score.estimate
+    return f"{estimate.value:.1f}  [{estimate.low:.1f}-{estimate.high:.1f}]  {score.model.weights.value}"
 
 
 def _weights(report: RecordingReport) -> str:
