@@ -19,6 +19,8 @@ from neopain.domain.identity import BedId, is_recording
 FIELD = b"p"
 MARK_LIFE = timedelta(hours=1)
 """How long a message is recognised as a duplicate."""
+RECORDING_LIFE = timedelta(hours=1)
+"""What an interrupted recording left on the bus goes after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,17 @@ class Bus:
                     pipe.xadd(key, {FIELD: payload}, minid=_id_before(stream.retention), approximate=True)
                 else:
                     pipe.xadd(key, {FIELD: payload})
-                if bed is not None and not is_recording(bed):
+                if bed is not None and stream.is_input and not is_recording(bed):
                     pipe.zadd(self.key("beds"), {bed: int(time.time() * 1000)})
                 if stream.server is Server.MEDIA:
                     pipe.pexpire(key, timedelta(minutes=2))
-                replies = await pipe.execute()
+                elif bed is not None and is_recording(bed):
+                    pipe.pexpire(key, RECORDING_LIFE)
+                # With raise_on_error the message would quote the payload.
+                replies = await pipe.execute(raise_on_error=False)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
         return str(replies[0].decode())
 
     async def publish_once(
@@ -106,7 +114,7 @@ class Bus:
         if stream.server is not Server.BUS:
             raise ValueError(f"stream {stream.name} is not on the bus: marks are kept there")
         keys = [self.key("mark", stream.name, mark), self.stream_key(stream, bed), self.key("beds")]
-        listed = bed if bed is not None and not is_recording(bed) else ""
+        listed = bed if bed is not None and stream.is_input and not is_recording(bed) else ""
         arguments = [payload, str(int(life.total_seconds() * 1000)), listed]
         with translated(f"publish once to {stream.name}"):
             found, is_new = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)

@@ -13,6 +13,15 @@ from redis.asyncio import Redis
 from neopain.domain.identity import BedId
 from neopain.errors import BusUnavailable, ConfigurationError
 
+# redis-py gives most error codes a class of their own and cuts the code off the message; it does neither for MISCONF
+# and BUSY, nor for an OOM within a script.
+REFUSALS = (
+    redis_errors.OutOfMemoryError,
+    redis_errors.ReadOnlyError,
+    redis_errors.BusyLoadingError,
+    redis_errors.AuthenticationError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class BusAddress:
@@ -28,10 +37,12 @@ def translated(action: str) -> Iterator[None]:
     """Turns what redis-py raises into ``BusUnavailable``; a full server refuses writes and counts as that too."""
     try:
         yield
+    except REFUSALS as error:
+        raise BusUnavailable(f"{action}: the bus refused ({error})") from error
     except (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError) as error:
         raise BusUnavailable(f"{action}: the bus did not answer ({error})") from error
     except redis_errors.ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF", "LOADING", "READONLY", "NOAUTH", "BUSY ")):
+        if str(error).startswith(("OOM", "MISCONF", "BUSY ")):
             raise BusUnavailable(f"{action}: the bus refused ({error})") from error
         raise
 

@@ -96,9 +96,30 @@ class Consumer:
             with translated(f"XACK {self.stream.name}"):
                 await self._server.xack(self._key, self.group, *entry_ids)
 
+    async def is_drained(self) -> bool:
+        """Whether everything published before this was asked has been taken and acknowledged by the group."""
+        with translated(f"XINFO {self.stream.name}"):
+            try:
+                stream = await self._server.xinfo_stream(self._key)
+                groups = await self._server.xinfo_groups(self._key)
+            except redis_errors.ResponseError as error:
+                if "no such key" not in str(error):
+                    raise
+                return False
+        group = next((one for one in groups if one["name"] == self.group.encode()), None)
+        if group is None or group["pending"]:
+            return False
+        return _parts(group["last-delivered-id"]) >= _parts(stream["last-generated-id"])
+
     async def _counted(self, entry: Entry) -> Delivery:
-        found = await self._server.xpending_range(self._key, self.group, min=entry.id, max=entry.id, count=1)
+        with translated(f"XPENDING {self.stream.name}"):
+            found = await self._server.xpending_range(self._key, self.group, min=entry.id, max=entry.id, count=1)
         return Delivery(entry, int(found[0]["times_delivered"]) if found else 1)
+
+
+def _parts(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.decode().partition("-")
+    return int(milliseconds), int(sequence)
 
 
 def _entries(reply: object) -> list[Entry]:

@@ -8,9 +8,15 @@ from neopain.domain.deadletter import DeadLetter
 from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
 
 
-async def put_aside(bus: Bus, letter: DeadLetter) -> str:
-    """Keeps the letter on the bus and returns its id; it is on disk when this returns."""
-    return await bus.publish(DEAD_LETTERS, encode_dead_letter(letter))
+async def put_aside(bus: Bus, letter: DeadLetter, *, mark: str = "") -> str:
+    """Keeps the letter on the bus and returns its id; it is on disk when this returns.
+
+    With a mark, input that its sender repeats is kept once an hour, so that it cannot fill the bus.
+    """
+    payload = encode_dead_letter(letter)
+    if not mark:
+        return await bus.publish(DEAD_LETTERS, payload)
+    return (await bus.publish_once(DEAD_LETTERS, payload, mark=mark)).id
 
 
 async def list_letters(bus: Bus, *, count: int | None = None) -> list[tuple[str, DeadLetter]]:

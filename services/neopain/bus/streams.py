@@ -22,6 +22,7 @@ class StreamSpec:
 
     ``groups`` are the consumer groups that must have acknowledged an entry before it is trimmed; a group that does not
     exist yet keeps everything. ``retention`` keeps entries that long in any case; None keeps them for ever.
+    ``is_input`` says that an entry shows that something is connected at its bed.
     """
 
     name: str
@@ -30,12 +31,13 @@ class StreamSpec:
     per_bed: bool
     retention: timedelta | None
     groups: tuple[str, ...] = ()
+    is_input: bool = True
 
 
 # Media retention covers the longest window (10 s of cry, 30 s of movement) + the oldest tick (10 s) + the idle time
 # after which a crashed worker's tick is claimed (5 s), with a margin.
 VITALS = StreamSpec("vitals", Server.BUS, "VitalsBatch", per_bed=True, retention=timedelta(minutes=15))
-BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15))
+BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15), is_input=False)
 CENSUS = StreamSpec("census", Server.BUS, "BedState", per_bed=False, retention=timedelta(days=7), groups=("charting",))
 TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))
 SCORES = StreamSpec("scores", Server.BUS, "Score", per_bed=False, retention=timedelta(hours=1), groups=("charting",))

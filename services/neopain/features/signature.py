@@ -16,7 +16,7 @@ VITALS_STEPS = 120
 VITALS_RATE_HZ = 4
 
 VITALS_CHANNELS = ("rr_interval", "heart_rate", "spo2", "respiration", "movement")
-"""Rows 0..4 of VITALS, in ms, /min, %, /min and 0..1; rows 5..9 are their validity masks, 1 where the row may be read."""
+"""Rows 0..4 of VITALS, in ms, /min, %, /min and 0..1; rows 5..9 are their masks, 1 where the row may be read."""
 
 CONTEXT_FIELDS = (
     "baseline_heart_rate_delta",

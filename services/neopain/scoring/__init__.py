@@ -1,0 +1,1 @@
+"""Scoring: says which windows are complete, and scores each with Triton."""

@@ -1,0 +1,176 @@
+"""Real servers for the tests, each started at most once per run and only when a test asks for it.
+
+The embedded servers keep their packages and data in a folder of this run. What a test writes it must not mind sharing:
+use keys, databases and identifiers of your own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neopain.bus.bus import Bus
+from neopain.bus.streams import AUDIO, FRAMES, MOVEMENT, TICKS, VITALS
+from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
+from neopain.domain.time import TimeQuality, Timing
+from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
+from neopain.domain.window import Tick
+from neopain.embedded.ehr import Ehr
+from neopain.embedded.postgres import Postgres
+from neopain.embedded.state import StateFolder
+from neopain.embedded.triton import Triton
+from neopain.embedded.valkey import Valkey
+from neopain.features.signature import INPUTS, OUTPUTS, PRESENT, SCORE_QUANTILES
+from neopain.runtime.settings import BusSettings
+from neopain.wire.media import encode_audio, encode_frame, encode_movement
+from neopain.wire.score import encode_tick
+from neopain.wire.vitals import encode_batch
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of the servers that this test run shares."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def bus_url(state_dir: Path) -> Iterator[str]:
+    """A durable bus: append-only, synced before each answer."""
+    with Valkey.bus(StateFolder(state_dir)) as bus:
+        yield bus.url
+
+
+@pytest.fixture(scope="session")
+def media_url(state_dir: Path) -> Iterator[str]:
+    """A volatile media server of 256 MB."""
+    with Valkey.media(StateFolder(state_dir), maxmemory_mb=256) as media:
+        yield media.url
+
+
+@pytest.fixture(scope="session")
+def database_url(state_dir: Path) -> Iterator[str]:
+    """An empty PostgreSQL database as an SQLAlchemy URL; the role may create further databases."""
+    with Postgres(StateFolder(state_dir)) as database:
+        yield database.url
+
+
+@pytest.fixture(scope="session")
+def ehr_url(state_dir: Path) -> Iterator[str]:
+    """The FHIR base URL of an empty demo EHR."""
+    with Ehr(StateFolder(state_dir)) as ehr:
+        yield ehr.url
+
+
+@pytest.fixture
+def bus_settings(bus_url: str, media_url: str) -> BusSettings:
+    """The shared servers under a namespace that no other test uses."""
+    return BusSettings(url=bus_url, media_urls=(media_url,), namespace=f"test-{secrets.token_hex(6)}")
+
+
+@pytest.fixture
+async def bus(bus_settings: BusSettings) -> AsyncIterator[Bus]:
+    """A bus of the test's own namespace."""
+    bus = Bus(bus_settings.address())
+    yield bus
+    await bus.aclose()
+
+
+@pytest.fixture(scope="session")
+def stand_in_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model repository for Triton with one small model in place of the nets: score = face 1 + cry 2 + vitals 4."""
+    repository = tmp_path_factory.mktemp("stand-in") / "models"
+    shutil.copytree(Path(__file__).parent / "stand_ins" / "triton_models", repository)
+    write_model_files(repository)
+    return repository
+
+
+@pytest.fixture(scope="session")
+def stand_in_triton(state_dir: Path, stand_in_repository: Path) -> Iterator[Triton]:
+    """A Triton that serves the stand-in; a test that stops it uses one of its own."""
+    with Triton(StateFolder(state_dir), stand_in_repository, name="triton-stand-in") as triton:
+        yield triton
+
+
+def write_model_files(repository: Path) -> None:
+    """Writes model.json and golden.npz of the stand-in: three windows, and what it says of them."""
+    tolerance = {"mean": 0.05, "p99": 0.15}
+    model = {"name": "stand-in-1", "weights": "untrained", "tolerance": tolerance}
+    (repository / "model.json").write_text(json.dumps(model))
+    present = np.array([[True, False, False], [False, True, True], [True, True, True]])
+    score = np.array([[1.0], [6.0], [7.0]], np.float32)
+    arrays = {spec.name: np.zeros((3, *spec.shape), spec.dtype) for spec in (*INPUTS, *OUTPUTS)}
+    arrays |= {PRESENT.name: present, SCORE_QUANTILES.name: np.concatenate([score - 1, score, score + 1], axis=1)}
+    np.savez_compressed(repository / "golden.npz", **arrays)
+
+
+class Bedside:
+    """Puts on the bus what ingest would have put there for one bed, all of it arriving now."""
+
+    def __init__(self, bus: Bus, bed: BedId) -> None:
+        self.bus = bus
+        self.bed = bed
+
+    async def measure_vitals(
+        self, end: datetime, *, seconds: int = 40, processing: Processing = Processing.PRODUCTION
+    ) -> None:
+        """Heart rate 140 and SpO2 97 once a second up to the end."""
+        for age in range(seconds - 1, -1, -1):
+            timing = _timing(end - timedelta(seconds=age))
+            heart = VitalSample(VitalKind.HEART_RATE, 140.0, timing)
+            batch = VitalsBatch(
+                bed=self.bed,
+                source=SourceId("hl7", "monitor"),
+                samples=(heart, VitalSample(VitalKind.SPO2, 97.0, timing)),
+                processing=processing,
+                patient=PatientId("4711", "HOSPITAL"),
+            )
+            await self.bus.publish(VITALS, encode_batch(batch), bed=self.bed)
+
+    async def film(self, end: datetime, *, frames: int = 18) -> None:
+        """A face crop for each place of the clip's grid."""
+        for index in range(frames - 1, -1, -1):
+            timing = _timing(end - timedelta(seconds=index * 4 / 30))
+            frame = FaceFrame(self.bed, SourceId("device", "camera"), timing, bytes([100]) * (224 * 224 * 3))
+            await self.bus.publish(FRAMES, encode_frame(frame), bed=self.bed)
+
+    async def listen(self, end: datetime, *, seconds: int = 10) -> None:
+        """Chunks of half a second that end at the end."""
+        for index in range(2 * seconds, 0, -1):
+            timing = _timing(end - timedelta(seconds=index / 2))
+            chunk = AudioChunk(self.bed, SourceId("device", "microphone"), timing, bytes([0, 16]) * 8000)
+            await self.bus.publish(AUDIO, encode_audio(chunk), bed=self.bed)
+
+    async def watch_movement(self, end: datetime) -> None:
+        """Motion energy of 0.5 four times a second."""
+        for index in range(124, -1, -1):
+            timing = _timing(end - timedelta(seconds=index / 4))
+            sample = MovementSample(self.bed, SourceId("device", "camera"), timing, 0.5)
+            await self.bus.publish(MOVEMENT, encode_movement(sample), bed=self.bed)
+
+    async def observe(self, end: datetime) -> None:
+        """Everything that a window can hold."""
+        await asyncio.gather(self.measure_vitals(end), self.film(end), self.listen(end), self.watch_movement(end))
+
+    async def tick(self, end: datetime) -> str:
+        """Says that the window is complete; returns the tick's id."""
+        tick = Tick(self.bed, end, datetime.now(UTC), await self.bus.last_ids(self.bed))
+        return await self.bus.publish(TICKS, encode_tick(tick))
+
+
+@pytest.fixture
+def bedside(bus: Bus) -> Bedside:
+    """A bed with a monitor, a camera and a microphone."""
+    return Bedside(bus, BedId("NICU/1/1@TEST"))
+
+
+def _timing(aligned: datetime) -> Timing:
+    return Timing(received=aligned, aligned=aligned, quality=TimeQuality.SOURCE, source=aligned)

@@ -1,0 +1,117 @@
+"""The real nets behind a real Triton: the ensemble as it is served."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neopain.bus.bus import Bus
+from neopain.bus.streams import TICKS
+from neopain.domain.score import Modality, Outcome, Weights
+from neopain.embedded.state import StateFolder
+from neopain.embedded.triton import Triton as TritonServer
+from neopain.errors import ContractBroken
+from neopain.features.signature import CLIP, CRY, INPUTS, PRESENT, SCORE_QUANTILES
+from neopain.models.repository import cached_repository
+from neopain.runtime.clock import SystemClock
+from neopain.runtime.service import Running
+from neopain.scoring.golden import ServedModel, read_served_model, verify
+from neopain.scoring.inference import Triton
+from neopain.scoring.post import AbstentionLimits
+from neopain.scoring.settings import ScoringSettings
+from neopain.scoring.trusted import TrustedTriton
+from neopain.scoring.worker import Worker
+
+VAR = Path(os.environ.get("NEOPAIN_ROOT", Path(__file__).resolve().parents[3])) / "var"
+
+
+@pytest.fixture(scope="module")
+def repository() -> Path:
+    """The exported nets; made now if they are not there."""
+    return cached_repository(VAR)
+
+
+@pytest.fixture(scope="module")
+def served(state_dir: Path, repository: Path) -> Iterator[TritonServer]:
+    """A Triton that serves them."""
+    with TritonServer(StateFolder(state_dir), repository, name="triton-nets") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def model(repository: Path) -> ServedModel:
+    """What the repository says of itself."""
+    return read_served_model(repository)
+
+
+@pytest.fixture
+async def triton(served: TritonServer) -> AsyncIterator[Triton]:
+    """A client."""
+    triton = Triton(ScoringSettings(triton_url=served.url))
+    yield triton
+    await triton.aclose()
+
+
+def zeros(**changes: Any) -> dict[str, Any]:
+    """A window of zeros, with the changes."""
+    return {spec.name: np.zeros(spec.shape, spec.dtype) for spec in INPUTS} | changes
+
+
+async def test_the_golden_windows_agree(triton: Triton, model: ServedModel) -> None:
+    assert (await verify(triton, model)).is_within(model.tolerance)
+
+
+async def test_golden_windows_of_another_model_do_not(triton: Triton, model: ServedModel) -> None:
+    first = model.golden[0]
+    shifted = {**first.expected, SCORE_QUANTILES.name: first.expected[SCORE_QUANTILES.name] + np.float32(0.5)}
+    other = replace(model, golden=(replace(first, expected=shifted),))
+    with pytest.raises(ContractBroken, match=f"does not serve {model.version.name}"):
+        await verify(triton, other)
+
+
+async def test_what_lies_behind_an_absent_flag_changes_nothing(triton: Triton) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, CLIP.shape, np.uint8)
+    present = {PRESENT.name: np.array([False, True, False])}
+    without, with_noise = (
+        await triton.infer(zeros(**present)),
+        await triton.infer(zeros(**present, **{CLIP.name: noise})),
+    )
+    assert all(np.array_equal(without[name], with_noise[name]) for name in without)
+
+
+async def test_digital_silence_is_not_an_absent_cry(triton: Triton) -> None:
+    face = np.full(CLIP.shape, 100, np.uint8)
+    silent = await triton.infer(zeros(**{CLIP.name: face, PRESENT.name: np.array([True, True, False])}))
+    absent = await triton.infer(zeros(**{CLIP.name: face, PRESENT.name: np.array([True, False, False])}))
+    assert not np.array_equal(silent[SCORE_QUANTILES.name], absent[SCORE_QUANTILES.name])
+
+
+async def test_tensors_of_another_signature_are_refused_before_they_are_sent(triton: Triton) -> None:
+    with pytest.raises(ContractBroken, match="tensor CRY"):
+        await triton.infer(zeros(**{CRY.name: np.zeros(160_000, np.float64)}))
+
+
+@pytest.fixture
+def nets_worker(bus: Bus, triton: Triton, model: ServedModel) -> Worker:
+    """A worker that trusts them."""
+    return Worker(bus, TrustedTriton(triton, model, Running()), AbstentionLimits(), SystemClock())
+
+
+async def test_a_full_window_is_scored_by_untrained_nets_that_say_so(
+    nets_worker: Worker, bedside: Any, scores: Any, end: datetime
+) -> None:
+    await bedside.observe(end)
+    await bedside.tick(end)
+    await nets_worker.handle((await bedside.bus.read_range(TICKS))[0])
+    score = await scores.only()
+    assert (score.outcome, score.model.weights) == (Outcome.SCORED, Weights.UNTRAINED)
+    assert 0 <= score.estimate.low <= score.estimate.value <= score.estimate.high <= 10
+    assert sum(score.estimate.attention.values()) == pytest.approx(1.0, abs=0.01)
+    assert set(score.estimate.per_modality) == {Modality.FACE, Modality.CRY, Modality.PHYSIOLOGY}

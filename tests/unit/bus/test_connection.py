@@ -1,0 +1,43 @@
+"""Which server a bed lies on, and what errors become."""
+
+from __future__ import annotations
+
+import pytest
+from redis import exceptions as redis_errors
+from redis.asyncio import Redis
+
+from neopain.bus.connection import shard_of, translated
+from neopain.domain.identity import BedId
+from neopain.errors import BusUnavailable
+
+
+def test_a_bed_lies_on_the_shard_of_its_crc32() -> None:
+    shards = [Redis(port=port) for port in (1, 2, 3, 4)]
+    # CRC-32 of "NICU/1/1@A" is 0x81d6c13e and of "NICU/1/2@A" 0x83907f67.
+    assert shards.index(shard_of(BedId("NICU/1/1@A"), shards)) == 2
+    assert shards.index(shard_of(BedId("NICU/1/2@A"), shards)) == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis_errors.ConnectionError("refused"),
+        redis_errors.TimeoutError("too slow"),
+        redis_errors.BusyLoadingError("loading the dataset"),
+        redis_errors.AuthenticationError("no password"),
+        redis_errors.OutOfMemoryError("command not allowed"),
+        redis_errors.ReadOnlyError("a replica"),
+        redis_errors.ResponseError("OOM command not allowed, script: 1"),
+        redis_errors.ResponseError("MISCONF cannot write to disk"),
+        redis_errors.ResponseError("BUSY a script runs"),
+        OSError("no route"),
+    ],
+)
+def test_a_server_that_cannot_serve_now_is_unavailable(error: Exception) -> None:
+    with pytest.raises(BusUnavailable, match=r"^XADD vitals: "), translated("XADD vitals"):
+        raise error
+
+
+def test_a_mistake_of_ours_stays_what_it_is() -> None:
+    with pytest.raises(redis_errors.ResponseError, match="WRONGTYPE"), translated("XADD vitals"):
+        raise redis_errors.ResponseError("WRONGTYPE not a stream")

@@ -1,0 +1,43 @@
+"""Settings come from the environment, once, and every fault is named by its variable."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from neopain.errors import ConfigurationError
+from neopain.runtime.settings import BusSettings, read_settings
+
+
+@pytest.fixture(autouse=True)
+def no_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is set."""
+    for name in ("URL", "MEDIA_URLS", "NAMESPACE"):
+        monkeypatch.delenv(f"NEOPAIN_BUS_{name}", raising=False)
+
+
+def test_the_bus_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEOPAIN_BUS_URL", "redis://a:1/0")
+    monkeypatch.setenv("NEOPAIN_BUS_MEDIA_URLS", '["redis://b:2/0","redis://c:3/0"]')
+    address = read_settings(BusSettings).address()
+    assert (address.bus_url, address.media_urls) == ("redis://a:1/0", ("redis://b:2/0", "redis://c:3/0"))
+    assert address.namespace == "neopain"
+
+
+def test_every_missing_variable_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"NEOPAIN_BUS_URL: .*NEOPAIN_BUS_MEDIA_URLS: "):
+        read_settings(BusSettings)
+
+
+def test_a_namespace_that_would_break_keys_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEOPAIN_BUS_URL", "redis://a:1/0")
+    monkeypatch.setenv("NEOPAIN_BUS_MEDIA_URLS", "[]")
+    monkeypatch.setenv("NEOPAIN_BUS_NAMESPACE", "a:b")
+    with pytest.raises(ConfigurationError, match="NEOPAIN_BUS_NAMESPACE"):
+        read_settings(BusSettings)
+
+
+def test_settings_do_not_change() -> None:
+    settings = BusSettings(url="redis://a:1/0", media_urls=())
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.url = "redis://b:1/0"

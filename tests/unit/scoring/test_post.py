@@ -1,0 +1,122 @@
+"""From outputs to what is said of a window."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neopain.domain.census import BedState
+from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.domain.score import Modality, Outcome, Presence
+from neopain.domain.vitals import Processing, VitalsBatch
+from neopain.scoring.post import AbstentionLimits, Verdict, judge, least_trusted, named_patients
+
+EVERYTHING = tuple(Presence(modality, True, 1.0) for modality in Modality)
+NO_LIMITS = AbstentionLimits()
+BED = BedId("NICU/1/1")
+
+
+def outputs(**changes: list[float]) -> dict[str, Any]:
+    """What the model gives for one window, with the changes."""
+    values = {
+        "SCORE_QUANTILES": [3.0, 4.0, 6.0],
+        "SCORE_BY_MODALITY": [5.0, 4.0, 3.0],
+        "ATTENTION": [0.5, 0.25, 0.25],
+        "SEDATION": [-2.0],
+        "DISTANCE": [0.5],
+    }
+    return {name: np.array(value, np.float32) for name, value in (values | changes).items()}
+
+
+def estimate_of(presences: tuple[Presence, ...] = EVERYTHING, **changes: list[float]) -> Any:
+    """The estimate of the outputs with the changes."""
+    verdict = judge(outputs(**changes), presences, NO_LIMITS)
+    assert verdict.outcome is Outcome.SCORED
+    return verdict.estimate
+
+
+def test_the_value_is_the_median_and_the_interval_its_quantiles() -> None:
+    estimate = estimate_of()
+    assert (estimate.low, estimate.value, estimate.high) == (3.0, 4.0, 6.0)
+
+
+def test_the_scale_ends_at_zero_and_ten() -> None:
+    estimate = estimate_of(SCORE_QUANTILES=[-1.0, 11.0, 12.0], SCORE_BY_MODALITY=[-1.0, 4.0, 11.0])
+    assert (estimate.low, estimate.value, estimate.high) == (0.0, 10.0, 10.0)
+    assert list(estimate.per_modality.values()) == [0.0, 4.0, 10.0]
+
+
+def test_quantiles_that_cross_give_the_interval_that_holds_them() -> None:
+    estimate = estimate_of(SCORE_QUANTILES=[5.0, 4.0, 4.5])
+    assert (estimate.low, estimate.value, estimate.high) == (4.0, 4.0, 5.0)
+
+
+def test_sedation_lies_between_minus_ten_and_zero() -> None:
+    assert [estimate_of(SEDATION=[given]).sedation for given in (-12.0, -2.0, 1.0)] == [-10.0, -2.0, 0.0]
+
+
+def test_each_encoder_speaks_for_its_modality() -> None:
+    estimate = estimate_of()
+    assert estimate.per_modality == {Modality.FACE: 5.0, Modality.CRY: 4.0, Modality.PHYSIOLOGY: 3.0}
+    assert estimate.attention == {Modality.FACE: 0.5, Modality.CRY: 0.25, Modality.PHYSIOLOGY: 0.25}
+
+
+def test_an_absent_modality_says_nothing() -> None:
+    present = (Presence(Modality.FACE, False), Presence(Modality.CRY, True), Presence(Modality.PHYSIOLOGY, False))
+    assert estimate_of(present).per_modality == {Modality.CRY: 4.0}
+
+
+def test_the_vitals_encoder_speaks_for_movement_when_that_is_all_it_had() -> None:
+    present = (Presence(Modality.PHYSIOLOGY, False), Presence(Modality.MOVEMENT, True))
+    assert estimate_of(present).per_modality == {Modality.MOVEMENT: 3.0}
+
+
+@pytest.mark.parametrize("name", ["SCORE_QUANTILES", "SCORE_BY_MODALITY", "ATTENTION", "SEDATION", "DISTANCE"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_output_that_is_not_finite_abstains(name: str, bad: float) -> None:
+    broken = outputs()
+    broken[name][0] = bad
+    assert judge(broken, EVERYTHING, NO_LIMITS) == Verdict(Outcome.ABSTAINED, "model-output-not-finite", None)
+
+
+def test_a_window_beyond_the_sites_distance_abstains() -> None:
+    limits = AbstentionLimits(most_distance=1.0)
+    assert judge(outputs(DISTANCE=[1.01]), EVERYTHING, limits).reason == "unlike-training-data"
+    assert judge(outputs(DISTANCE=[1.0]), EVERYTHING, limits).outcome is Outcome.SCORED
+
+
+def test_an_interval_beyond_the_sites_width_abstains() -> None:
+    limits = AbstentionLimits(widest=3.0)
+    assert judge(outputs(SCORE_QUANTILES=[1.0, 2.0, 4.5]), EVERYTHING, limits).reason == "interval-too-wide"
+    assert judge(outputs(), EVERYTHING, limits).outcome is Outcome.SCORED
+
+
+def batch(processing: Processing, patient: PatientId | None = None) -> VitalsBatch:
+    """A batch without values."""
+    return VitalsBatch(BED, SourceId("hl7", "m"), (), processing, patient)
+
+
+@pytest.mark.parametrize(
+    ("batches", "census", "expected"),
+    [
+        ("", None, "P"),
+        ("PP", None, "P"),
+        ("PD", None, "D"),
+        ("PTD", None, "T"),
+        ("P", "T", "T"),
+        ("T", "P", "T"),
+    ],
+)
+def test_the_least_trusted_of_all_counts(batches: str, census: str | None, expected: str) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    state = BedState(BED, moment, processing=Processing(census)) if census else None
+    assert least_trusted([batch(Processing(one)) for one in batches], state) is Processing(expected)
+
+
+def test_the_infants_are_named_once_and_in_order() -> None:
+    one, other = PatientId("2", "A"), PatientId("1", "B")
+    batches = [batch(Processing.PRODUCTION, patient) for patient in (other, one, None, other)]
+    assert named_patients(batches) == (one, other)

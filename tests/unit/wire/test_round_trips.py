@@ -1,0 +1,152 @@
+"""decode(encode(x)) = x for every value that lies on the bus, and nothing but ``ContractBroken`` for other bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neopain.domain.census import BedState, Dispute, Infant
+from neopain.domain.deadletter import DeadLetter
+from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
+from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
+from neopain.domain.time import TimeQuality, Timing
+from neopain.domain.vitals import Baseline, Processing, Validity, VitalKind, VitalSample, VitalsBatch
+from neopain.domain.window import Tick
+from neopain.errors import ContractBroken
+from neopain.wire.census import decode_bed_state, encode_bed_state
+from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
+from neopain.wire.media import (
+    decode_audio,
+    decode_frame,
+    decode_movement,
+    encode_audio,
+    encode_frame,
+    encode_movement,
+)
+from neopain.wire.score import decode_score, decode_tick, encode_score, encode_tick
+from neopain.wire.vitals import decode_baseline, decode_batch, encode_baseline, encode_batch
+
+LAWS = settings(max_examples=60, deadline=None)
+
+words = st.text(max_size=12)
+beds = st.builds(BedId, words)
+moments = st.datetimes(timezones=st.just(UTC))
+numbers = st.floats(allow_nan=False)
+small_numbers = st.floats(allow_nan=False, width=32)
+patients = st.builds(PatientId, words, words, words)
+sources = st.builds(SourceId, words, words)
+timings = st.builds(Timing, moments, moments, st.sampled_from(TimeQuality), st.none() | moments, words)
+processings = st.sampled_from(Processing)
+
+
+def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A tuple of up to four."""
+    return st.lists(values, max_size=4).map(tuple)
+
+
+samples = st.builds(VitalSample, st.sampled_from(VitalKind), numbers, timings, st.sampled_from(Validity), words)
+batches = st.builds(
+    VitalsBatch, beds, sources, several(samples), processings, st.none() | patients, words, several(words)
+)
+baselines = st.builds(
+    Baseline, beds, moments, numbers, st.dictionaries(st.sampled_from(VitalKind), numbers, max_size=4)
+)
+frames = st.builds(FaceFrame, beds, sources, timings, st.binary(max_size=64), st.none() | st.sampled_from(FaceAbsence))
+chunks = st.builds(AudioChunk, beds, sources, timings, st.binary(max_size=64))
+movements = st.builds(MovementSample, beds, sources, timings, small_numbers)
+infants = st.builds(Infant, several(patients), words, st.none() | st.integers(0, 400), st.none() | moments, words)
+bed_states = st.builds(
+    BedState,
+    beds,
+    moments,
+    st.none() | infants,
+    words,
+    processings,
+    words,
+    several(infants),
+    several(st.builds(Dispute, words, words, patients)),
+    several(patients),
+)
+ticks = st.builds(Tick, beds, moments, moments, st.dictionaries(words, words, max_size=4))
+by_modality = st.dictionaries(st.sampled_from(Modality), numbers, max_size=4)
+estimates = st.builds(Estimate, numbers, numbers, numbers, numbers, numbers, by_modality, by_modality)
+presences = st.builds(Presence, st.sampled_from(Modality), st.booleans(), small_numbers, words)
+scores = st.builds(
+    Score,
+    beds,
+    moments,
+    st.sampled_from(Outcome),
+    st.builds(ModelVersion, words, st.sampled_from(Weights)),
+    several(presences),
+    moments,
+    st.none() | estimates,
+    words,
+    words,
+    processings,
+    several(patients),
+    numbers,
+)
+letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words)
+
+PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]] = {
+    "VitalsBatch": (batches, encode_batch, decode_batch),
+    "Baseline": (baselines, encode_baseline, decode_baseline),
+    "FaceFrame": (frames, encode_frame, decode_frame),
+    "AudioChunk": (chunks, encode_audio, decode_audio),
+    "MovementSample": (movements, encode_movement, decode_movement),
+    "BedState": (bed_states, encode_bed_state, decode_bed_state),
+    "Tick": (ticks, encode_tick, decode_tick),
+    "Score": (scores, encode_score, decode_score),
+    "DeadLetter": (letters, encode_dead_letter, decode_dead_letter),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@LAWS
+@given(data=st.data())
+def test_what_is_encoded_is_decoded_as_it_was(name: str, data: st.DataObject) -> None:
+    values, encode, decode = PAIRS[name]
+    value = data.draw(values)
+    assert decode(encode(value)) == value
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@LAWS
+@given(data=st.data())
+def test_a_damaged_message_breaks_the_contract_or_is_one(name: str, data: st.DataObject) -> None:
+    values, encode, decode = PAIRS[name]
+    whole = bytearray(encode(data.draw(values)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        if whole:
+            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(whole))
+    except ContractBroken:
+        return
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_bytes_of_something_else_break_the_contract(name: str) -> None:
+    with pytest.raises(ContractBroken):
+        PAIRS[name][2](b"MSH|^~\\&|MONITOR")
+
+
+@LAWS
+@given(batch=batches, kinds=st.frozensets(st.sampled_from(VitalKind)))
+def test_a_batch_is_decoded_with_the_wanted_kinds_only(batch: VitalsBatch, kinds: frozenset[VitalKind]) -> None:
+    found = decode_batch(encode_batch(batch), kinds=kinds).samples
+    assert found == tuple(sample for sample in batch.samples if sample.kind in kinds)
+
+
+def test_a_word_of_a_newer_version_is_named() -> None:
+    from neopain.wire.v1 import media_pb2
+
+    data = media_pb2.FaceFrame(absence="face-on-the-moon", timing={"quality": 1}).SerializeToString()
+    with pytest.raises(ContractBroken, match="FaceAbsence has no value 'face-on-the-moon'"):
+        decode_frame(data)
