@@ -6,8 +6,8 @@ Pure and stateless: the same items in any order give the same window, and what l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -57,6 +57,29 @@ class Window:
     def is_empty(self) -> bool:
         """Whether no modality is present: there is nothing to score."""
         return not any(presence.is_present for presence in self.presences)
+
+
+def since_arrival(items: WindowItems) -> WindowItems:
+    """The items without what is from before the bed's present state: from whoever lay there before, or from nobody.
+
+    A window that spans a transfer would else be one infant's face with another's heart.
+    """
+    if items.bed_state is None:
+        return items
+    since = items.bed_state.since
+    return replace(
+        items,
+        batches=tuple(kept for batch in items.batches if (kept := _samples_since(batch, since)).samples),
+        baselines=tuple(b for b in items.baselines if b.computed - timedelta(seconds=b.span_seconds) >= since),
+        frames=tuple(frame for frame in items.frames if frame.timing.aligned >= since),
+        chunks=tuple(chunk for chunk in items.chunks if chunk.timing.aligned >= since),
+        movements=tuple(sample for sample in items.movements if sample.timing.aligned >= since),
+    )
+
+
+def _samples_since(batch: VitalsBatch, since: datetime) -> VitalsBatch:
+    samples = tuple(sample for sample in batch.samples if sample.timing.aligned >= since)
+    return replace(batch, samples=samples)
 
 
 def assemble(items: WindowItems) -> Window:

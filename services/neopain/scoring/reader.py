@@ -23,7 +23,7 @@ from neopain.domain.window import CRY_SPAN, VITALS_SPAN, Tick
 from neopain.features.clip import CLIP_LOOKBACK
 from neopain.features.context import BASELINE_LIFE
 from neopain.features.vitals_grid import HOLD_INTERVALS, VITALS_LOOKBACK
-from neopain.features.window import WindowItems
+from neopain.features.window import WindowItems, since_arrival
 from neopain.wire.media import decode_audio, decode_frame, decode_movement
 from neopain.wire.vitals import decode_baseline, decode_batch
 
@@ -57,7 +57,7 @@ SELDOM = int(NEAR_VITALS.back / (SLACK / HOLD_INTERVALS))
 
 
 async def read_window(bus: Bus, tick: Tick) -> WindowItems:
-    """What the window of the tick is made of; the same tick gives the same.
+    """What the window of the tick is made of, of the infant that lies there now; the same tick gives the same.
 
     ``BusUnavailable`` when a server does not answer; ``ContractBroken`` when an entry is not what its stream says.
     """
@@ -69,7 +69,7 @@ async def read_window(bus: Bus, tick: Tick) -> WindowItems:
         _read(bus, tick, NEEDED_MOVEMENT, decode_movement),
         read_bed(bus, tick.bed),
     )
-    return WindowItems(
+    items = WindowItems(
         end=tick.window_end,
         batches=vitals,
         baselines=baselines,
@@ -78,6 +78,7 @@ async def read_window(bus: Bus, tick: Tick) -> WindowItems:
         movements=movements,
         bed_state=bed_state,
     )
+    return since_arrival(items)
 
 
 async def _read(bus: Bus, tick: Tick, need: Need, decode: Callable[[bytes], T]) -> tuple[T, ...]:

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neopain.domain.census import BedState, Infant
+from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Presence
 from neopain.domain.time import TimeQuality
 from neopain.domain.vitals import Validity, VitalKind
 from neopain.features.pack import require_match
-from neopain.features.window import Window, WindowItems, assemble
+from neopain.features.window import Window, WindowItems, assemble, since_arrival
 
 # The functions under test are pure, so that fixtures that make items may be shared between examples.
 LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -151,3 +153,32 @@ def test_movement_alone_sets_the_vitals_flag(movement: Any, end: datetime) -> No
 
 def test_the_end_may_lie_off_the_grid_of_seconds(full: WindowItems) -> None:
     assert not assemble(replace(full, end=full.end + timedelta(seconds=0.123))).is_empty
+
+
+def arrived(end: datetime, *, seconds_ago: float) -> BedState:
+    """A bed whose infant came that long before the window's end."""
+    return BedState(BedId("NICU/1/1"), end - timedelta(seconds=seconds_ago), Infant((PatientId("B"),)))
+
+
+def test_what_was_measured_before_the_infant_came_is_not_in_its_window(full: WindowItems, end: datetime) -> None:
+    state = arrived(end, seconds_ago=5)
+    left = since_arrival(replace(full, bed_state=state))
+    measured = [
+        *(sample.timing.aligned for batch in left.batches for sample in batch.samples),
+        *(item.timing.aligned for item in (*left.frames, *left.chunks, *left.movements)),
+    ]
+    assert min(measured) >= state.since
+
+
+def test_an_infant_that_has_just_come_is_not_scored_on_the_one_before(full: WindowItems, end: datetime) -> None:
+    state = arrived(end, seconds_ago=1)
+    assert assemble(since_arrival(replace(full, bed_state=state))).is_empty
+
+
+def test_the_infant_before_is_not_named_by_the_window(full: WindowItems, end: datetime) -> None:
+    assert since_arrival(replace(full, bed_state=arrived(end, seconds_ago=-1))).batches == ()
+
+
+def test_an_infant_that_came_long_ago_keeps_its_whole_window(full: WindowItems, end: datetime) -> None:
+    state = arrived(end, seconds_ago=3600)
+    assert since_arrival(replace(full, bed_state=state)) == replace(full, bed_state=state)
