@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,35 @@ def test_the_demo_says_what_its_weights_are_worth(finished: tuple[int, dict[str,
     assert summary["weights"] == "untrained"
 
 
-def test_with_the_ehr_dead_the_demo_fails_and_says_so(
-    neopain: Command, descendants: Descendants, tmp_path: Path
-) -> None:
-    process = neopain("demo", "--seconds", "15", "--json", "--state", str(tmp_path))
+@dataclass(frozen=True)
+class Interrupted:
+    """A run whose EHR was killed and that was then ended by Ctrl-C."""
+
+    code: int
+    summary: dict[str, Any]
+    told: str
+    left: list[int]
+
+
+@pytest.fixture(scope="module")
+def interrupted(neopain: Command, descendants: Descendants, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    """The EHR dies once everything runs; then the person presses Ctrl-C."""
+    process = neopain("demo", "--json", "--state", str(tmp_path_factory.mktemp("interrupted")))
     _await_descendant(process, descendants, "scoring ticker")
+    family = descendants(process.pid)
     os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
-    out, told = process.communicate(timeout=START_SECONDS + 60)
-    assert process.returncode == 1, told
-    assert json.loads(out.splitlines()[-1])["observations_in_ehr"] == 0
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=60)
+    left = [pid for pid in family if _is_alive(pid)]
+    return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left)
+
+
+def test_with_the_ehr_dead_the_demo_fails(interrupted: Interrupted) -> None:
+    assert (interrupted.code, interrupted.summary["observations_in_ehr"]) == (1, 0), interrupted.told
+
+
+def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
+    assert interrupted.left == []
 
 
 def test_kill_9_of_the_demo_leaves_no_process_behind(
@@ -79,16 +100,6 @@ def test_kill_9_of_the_demo_leaves_no_process_behind(
     while (left := {pid: line for pid, line in family.items() if _is_alive(pid)}) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == {}
-
-
-def test_ctrl_c_stops_everything_and_reports(neopain: Command, descendants: Descendants, tmp_path: Path) -> None:
-    process = neopain("demo", "--json", "--state", str(tmp_path))
-    _await_descendant(process, descendants, "scoring ticker")
-    family = descendants(process.pid)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert "audit_verified" in json.loads(out.splitlines()[-1])
-    assert [pid for pid in family if _is_alive(pid)] == []
 
 
 def _await_descendant(process: subprocess.Popen[str], descendants: Descendants, words: str) -> int:

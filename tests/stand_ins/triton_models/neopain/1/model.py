@@ -1,4 +1,4 @@
-"""Numbers that a test can work out by hand: the score is 1 for the face, 2 for the cry and 4 for the vitals, added up."""
+"""Numbers that a test works out by hand: the score is 1 for the face, 2 for the cry and 4 for the vitals, added up."""
 
 import numpy as np
 import triton_python_backend_utils as pb

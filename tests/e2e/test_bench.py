@@ -1,0 +1,50 @@
+"""``neopain bench latency``: it measures what it says, on the whole line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(scope="module")
+def measured(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Ten seconds of one bed."""
+    state: Path = tmp_path_factory.mktemp("bench")
+    process = neopain("bench", "latency", "--seconds", "10", "--json", "--state", str(state))
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told + out
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return result
+
+
+def test_every_window_of_the_time_was_scored(measured: dict[str, Any]) -> None:
+    assert 9 <= measured["scores"] <= 12
+    assert (measured["abstained"], measured["missed"], measured["unanswered"]) == (0, 0, 0)
+
+
+def test_triton_itself_counts_an_inference_for_each_score(measured: dict[str, Any]) -> None:
+    assert measured["triton_inferences"] >= measured["scores"]
+
+
+def test_every_modality_was_there_all_the_time(measured: dict[str, Any]) -> None:
+    assert measured["all_modalities_present"] == measured["scores"]
+
+
+def test_the_parts_are_measured_and_are_within_the_whole(measured: dict[str, Any]) -> None:
+    parts = measured["parts_mean_ms"]
+    assert list(parts) == ["read", "features", "inference", "publish"]
+    assert all(mean > 0 for mean in parts.values())
+    assert max(parts, key=parts.get) == "inference"
+    assert measured["latency_ms"]["p50"] <= measured["latency_ms"]["p95"] <= measured["latency_p99_ms"]
+
+
+def test_the_figures_name_the_model_and_its_weights(measured: dict[str, Any]) -> None:
+    assert measured["model"].startswith("untrained-")
+    assert measured["weights"] == "untrained"
