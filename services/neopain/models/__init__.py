@@ -1,0 +1,1 @@
+"""The nets: three encoders and a fusion head, their export, and the engines that run them under Triton."""

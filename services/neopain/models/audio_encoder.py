@@ -1,0 +1,90 @@
+"""VGGish and a transformer: from 10 s of sound to twenty tokens of 0.48 s, and a score of the cry alone.
+
+The convolutions are VGGish's (4.50 M parameters, same tensors as its checkpoints). Its three fully connected layers
+(67.64 M) are left out: each patch keeps its six time steps of 0.16 s, and a transformer with a code of time reads all
+sixty together. Three of them make one token for the fusion head, so that the cry does not outnumber the face.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from neopain.features.signature import CRY_SAMPLES
+from neopain.models.config import AudioConfig, NetConfig
+from neopain.models.layers import ScoreHead, TransformerLayer, split_axis, time_code
+from neopain.models.log_mel import (
+    FRAME_HOP,
+    MEL_BANDS,
+    PATCH_FRAMES,
+    PATCHES,
+    SAMPLE_RATE_HZ,
+    LogMel,
+    patch_starts,
+)
+
+POOLINGS = 4
+STEPS_PER_PATCH = PATCH_FRAMES >> POOLINGS
+BANDS_LEFT = MEL_BANDS >> POOLINGS
+STEPS = PATCHES * STEPS_PER_PATCH
+STEPS_PER_TOKEN = 3
+AUDIO_TOKENS = STEPS // STEPS_PER_TOKEN
+
+
+def step_seconds() -> Tensor:
+    """Middle of each time step, in seconds before T (negative), float32 [60]."""
+    step = FRAME_HOP * PATCH_FRAMES / STEPS_PER_PATCH
+    starts = torch.tensor(patch_starts(), dtype=torch.float32)[:, None]
+    middles = starts + step * (torch.arange(STEPS_PER_PATCH) + 0.5)
+    return (middles.flatten() - CRY_SAMPLES) / SAMPLE_RATE_HZ
+
+
+def token_seconds() -> Tensor:
+    """Middle of each token, in seconds before T (negative), float32 [20]."""
+    return split_axis(step_seconds(), 0, (AUDIO_TOKENS, STEPS_PER_TOKEN)).mean(dim=1)
+
+
+class VggishConvolutions(nn.Sequential):
+    """Six 3x3 convolutions and four poolings: [N, 1, 96, 64] (frame, band) -> [N, 512, 6, 4]."""
+
+    def __init__(self, config: AudioConfig) -> None:
+        first, second, third, fourth = config.channels
+        super().__init__(
+            *_conv(1, first), nn.MaxPool2d(2),
+            *_conv(first, second), nn.MaxPool2d(2),
+            *_conv(second, third), *_conv(third, third), nn.MaxPool2d(2),
+            *_conv(third, fourth), *_conv(fourth, fourth), nn.MaxPool2d(2),
+        )  # fmt: skip
+
+
+def _conv(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()
+
+
+class AudioEncoder(nn.Module):
+    """CRY to CRY_TOKENS and CRY_SCORE."""
+
+    clock: Tensor
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        features = config.audio.channels[-1] * BANDS_LEFT
+        self.log_mel = LogMel()
+        self.convolutions = VggishConvolutions(config.audio)
+        self.neck = nn.BatchNorm1d(features, affine=False)
+        self.project = nn.Linear(features, config.width)
+        self.register_buffer("clock", time_code(step_seconds(), config.width), persistent=False)
+        self.layers = nn.ModuleList(
+            TransformerLayer(config.width, config.audio.heads) for _ in range(config.audio.layers)
+        )
+        self.head = ScoreHead(config.width)
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 [B, 160000], -1..1 -> tokens [B, 20, W], oldest first, and pain [B, 1] in 0..10."""
+        patches = self.log_mel(samples).flatten(0, 1).unsqueeze(1)
+        features = self.convolutions(patches).transpose(1, 2).flatten(2)
+        steps = split_axis(self.project(self.neck(features.flatten(0, 1))), 0, (-1, STEPS)) + self.clock
+        for layer in self.layers:
+            steps = layer(steps)
+        tokens = split_axis(steps, 1, (AUDIO_TOKENS, STEPS_PER_TOKEN)).mean(dim=2)
+        return tokens, self.head(tokens)

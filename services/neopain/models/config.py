@@ -1,0 +1,75 @@
+"""Sizes and options of the four nets: one frozen value, saved beside the weights as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    """I3D-ResNet-50 (Carreira & Zisserman 2017; SlowFast ``I3D_8x8_R50``)."""
+
+    stem_channels: int = 64
+    depths: tuple[int, ...] = (3, 4, 6, 3)
+    """Bottleneck blocks in res2 .. res5."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioConfig:
+    """VGGish convolutions (Hershey et al. 2017) without its FCs, then a transformer over their tokens."""
+
+    channels: tuple[int, int, int, int] = (64, 128, 256, 512)
+    layers: int = 2
+    heads: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class VitalsConfig:
+    """A residual 1D-CNN over the 30 s grid."""
+
+    channels: int = 96
+    blocks: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FusionConfig:
+    """Latent queries that read all tokens under a mask (Jaegle et al. 2021, Nagrani et al. 2021)."""
+
+    latents: int = 8
+    layers: int = 2
+    heads: int = 4
+    modality_dropout: float = 0.3
+    """Share of training windows from which each present modality is hidden; at least one is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetConfig:
+    """All four nets. ``width`` is the length of one token at the border between encoders and fusion."""
+
+    width: int = 192
+    video: VideoConfig = field(default_factory=VideoConfig)
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    vitals: VitalsConfig = field(default_factory=VitalsConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+
+    def to_json(self) -> str:
+        """The same config always gives the same text: it is part of the model version's digest."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> NetConfig:
+        """Reads what ``to_json`` wrote; an unknown or missing field is a TypeError or KeyError."""
+        fields = json.loads(text)
+        return cls(
+            width=fields["width"],
+            video=VideoConfig(**_tuples(fields["video"])),
+            audio=AudioConfig(**_tuples(fields["audio"])),
+            vitals=VitalsConfig(**fields["vitals"]),
+            fusion=FusionConfig(**fields["fusion"]),
+        )
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -1,0 +1,190 @@
+"""Writes a model repository for Triton: ``python -m neopain.models.export OUT --seed 0``.
+
+The whole repository is built in a folder beside its place and renamed, so that a reader sees all of it or none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import openvino
+import torch
+from torch import nn
+
+from neopain.domain.score import ModelVersion, Weights
+from neopain.features import signature
+from neopain.models.config import NetConfig
+from neopain.models.engines import IR_FILE, EngineOptions, LocalEnsemble
+from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
+from neopain.models.networks import Networks, as_batch, build_networks
+from neopain.models.quantise import FlatFusion, compress, convert, quantise
+from neopain.models.repository import (
+    TOLERANCE,
+    Arrays,
+    Deviation,
+    ExportedModel,
+    GoldenWindow,
+    deviation,
+    lay_out_graph,
+    save_golden,
+    source_digest,
+    version_name,
+    within,
+)
+from neopain.models.sample_windows import PATTERNS, Window, sample_window
+
+CALIBRATION_SEED = 2_000_000
+CALIBRATION_WINDOWS = 12
+CHECK_SEED = 3_000_000
+CHECK_WINDOWS = 12
+
+INT8 = (AUDIO_ENCODER.name, VIDEO_ENCODER.name)
+"""The heavy nets, in the order in which int8 is given up when it is not exact enough."""
+
+KEPT_FLOAT32 = (AUDIO_ENCODER.name,)
+"""Nets whose constants must not be stored as float16: the Fourier matrix of the log-mel needs its digits."""
+
+
+def export_repository(out: Path, *, seed: int, config: NetConfig | None = None) -> ModelVersion:
+    """Exports untrained nets; what was at ``out`` is replaced."""
+    config = config or NetConfig()
+    version = ModelVersion(version_name(seed=seed), Weights.UNTRAINED)
+    networks = build_networks(config, seed=seed)
+    export_networks(networks, out, version=version, seed=seed)
+    return version
+
+
+def export_networks(networks: Networks, out: Path, *, version: ModelVersion, seed: int) -> ExportedModel:
+    """Writes nets, graph, golden windows and ``model.json`` to ``out``; the heavy encoders in int8 if exact enough.
+
+    Accuracy wins over latency: beyond the tolerance first the audio, then the video encoder stays in floating point.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        building = Path(folder) / out.name
+        building.mkdir()
+        lay_out_graph(building)
+        checks = check_windows(networks)
+        save_golden(building, golden_windows(checks))
+        precision, reached = _write_nets(networks, building, checks)
+        model = ExportedModel(
+            version=version,
+            digest=source_digest(seed=seed, config=networks.config),
+            seed=seed,
+            config=networks.config,
+            precision=precision,
+            tolerance=TOLERANCE,
+            reached=reached,
+        )
+        model.save(building)
+        if out.exists():
+            shutil.rmtree(out)
+        building.rename(out)
+    return model
+
+
+def check_windows(networks: Networks) -> list[GoldenWindow]:
+    """Made-up windows, each in all seven presence patterns, one after the other, and what the float32 nets say.
+
+    The last is in digital silence. What a pattern leaves out is not zeroed here: PRESENT alone must hide it.
+    """
+    windows = [sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]
+    windows[-1][signature.CRY.name] = np.zeros(signature.CRY.shape, dtype=np.float32)
+    return [window for each in windows for window in _in_all_patterns(networks, each)]
+
+
+def _in_all_patterns(networks: Networks, window: Window) -> list[GoldenWindow]:
+    batch = as_batch([window])
+    with torch.no_grad():
+        tokens, scores = networks.encode(batch)
+        context = batch[signature.CONTEXT.name]
+        answers = [networks.fusion_head(tokens, scores, context, torch.tensor([p]).bool()) for p in PATTERNS]
+    inputs = {name: array[None] for name, array in window.items()}
+    return [
+        GoldenWindow(
+            inputs=inputs | {signature.PRESENT.name: np.array([pattern], dtype=np.bool_)},
+            expected={spec.name: array.numpy() for spec, array in zip(signature.OUTPUTS, answer, strict=True)},
+        )
+        for pattern, answer in zip(PATTERNS, answers, strict=True)
+    ]
+
+
+def golden_windows(checks: list[GoldenWindow]) -> list[GoldenWindow]:
+    """One of each pattern, from different windows, and the silent one with everything; absent modalities as zeros."""
+    count = len(PATTERNS)
+    chosen = [checks[i * count + i] for i in range(count)] + [checks[-count]]
+    gates = {net.inputs[0].name: net.gate for net in ENCODERS}
+    golden = []
+    for window in chosen:
+        present = window.inputs[signature.PRESENT.name][0]
+        hidden = [name for name, gate in gates.items() if gate is not None and not present[gate]]
+        zeros = {name: np.zeros_like(window.inputs[name]) for name in hidden}
+        golden.append(GoldenWindow(inputs=window.inputs | zeros, expected=window.expected))
+    return golden
+
+
+def _write_nets(networks: Networks, folder: Path, checks: list[GoldenWindow]) -> tuple[dict[str, str], Deviation]:
+    """Writes the four IRs; returns the precision of each and the deviation reached.
+
+    The encoders are int8 first; the slower one to lose by it is the last to be given up.
+    """
+    samples = [sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)]
+    floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks)}
+    precision = dict.fromkeys(floats, "float")
+    for name in INT8:
+        net, model = floats[name]
+        smaller = quantise(model, net, [window[net.inputs[0].name][None] for window in samples])
+        _save(compress(smaller) if net is AUDIO_ENCODER else smaller, net, folder)
+        precision[name] = "int8"
+    for name in precision.keys() - set(INT8):
+        _save(floats[name][1], floats[name][0], folder)
+    reached = measure(folder, checks)
+    for name in INT8:
+        if within(reached, TOLERANCE):
+            break
+        _save(floats[name][1], floats[name][0], folder)
+        precision[name], reached = "float", measure(folder, checks)
+    return precision, reached
+
+
+def _modules(networks: Networks) -> list[tuple[NetSpec, nn.Module]]:
+    return [
+        (VIDEO_ENCODER, networks.video_encoder),
+        (AUDIO_ENCODER, networks.audio_encoder),
+        (VITALS_ENCODER, networks.vitals_encoder),
+        (FUSION_HEAD, FlatFusion(networks.fusion_head)),
+    ]
+
+
+def _save(model: openvino.Model, net: NetSpec, folder: Path) -> None:
+    path = folder / net.name / "1" / IR_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(model, path, compress_to_fp16=net.name not in KEPT_FLOAT32)
+
+
+def measure(repository: Path, windows: list[GoldenWindow]) -> Deviation:
+    """How far the engines of an exported repository are from float32 on ``check_windows``, run without Triton."""
+    ensemble = LocalEnsemble(repository, {VIDEO_ENCODER.name: EngineOptions(precision="auto")})
+    answers: list[Arrays] = []
+    for first in range(0, len(windows), len(PATTERNS)):
+        same = windows[first : first + len(PATTERNS)]
+        encoded = ensemble.encode(same[0].inputs)
+        answers += [ensemble.fuse(encoded, window.inputs) for window in same]
+    return deviation(windows, answers)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m neopain.models.export", description=__doc__)
+    parser.add_argument("out", type=Path, help="folder of the model repository")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print(export_repository(arguments.out, seed=arguments.seed).name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""An exported model repository on disk: what is in it, whether it is current, and how to get one. Imports no torch.
+
+- ``<repository>/model.json``: which model this is, and how exact its engines are
+- ``<repository>/golden.npz``: windows with the outputs of the float32 nets
+- ``<repository>/<net>/config.pbtxt`` and ``<net>/1/model.py``: copied from triton_models/
+- ``<repository>/<net>/1/model.xml`` and ``model.bin``: the net as OpenVINO IR
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neopain.domain.score import ModelVersion, Weights
+from neopain.errors import ConfigurationError, ContractBroken
+from neopain.features import signature
+from neopain.models.config import NetConfig
+
+MODEL_FILE = "model.json"
+GOLDEN_FILE = "golden.npz"
+SERVICES = Path(__file__).parents[2]
+GRAPH = SERVICES.parent / "triton_models"
+"""Where config.pbtxt and model.py of each model lie in the source tree."""
+
+SOURCES = (
+    "features/signature.py",
+    *(
+        f"models/{name}.py"
+        for name in (
+            "audio_encoder", "config", "export", "fusion_head", "graph", "layers", "log_mel", "networks",
+            "quantise", "sample_windows", "video_encoder", "vitals_encoder",
+        )
+    ),
+)  # fmt: skip
+"""What decides the exported numbers."""
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """How far engines are from the float32 nets: absolute difference of the median score, on the scale 0..10."""
+
+    mean: float
+    p99: float
+
+
+TOLERANCE = Deviation(mean=0.05, p99=0.15)
+"""What export and serving accept (DESIGN section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """What ``model.json`` says."""
+
+    version: ModelVersion
+    digest: str
+    """Of sources, config and seed: a repository with another digest is stale."""
+    seed: int
+    config: NetConfig
+    precision: dict[str, str]
+    """Net to ``int8`` or ``float``."""
+    tolerance: Deviation
+    reached: Deviation
+    """At export, on 84 windows; the golden ones are among them."""
+
+    def save(self, repository: Path) -> None:
+        """Writes ``model.json``."""
+        fields = {
+            "name": self.version.name,
+            "weights": self.version.weights.value,
+            "digest": self.digest,
+            "seed": self.seed,
+            "config": json.loads(self.config.to_json()),
+            "precision": self.precision,
+            "tolerance": asdict(self.tolerance),
+            "reached": asdict(self.reached),
+        }
+        (repository / MODEL_FILE).write_text(json.dumps(fields, indent=2) + "\n")
+
+
+def read_model(repository: Path) -> ExportedModel:
+    """Reads ``model.json``; ``ConfigurationError`` when the folder holds no exported repository."""
+    try:
+        fields = json.loads((repository / MODEL_FILE).read_text())
+        return ExportedModel(
+            version=ModelVersion(fields["name"], Weights(fields["weights"])),
+            digest=fields["digest"],
+            seed=fields["seed"],
+            config=NetConfig.from_json(json.dumps(fields["config"])),
+            precision=fields["precision"],
+            tolerance=Deviation(**fields["tolerance"]),
+            reached=Deviation(**fields["reached"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{repository / MODEL_FILE} cannot be read ({error}): run `python -m neopain.models.export {repository}`"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenWindow:
+    """One window and what the float32 nets say of it; arrays by tensor name, batch of 1."""
+
+    inputs: Arrays
+    expected: Arrays
+
+
+def save_golden(repository: Path, windows: list[GoldenWindow]) -> None:
+    """Writes ``golden.npz``: each tensor stacked over windows."""
+    arrays = {
+        name: np.concatenate([(window.inputs | window.expected)[name] for window in windows])
+        for name in _golden_names()
+    }
+    np.savez_compressed(repository / GOLDEN_FILE, allow_pickle=False, **arrays)
+
+
+def read_golden(repository: Path) -> list[GoldenWindow]:
+    """Reads ``golden.npz``; ``ConfigurationError`` when it is not there."""
+    try:
+        with np.load(repository / GOLDEN_FILE) as stored:
+            arrays = {name: stored[name] for name in _golden_names()}
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError(f"{repository / GOLDEN_FILE} cannot be read ({error}): export again") from error
+    count = len(arrays[signature.PRESENT.name])
+    rows = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
+    return [
+        GoldenWindow(
+            inputs={spec.name: row[spec.name] for spec in signature.INPUTS},
+            expected={spec.name: row[spec.name] for spec in signature.OUTPUTS},
+        )
+        for row in rows
+    ]
+
+
+def _golden_names() -> list[str]:
+    return [spec.name for spec in (*signature.INPUTS, *signature.OUTPUTS)]
+
+
+def deviation(windows: list[GoldenWindow], answers: list[Arrays]) -> Deviation:
+    """How far ``answers`` (outputs by name, batch of 1, one per window) are from what the windows expect.
+
+    ``ContractBroken``: an answer is empty, of the wrong shape or not finite; it must not be served.
+    """
+    for given in answers:
+        for spec in signature.OUTPUTS:
+            if given[spec.name].shape != (1, *spec.shape) or not np.isfinite(given[spec.name]).all():
+                raise ContractBroken(
+                    f"{spec.name} of a golden window is {given[spec.name].shape} or not finite,"
+                    f" expected finite {(1, *spec.shape)}: do not serve, export again"
+                )
+    differences = [
+        abs(_median(window.expected) - _median(given)) for window, given in zip(windows, answers, strict=True)
+    ]
+    return Deviation(mean=float(np.mean(differences)), p99=float(np.percentile(differences, 99)))
+
+
+def within(reached: Deviation, tolerance: Deviation) -> bool:
+    """Whether neither the mean nor the 99th percentile passes the tolerance."""
+    return reached.mean <= tolerance.mean and reached.p99 <= tolerance.p99
+
+
+def _median(outputs: Arrays) -> float:
+    return float(outputs[signature.SCORE_QUANTILES.name][0, signature.QUANTILES.index(0.5)])
+
+
+def source_digest(*, seed: int, config: NetConfig | None = None) -> str:
+    """SHA-256 of everything that decides an untrained export: sources, config, seed."""
+    digest = hashlib.sha256(f"{(config or NetConfig()).to_json()} {seed}".encode())
+    for source in SOURCES:
+        digest.update((SERVICES / "neopain" / source).read_bytes())
+    return digest.hexdigest()
+
+
+def is_exported(repository: Path, *, seed: int = 0) -> bool:
+    """Whether the folder holds a complete export of the present sources with this seed."""
+    try:
+        return read_model(repository).digest == source_digest(seed=seed)
+    except ConfigurationError:
+        return False
+
+
+def lay_out_graph(repository: Path) -> None:
+    """Copies config.pbtxt and model.py of every model beside the exported nets; files that are the same stay.
+
+    ``ConfigurationError`` when the source tree's ``triton_models`` is not there.
+    """
+    if not GRAPH.is_dir():
+        raise ConfigurationError(f"{GRAPH} is missing: run from a checkout, or copy triton_models/ there")
+    for source in sorted(GRAPH.glob("*/config.pbtxt")) + sorted(GRAPH.glob("*/1/model.py")):
+        target = repository / source.relative_to(GRAPH)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copyfile(source, target)
+    (repository / "neopain" / "1").mkdir(parents=True, exist_ok=True)  # git keeps no empty folder; Triton wants it
+
+
+def cached_repository(var: Path, *, seed: int = 0) -> Path:
+    """Path of a current repository ``var/models/untrained-s<seed>-<digest8>``, exported now if it is not there yet.
+
+    The export runs in a process of its own, since only it needs torch; a second caller waits for the first.
+    ``ConfigurationError`` when it fails, most often because torch is not installed.
+    """
+    repository = (var / "models" / version_name(seed=seed)).resolve()
+    repository.parent.mkdir(parents=True, exist_ok=True)
+    with (repository.parent / "export.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_exported(repository, seed=seed):
+            _export_in_a_process(repository, seed=seed)
+        lay_out_graph(repository)
+    return repository
+
+
+def version_name(*, seed: int) -> str:
+    """Name of the untrained model of the present sources."""
+    return f"untrained-s{seed}-{source_digest(seed=seed)[:8]}"
+
+
+def _export_in_a_process(repository: Path, *, seed: int) -> None:
+    command = [sys.executable, "-m", "neopain.models.export", str(repository), "--seed", str(seed)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=SERVICES)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ConfigurationError(f"exporting the nets failed ({last}): see `{' '.join(command)}`")

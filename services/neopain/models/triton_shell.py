@@ -1,0 +1,58 @@
+"""The shell that ``triton_models/*/1/model.py`` puts around a net: requests in, rows to the engine, responses out.
+
+Runs inside Triton's Python stub. Tensors cross only by DLPack, both ways: the stub is built against numpy 1, and under
+numpy 2 its ``as_numpy()`` repeats the first element (strides of 0) and its ``Tensor(name, array)`` is empty, without an
+error. What DLPack lends is read-only; the engine copies it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb
+
+from neopain.features.signature import PRESENT
+from neopain.models.engines import Arrays, EngineOptions, answer, load_engine
+from neopain.models.graph import NETS
+
+THREADS_VARIABLE = "NEOPAIN_ENGINE_THREADS"
+"""Overrides THREADS of every config.pbtxt, for a container that may use fewer processors than it sees."""
+
+
+class NetModel:
+    """A net as a model of Triton's Python backend."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the engine of this model's version; an error here keeps Triton from becoming ready."""
+        self.net = NETS[args["model_name"]]
+        self.input_names = [*{spec.name: None for spec in (*self.net.inputs, PRESENT)}]
+        parameters = _parameters(args["model_config"])
+        if THREADS_VARIABLE in os.environ:
+            parameters["THREADS"] = os.environ[THREADS_VARIABLE]
+        folder = Path(args["model_repository"]) / args["model_version"]
+        self.engine = load_engine(folder, EngineOptions.from_parameters(parameters))
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """One response per request, in order."""
+        return [pb.InferenceResponse(output_tensors=self._respond(request)) for request in requests]
+
+    def _respond(self, request: Any) -> list[Any]:
+        inputs: Arrays = {name: np.from_dlpack(pb.get_input_tensor_by_name(request, name)) for name in self.input_names}
+        rows = [answer(self.net, self.engine, _row(inputs, index)) for index in range(len(inputs[PRESENT.name]))]
+        return [
+            pb.Tensor.from_dlpack(spec.name, np.concatenate([row[spec.name] for row in rows]))
+            for spec in self.net.outputs
+        ]
+
+
+def _row(inputs: Arrays, index: int) -> Arrays:
+    """One window of a batch, as a batch of 1."""
+    return {name: array[index : index + 1] for name, array in inputs.items()}
+
+
+def _parameters(model_config: str) -> dict[str, str]:
+    return {name: value["string_value"] for name, value in json.loads(model_config)["parameters"].items()}

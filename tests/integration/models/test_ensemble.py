@@ -1,0 +1,75 @@
+"""The exported nets in a real Triton: what the ensemble answers."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neopain.features import signature
+from neopain.models.repository import Arrays, deviation, read_golden, read_model, within
+from neopain.models.sample_windows import Window, sample_window
+
+from .conftest import Ask
+
+
+def batch(*windows: Window) -> Arrays:
+    return {name: np.stack([window[name] for window in windows]) for name in windows[0]}
+
+
+def test_golden_windows_are_within_the_stated_tolerance(ask: Ask, repository: Path) -> None:
+    model, golden = read_model(repository), read_golden(repository)
+    reached = deviation(golden, [ask(window.inputs) for window in golden])
+    assert within(reached, model.tolerance), reached
+
+
+def test_golden_windows_cover_every_pattern_and_silence(repository: Path) -> None:
+    golden = read_golden(repository)
+    patterns = {tuple(window.inputs["PRESENT"][0].tolist()) for window in golden}
+    silent = [w for w in golden if w.inputs["PRESENT"][0, 1] and not w.inputs["CRY"].any()]
+    assert patterns == set(product([False, True], repeat=3)) - {(False, False, False)}
+    assert len(silent) == 1
+
+
+@pytest.mark.parametrize("pattern", list(product([0, 1], repeat=3)))
+def test_every_pattern_gives_full_finite_outputs(ask: Ask, pattern: tuple[int, int, int]) -> None:
+    outputs = ask(batch(sample_window(11, pattern)))
+    for spec in signature.OUTPUTS:
+        assert outputs[spec.name].shape == (1, *spec.shape)
+        assert outputs[spec.name].dtype == spec.dtype
+        assert np.isfinite(outputs[spec.name]).all()
+    assert (outputs["ATTENTION"][0] > 0).tolist() == [bool(flag) for flag in pattern]
+    assert (np.diff(outputs["SCORE_QUANTILES"][0]) > 0).all()
+
+
+def test_different_windows_get_different_scores(ask: Ask) -> None:
+    scores = [ask(batch(sample_window(seed)))["SCORE_QUANTILES"][0, 1] for seed in range(4)]
+    assert len(set(np.round(scores, 3))) == 4
+
+
+def test_silence_is_not_absence(ask: Ask) -> None:
+    window = sample_window(12)
+    silent = window | {"CRY": np.zeros_like(window["CRY"])}
+    absent = silent | {"PRESENT": np.array([True, False, True])}
+    heard, missing = ask(batch(silent)), ask(batch(absent))
+    assert heard["SCORE_BY_MODALITY"][0, 1] > 0
+    assert missing["SCORE_BY_MODALITY"][0, 1] == 0
+    assert abs(heard["SCORE_QUANTILES"][0, 1] - missing["SCORE_QUANTILES"][0, 1]) > 1e-3
+
+
+def test_what_is_sent_for_an_absent_modality_has_no_effect(ask: Ask) -> None:
+    absent, noisy = sample_window(13, (0, 1, 1)), sample_window(13)
+    noisy = noisy | {"PRESENT": absent["PRESENT"]}
+    one, other = ask(batch(absent)), ask(batch(noisy))
+    assert all(np.array_equal(one[spec.name], other[spec.name]) for spec in signature.OUTPUTS)
+
+
+def test_windows_of_a_batch_do_not_leak_into_each_other(ask: Ask) -> None:
+    windows = [sample_window(14), sample_window(15, (0, 1, 0)), sample_window(16, (1, 0, 1))]
+    together = ask(batch(*windows))
+    for index, window in enumerate(windows):
+        alone = ask(batch(window))
+        for spec in signature.OUTPUTS:
+            assert np.array_equal(together[spec.name][index : index + 1], alone[spec.name]), spec.name

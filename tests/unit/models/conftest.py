@@ -1,0 +1,36 @@
+"""Small nets of the real shape of things, and one untrained start for the tests that only read it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from neopain.models.config import AudioConfig, FusionConfig, NetConfig, VideoConfig, VitalsConfig
+from neopain.models.networks import Networks, as_batch
+from neopain.models.sample_windows import sample_window
+
+SMALL = NetConfig(
+    width=32,
+    video=VideoConfig(stem_channels=4, depths=(1, 2, 2, 1)),
+    audio=AudioConfig(channels=(4, 8, 8, 16), layers=1),
+    vitals=VitalsConfig(channels=16),
+    fusion=FusionConfig(layers=2),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _gently() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def small() -> Networks:
+    """Small nets in evaluation mode."""
+    torch.manual_seed(7)
+    return Networks(SMALL).eval()
+
+
+@pytest.fixture
+def batch() -> dict[str, torch.Tensor]:
+    """Three different windows with everything present."""
+    return as_batch([sample_window(seed) for seed in range(3)])

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor
+
+from neopain.models.fusion_head import hide_modalities, video_seconds
+from neopain.models.networks import Networks
+
+pytestmark = pytest.mark.torch
+
+ALL_PATTERNS = list(product([False, True], repeat=3))
+QUANTILES, BY_MODALITY, ATTENTION, SEDATION, DISTANCE = range(5)
+
+
+def fuse(small: Networks, *, seed: int = 0, pattern: tuple[bool, ...], **changed: Tensor) -> tuple[Tensor, ...]:
+    """One window through the fusion head; ``changed`` replaces face, cry, vitals or context."""
+    generator = torch.Generator().manual_seed(seed)
+    given = {
+        "face": torch.randn(1, 8, 32, generator=generator),
+        "cry": torch.randn(1, 20, 32, generator=generator),
+        "vitals": torch.randn(1, 15, 32, generator=generator),
+        "context": torch.randn(1, 22, generator=generator).abs() * 10,
+    } | changed
+    scores = tuple(10 * torch.rand(1, 1, generator=generator) for _ in range(3))
+    with torch.no_grad():
+        outputs: tuple[Tensor, ...] = small.fusion_head(
+            (given["face"], given["cry"], given["vitals"]), scores, given["context"], torch.tensor([pattern])
+        )
+    return outputs
+
+
+def same(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("pattern", ALL_PATTERNS)
+def test_every_pattern_gives_finite_ordered_outputs_in_range(small: Networks, pattern: tuple[bool, ...]) -> None:
+    outputs = fuse(small, pattern=pattern)
+    low, middle, high = outputs[QUANTILES][0]
+    assert all(output.isfinite().all() for output in outputs)
+    assert 0 <= low < middle < high <= 10
+    assert -10 <= outputs[SEDATION].item() <= 0
+    assert outputs[DISTANCE].item() >= 0
+
+
+@pytest.mark.parametrize("pattern", ALL_PATTERNS)
+def test_attention_of_what_is_present_sums_to_one_and_of_what_is_absent_is_nothing(
+    small: Networks, pattern: tuple[bool, ...]
+) -> None:
+    attention = fuse(small, pattern=pattern)[ATTENTION][0]
+    assert attention.sum().item() == pytest.approx(float(any(pattern)), abs=1e-5)
+    assert [bool(share > 0) for share in attention] == list(pattern)
+
+
+@pytest.mark.parametrize("hidden", [0.0, 1e9, float("nan")])
+@pytest.mark.parametrize("absent", [0, 1, 2])
+def test_tokens_of_an_absent_modality_have_no_effect(small: Networks, absent: int, hidden: float) -> None:
+    pattern = tuple(index != absent for index in range(3))
+    name, count = (("face", 8), ("cry", 20), ("vitals", 15))[absent]
+    changed = {name: torch.full((1, count, 32), hidden)}
+    assert same(fuse(small, pattern=pattern), fuse(small, pattern=pattern, **changed))
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_hiding_a_modality_has_an_effect(small: Networks, index: int) -> None:
+    pattern = tuple(i != index for i in range(3))
+    everything = fuse(small, pattern=(True, True, True))[QUANTILES]
+    assert not torch.allclose(everything, fuse(small, pattern=pattern)[QUANTILES])
+
+
+def test_context_behind_its_mask_has_no_effect(small: Networks) -> None:
+    masked = torch.cat([torch.full((1, 11), 40.0), torch.zeros(1, 11)], dim=1)
+    other = torch.cat([torch.full((1, 11), float("nan")), torch.zeros(1, 11)], dim=1)
+    pattern = (True, False, True)
+    assert same(fuse(small, pattern=pattern, context=masked), fuse(small, pattern=pattern, context=other))
+
+
+def test_context_has_an_effect(small: Networks) -> None:
+    young = torch.cat([torch.full((1, 11), 26.0), torch.ones(1, 11)], dim=1)
+    old = torch.cat([torch.full((1, 11), 41.0), torch.ones(1, 11)], dim=1)
+    pattern = (True, True, True)
+    one, other = fuse(small, pattern=pattern, context=young), fuse(small, pattern=pattern, context=old)
+    assert not torch.allclose(one[QUANTILES], other[QUANTILES])
+
+
+def test_the_score_of_an_absent_modality_is_zero_and_the_others_pass_through(small: Networks) -> None:
+    everything = fuse(small, pattern=(True, True, True))[BY_MODALITY][0]
+    without_cry = fuse(small, pattern=(True, False, True))[BY_MODALITY][0]
+    assert without_cry.tolist() == [everything[0].item(), 0.0, everything[2].item()]
+
+
+def test_the_clip_spans_two_seconds_before_t() -> None:
+    assert video_seconds()[[0, -1]].tolist() == pytest.approx([-14.5 * 4 / 30, -0.5 * 4 / 30])
+
+
+def test_modality_dropout_never_hides_the_last_modality() -> None:
+    torch.manual_seed(0)
+    present = torch.tensor([[True, True, True], [False, True, False]]).repeat(200, 1)
+    kept = hide_modalities(present, 0.3)
+    assert kept.any(dim=1).all()
+    assert not (kept & ~present).any()
+    assert kept[::2].float().mean().item() == pytest.approx(0.7, abs=0.06)
+
+
+def test_modality_dropout_works_only_in_training(small: Networks) -> None:
+    assert same(fuse(small, pattern=(True, True, True)), fuse(small, pattern=(True, True, True)))

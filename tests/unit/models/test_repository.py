@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neopain.domain.score import ModelVersion, Weights
+from neopain.errors import ConfigurationError, ContractBroken
+from neopain.features import signature
+from neopain.models.config import NetConfig
+from neopain.models.repository import (
+    SERVICES,
+    Arrays,
+    Deviation,
+    ExportedModel,
+    GoldenWindow,
+    deviation,
+    is_exported,
+    lay_out_graph,
+    read_golden,
+    read_model,
+    save_golden,
+    source_digest,
+    version_name,
+    within,
+)
+
+MODEL = ExportedModel(
+    version=ModelVersion("untrained-s0-00000000", Weights.UNTRAINED),
+    digest=source_digest(seed=0),
+    seed=0,
+    config=NetConfig(),
+    precision={"video_encoder": "int8"},
+    tolerance=Deviation(mean=0.05, p99=0.15),
+    reached=Deviation(mean=0.02, p99=0.06),
+)
+
+
+def window(middle: float) -> GoldenWindow:
+    inputs: Arrays = {s.name: np.zeros((1, *s.shape), dtype=s.dtype) for s in signature.INPUTS}
+    return GoldenWindow(inputs=inputs, expected=outputs(middle))
+
+
+def outputs(middle: float) -> Arrays:
+    given: Arrays = {s.name: np.zeros((1, *s.shape), dtype=s.dtype) for s in signature.OUTPUTS}
+    given["SCORE_QUANTILES"] = np.array([[0.0, middle, 10.0]], dtype=np.float32)
+    return given
+
+
+def test_a_model_file_survives_writing_and_reading(tmp_path: Path) -> None:
+    MODEL.save(tmp_path)
+    assert read_model(tmp_path) == MODEL
+
+
+def test_an_export_is_current_only_with_the_digest_of_the_sources(tmp_path: Path) -> None:
+    assert not is_exported(tmp_path)
+    MODEL.save(tmp_path)
+    assert is_exported(tmp_path, seed=0)
+    assert not is_exported(tmp_path, seed=1)
+    replace(MODEL, digest="0" * 64).save(tmp_path)
+    assert not is_exported(tmp_path, seed=0)
+
+
+def test_a_folder_without_a_model_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"python -m neopain\.models\.export"):
+        read_model(tmp_path)
+
+
+def test_the_version_names_weights_seed_and_sources() -> None:
+    assert version_name(seed=3) == f"untrained-s3-{source_digest(seed=3)[:8]}"
+
+
+def test_golden_windows_survive_writing_and_reading(tmp_path: Path) -> None:
+    save_golden(tmp_path, [window(3.0), window(4.0)])
+    again = read_golden(tmp_path)
+    assert len(again) == 2
+    assert again[1].expected["SCORE_QUANTILES"].tolist() == [[0.0, 4.0, 10.0]]
+    assert again[0].inputs["CLIP"].dtype == np.uint8
+    assert again[0].inputs["CLIP"].shape == (1, 16, 224, 224, 3)
+
+
+def test_deviation_is_of_the_median_score() -> None:
+    given = deviation([window(3.0), window(4.0)], [outputs(3.1), outputs(3.8)])
+    assert given.mean == pytest.approx(0.15, abs=1e-6)
+    assert given.p99 == pytest.approx(0.199, abs=1e-6)
+
+
+def test_either_figure_beyond_its_tolerance_is_beyond() -> None:
+    tolerance = Deviation(mean=0.05, p99=0.15)
+    assert within(Deviation(mean=0.05, p99=0.15), tolerance)
+    assert not within(Deviation(mean=0.06, p99=0.10), tolerance)
+    assert not within(Deviation(mean=0.01, p99=0.20), tolerance)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((0,), dtype=np.float32), np.full((1, 3), np.nan, dtype=np.float32)])
+def test_an_empty_or_unreal_answer_must_not_be_served(bad: np.ndarray) -> None:
+    with pytest.raises(ContractBroken, match="SCORE_QUANTILES"):
+        deviation([window(3.0)], [outputs(3.0) | {"SCORE_QUANTILES": bad}])
+
+
+def test_the_graph_is_laid_out_beside_the_nets(tmp_path: Path) -> None:
+    lay_out_graph(tmp_path)
+    assert (tmp_path / "video_encoder" / "1" / "model.py").exists()
+    assert (tmp_path / "neopain" / "config.pbtxt").exists()
+    assert (tmp_path / "neopain" / "1").is_dir()
+
+
+def test_serving_on_a_cpu_imports_no_torch() -> None:
+    rooms = "engines, graph, repository, sample_windows"
+    code = f"import sys; from neopain.models import {rooms}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=SERVICES, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
