@@ -100,8 +100,10 @@ class Consumer:
         """Whether everything published before this was asked has been taken and acknowledged by the group."""
         with translated(f"XINFO {self.stream.name}"):
             try:
-                stream = await self._server.xinfo_stream(self._key)
-                groups = await self._server.xinfo_groups(self._key)
+                async with self._server.pipeline(transaction=False) as pipe:
+                    pipe.xinfo_stream(self._key)
+                    pipe.xinfo_groups(self._key)
+                    stream, groups = await pipe.execute()
             except redis_errors.ResponseError as error:
                 if "no such key" not in str(error):
                     raise

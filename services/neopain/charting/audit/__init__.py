@@ -1,0 +1,7 @@
+"""The audit trail: append-only rows, each hashed over the one before; its head is also kept outside the database."""
+
+from neopain.charting.audit.anchor import anchor_heads
+from neopain.charting.audit.chain import AuditEvent, append
+from neopain.charting.audit.verify import AuditVerification, verify_audit
+
+__all__ = ["AuditEvent", "AuditVerification", "anchor_heads", "append", "verify_audit"]

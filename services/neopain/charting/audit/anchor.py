@@ -1,0 +1,101 @@
+"""The head of each chain, kept in a file outside the database: a tail that was cut off is missed there.
+
+One JSON object per line: chain, position, hash, anchored. The file is only appended to. A site lets it lie on another
+machine, or on a medium that is written once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+
+from neopain.charting.database import translated
+from neopain.charting.tables import AUDIT_HEADS
+from neopain.errors import ConfigurationError, MalformedMessage
+
+TAIL_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A chain's head at a moment (ISO 8601, UTC)."""
+
+    chain: str
+    position: int
+    hash: str
+    anchored: str
+
+
+def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
+    """Appends the heads that are not in the file yet, and returns how many; they are on disk when this returns.
+
+    ``ConfigurationError`` when the file cannot be read or written, ``DatabaseUnavailable`` as ever.
+    """
+    with translated("reading the audit's heads"), engine.connect() as connection:
+        heads = connection.execute(select(AUDIT_HEADS.c.chain, AUDIT_HEADS.c.position, AUDIT_HEADS.c.hash)).all()
+    known = {anchor.chain: (anchor.position, anchor.hash) for anchor in _readable(path)}
+    news = [
+        Anchor(chain, position, hashed, now.isoformat())
+        for chain, position, hashed in heads
+        if position and known.get(chain) != (position, hashed)
+    ]
+    if news:
+        _append(path, "".join(f"{json.dumps(asdict(anchor))}\n" for anchor in news))
+    return len(news)
+
+
+def read_anchors(path: Path) -> Iterator[Anchor]:
+    """The anchors of the file, oldest first; none when there is no file. ``MalformedMessage`` names a broken line."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            yield _read(line, f"{path} line {number}")
+
+
+def _read(line: str, place: str) -> Anchor:
+    try:
+        found = json.loads(line)
+        return Anchor(str(found["chain"]), int(found["position"]), str(found["hash"]), str(found["anchored"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise MalformedMessage(place, "expected a JSON object with chain, position, hash, anchored") from error
+
+
+def _readable(path: Path) -> list[Anchor]:
+    """The last anchors of the file; a broken line is passed over here, and named by ``read_anchors``."""
+    anchors = []
+    for line in _last_lines(path):
+        with suppress(MalformedMessage):
+            anchors.append(_read(line, str(path)))
+    return anchors
+
+
+def _last_lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
+            return file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigurationError(f"the audit anchor {path} cannot be read ({error.strerror})") from error
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(handle, text.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise ConfigurationError(f"the audit anchor {path} cannot be written ({error.strerror})") from error

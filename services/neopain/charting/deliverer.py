@@ -1,0 +1,185 @@
+"""Bringing an infant's entries to the EHR, one after another. Knows rows and a channel; knows nothing of Celery."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, select, text
+
+from neopain.charting import outbox
+from neopain.charting.audit.chain import AuditEvent
+from neopain.charting.database import translated
+from neopain.charting.ehr.channel import EhrChannel, NotLocated
+from neopain.charting.entries import charted_entry
+from neopain.charting.outbox import Happening, OutboxRow, RowState
+from neopain.charting.tables import OUTBOX
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.domain.charting import ChartedEntry
+from neopain.errors import ContractBroken, EhrUnavailable, RejectedByEhr
+from neopain.runtime.clock import Clock
+from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter, gauge
+
+LOG = Log(__name__)
+
+ACTOR = "charting delivery"
+LOCK = 7_305_103
+"""Second word of the advisory lock of an infant."""
+EVENTS = {
+    Happening.CONFIRMED: "entry_confirmed",
+    Happening.REFUSED: "entry_rejected",
+    Happening.NOT_IDENTIFIED: "entry_not_located",
+}
+"""What the audit says; an EHR that is not there is in the log and the metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a row is tried again. It doubles from ``first`` to ``longest``, and never ends."""
+
+    first: timedelta = timedelta(seconds=1)
+    longest: timedelta = timedelta(seconds=60)
+    doubt: timedelta = timedelta(seconds=10)
+    """A request without an answer may still be at work at the EHR for this long: not sent again before."""
+    held: timedelta = timedelta(minutes=10)
+
+    def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
+        """How long to wait after so many failed attempts; at least what the EHR asked for."""
+        span = min(self.first * 2.0 ** min(attempts, 30), self.longest)
+        jittered = span * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
+        return max(jittered, timedelta(seconds=asked_for or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to, and what is written beside the new state."""
+
+    happening: Happening
+    reason: str = ""
+    due: datetime | None = None
+    ehr_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverer:
+    """Delivers with one channel. Safe to share between threads, and between processes on one database."""
+
+    engine: Engine
+    channel: EhrChannel
+    clock: Clock
+    retry: RetryPolicy
+
+    def hand_out(self) -> list[str]:
+        """The entries to be delivered now: for each infant the oldest, if it is due and in nobody's hands."""
+        with unit_of_work(self.engine, self.clock) as unit:
+            counts = outbox.count_by_state(unit.connection)
+            gauge("charting_outbox_rows").set(sum(counts.values()) - counts[RowState.CONFIRMED])
+            return outbox.hand_out(unit.connection, now=self.clock.now(), doubt=self.retry.doubt)
+
+    def deliver(self, entry_id: str) -> int:
+        """Delivers the due entries of the infant that the entry is about, oldest first; returns how many were settled.
+
+        Ends at the first that has to wait: a later one never overtakes it. Does nothing while another process delivers
+        for the infant.
+        """
+        infant = self._infant_of(entry_id)
+        settled = 0
+        with self._alone_with(infant) as is_alone:
+            while is_alone and (row := self._due_row(infant)) is not None:
+                happening = self._deliver_row(row)
+                if happening is Happening.UNAVAILABLE:
+                    break
+                settled += 1
+        return settled
+
+    def _deliver_row(self, row: OutboxRow) -> Happening:
+        with translated("reading an entry"), self.engine.connect() as connection:
+            entry = charted_entry(connection, row.entry_id)
+        outcome = self._attempt(row, entry)
+        self._settle(row, entry, outcome)
+        return outcome.happening
+
+    def _attempt(self, row: OutboxRow, entry: ChartedEntry) -> Outcome:
+        try:
+            return self._send(row, entry)
+        except EhrUnavailable as error:
+            wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
+            return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait)
+        except (RejectedByEhr, ContractBroken) as error:
+            return Outcome(Happening.REFUSED, str(error))
+
+    def _send(self, row: OutboxRow, entry: ChartedEntry) -> Outcome:
+        located = self.channel.locate(entry)
+        if isinstance(located, NotLocated):
+            return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
+        reference = self.channel.find(entry, located) if row.attempted else None
+        if reference is None:
+            with unit_of_work(self.engine, self.clock) as unit:
+                outbox.begin_attempt(unit.connection, row, now=self.clock.now())
+            self.channel.create(entry, located)
+            reference = self.channel.find(entry, located)
+        if reference is None:
+            raise EhrUnavailable("the EHR took the entry and does not show it yet")
+        return Outcome(Happening.CONFIRMED, ehr_reference=reference)
+
+    def _settle(self, row: OutboxRow, entry: ChartedEntry, outcome: Outcome) -> None:
+        values: dict[str, object] = {"last_error": outcome.reason, "ehr_reference": outcome.ehr_reference}
+        if outcome.due is not None:
+            values["due"] = outcome.due
+        match outcome.happening:
+            case Happening.CONFIRMED:
+                values["confirmed"] = self.clock.now()
+            case Happening.UNAVAILABLE:
+                values["attempts"] = row.attempts + 1
+        with unit_of_work(self.engine, self.clock) as unit:
+            outbox.settle(unit.connection, row, outcome.happening, **values)
+            if outcome.happening in EVENTS:
+                unit.audit(_audited(row, entry, outcome))
+        counter("charting_deliveries_total").labels(outcome.happening.value).inc()
+        tell = LOG.info if outcome.happening is Happening.CONFIRMED else LOG.warning
+        tell("delivery_ended", entry=row.entry_id, outcome=outcome.happening.value, why=outcome.reason or "-")
+
+    def _due_row(self, infant: str) -> OutboxRow | None:
+        now = self.clock.now()
+        with translated("reading the outbox"), self.engine.connect() as connection:
+            row = outbox.oldest_open(connection, infant)
+        if row is None or row.due > now:
+            return None
+        if row.attempted is not None and now < row.attempted + self.retry.doubt:
+            return None
+        return row
+
+    def _infant_of(self, entry_id: str) -> str:
+        with translated("reading the outbox"), self.engine.connect() as connection:
+            infant = connection.scalar(select(OUTBOX.c.infant).where(OUTBOX.c.entry_id == entry_id))
+        if infant is None:
+            raise ContractBroken(f"entry {entry_id} is not in the outbox")
+        return str(infant)
+
+    @contextmanager
+    def _alone_with(self, infant: str) -> Iterator[bool]:
+        # A lock of the session, not of a transaction: it outlives the commits of an attempt, and dies with the process.
+        key = {"infant": infant, "word": LOCK}
+        with translated("locking an infant"), self.engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="AUTOCOMMIT")
+            lock = text("SELECT pg_try_advisory_lock(hashtextextended(:infant, :word))")
+            is_alone = bool(connection.scalar(lock, key))
+            try:
+                yield is_alone
+            finally:
+                if is_alone:
+                    connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:infant, :word))"), key)
+
+
+def _audited(row: OutboxRow, entry: ChartedEntry, outcome: Outcome) -> AuditEvent:
+    return AuditEvent(
+        event=EVENTS[outcome.happening],
+        actor=ACTOR,
+        entry_id=entry.id,
+        patient=row.infant,
+        detail={"ehr_reference": outcome.ehr_reference, "attempts": row.attempts + 1, "reason": outcome.reason},
+    )

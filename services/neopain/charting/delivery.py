@@ -1,0 +1,169 @@
+"""The processes of delivery: a Celery worker that brings entries to the EHR, and beat that looks for due ones.
+
+A site may run several workers and several beats: rows and an advisory lock per infant keep the order, not the broker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from celery import Celery
+from celery.signals import beat_init, worker_ready, worker_shutting_down
+from sqlalchemy import Engine
+
+from neopain.charting.broker import DELIVER, NUDGE_LIFE_SECONDS, SWEEP, keep_our_logging, make_app
+from neopain.charting.database import connect
+from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.ehr.channel import EhrChannel
+from neopain.charting.ehr.fhir_http import FhirHttp
+from neopain.charting.ehr.fhir_r4 import R4Channel
+from neopain.charting.migrate import require_schema
+from neopain.charting.settings import ChartingSettings
+from neopain.errors import ConfigurationError, DatabaseUnavailable, EhrUnavailable
+from neopain.runtime import log
+from neopain.runtime.clock import SystemClock
+from neopain.runtime.http import Health, HealthServer
+
+LOG = log.Log(__name__)
+
+
+def run_delivery_worker(settings: ChartingSettings) -> None:
+    """Delivers until SIGTERM or SIGINT, then finishes what is in hand.
+
+    ``ConfigurationError`` when the EHR is none that can be charted to, at the start or when it first answers;
+    ``DatabaseUnavailable`` when the database is not there at the start.
+    """
+    log.set_up("charting", settings.log_level)
+    keep_our_logging()
+    engine = connect(settings.database_url, connections=2 * settings.delivery_threads + 2)
+    require_schema(engine)
+    tasks = _Tasks(engine, make_channel(settings), settings)
+    tasks.check_ehr()
+    app = make_app(settings)
+    tasks.register(app)
+    with _health(settings) as health:
+        worker_ready.connect(lambda **_: health.ready(), weak=False)
+        worker_shutting_down.connect(lambda **_: health.not_ready("stopping"), weak=False)
+        _run_worker(app, settings)
+    engine.dispose()
+    if tasks.fault is not None:
+        raise tasks.fault
+
+
+def run_delivery_beat(settings: ChartingSettings) -> None:
+    """Asks for a sweep every few seconds until SIGTERM or SIGINT."""
+    log.set_up("charting", settings.log_level)
+    keep_our_logging()
+    app = make_app(settings)
+    with _health(settings) as health:
+        beat_init.connect(lambda **_: health.ready(), weak=False)
+        LOG.info("service_started", name="charting beat")
+        try:
+            # The schedule is one line of the settings: nothing to keep in a file.
+            app.Beat(scheduler="celery.beat:Scheduler", quiet=True, loglevel=settings.log_level).run()
+        except SystemExit:
+            LOG.info("service_stopped", name="charting beat")
+
+
+def make_channel(settings: ChartingSettings) -> EhrChannel:
+    """The channel that the settings choose; ``ConfigurationError`` without an EHR."""
+    if not settings.ehr_url:
+        raise ConfigurationError("NEOPAIN_CHARTING_EHR_URL is not set: give the FHIR base URL of the EHR")
+    return R4Channel(
+        FhirHttp(settings.ehr_url, timeout_seconds=settings.ehr_timeout_seconds),
+        authority_systems=settings.authority_systems,
+        requires_encounter=settings.ehr_requires_encounter,
+    )
+
+
+def retry_policy(settings: ChartingSettings) -> RetryPolicy:
+    """The waiting times that the settings give."""
+    return RetryPolicy(
+        first=timedelta(seconds=settings.retry_first_seconds),
+        longest=timedelta(seconds=settings.retry_longest_seconds),
+        doubt=timedelta(seconds=settings.doubt_seconds),
+        held=timedelta(seconds=settings.held_retry_seconds),
+    )
+
+
+class _Tasks:
+    """The worker's two tasks. Until the EHR has said what it is, nothing is sent to it."""
+
+    def __init__(self, engine: Engine, channel: EhrChannel, settings: ChartingSettings) -> None:
+        self.deliverer = Deliverer(engine, channel, SystemClock(), retry_policy(settings))
+        self.fault: ConfigurationError | None = None
+        self._is_checked = False
+
+    def register(self, app: Celery) -> None:
+        """Makes them known to the worker."""
+
+        # Celery builds a signature from the function's name: neither a lambda nor a bound method will do.
+        def sweep() -> None:
+            self.sweep(app)
+
+        def deliver(entry_id: str) -> None:
+            self.deliver(entry_id)
+
+        app.task(name=SWEEP)(sweep)
+        app.task(name=DELIVER)(deliver)
+
+    def sweep(self, app: Celery) -> None:
+        """Hands out what is due."""
+        try:
+            for entry_id in self.deliverer.hand_out():
+                app.send_task(DELIVER, args=[entry_id], expires=NUDGE_LIFE_SECONDS)
+        except DatabaseUnavailable as error:
+            LOG.warning("sweep_failed", why=error)
+
+    def deliver(self, entry_id: str) -> None:
+        """Delivers for the infant of an entry. What failed is in its row, and is due again."""
+        try:
+            if self._is_checked or self._check_now():
+                self.deliverer.deliver(entry_id)
+        except DatabaseUnavailable as error:
+            LOG.warning("delivery_failed", entry=entry_id, why=error)
+
+    def check_ehr(self) -> None:
+        """Asks the EHR what it is; ``ConfigurationError`` when it is the wrong one. One that is down is asked later."""
+        try:
+            self.deliverer.channel.check()
+            self._is_checked = True
+        except EhrUnavailable as error:
+            LOG.warning("ehr_unavailable", why=error)
+
+    def _check_now(self) -> bool:
+        try:
+            self.check_ehr()
+        except ConfigurationError as error:
+            self.fault = error
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self._is_checked
+
+
+def _run_worker(app: Celery, settings: ChartingSettings) -> None:
+    worker = app.Worker(
+        pool="threads",
+        concurrency=settings.delivery_threads,
+        loglevel=settings.log_level,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    LOG.info("service_started", name="charting delivery")
+    worker.start()
+    LOG.info("service_stopped", name="charting delivery")
+
+
+@contextmanager
+def _health(settings: ChartingSettings) -> Iterator[Health]:
+    health = Health()
+    server = HealthServer(health, host=settings.http_host, port=settings.http_port)
+    try:
+        yield health
+    finally:
+        server.close()

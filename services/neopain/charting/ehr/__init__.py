@@ -1,0 +1,1 @@
+"""EHR channels: one port (``channel``), an adapter for each kind of EHR."""

@@ -1,0 +1,124 @@
+"""The generic FHIR R4 channel: conditional create by a business identifier, and reading back what was created.
+
+Conditional create alone is not enough: servers race on it (interop.md 4.5), so whatever has no clear outcome is looked
+for before it is sent again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.fhir_http import FhirHttp
+from neopain.codecs.fhir.answers import Capability, matches_of, read_capability
+from neopain.codecs.fhir.observation import observation_of
+from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS, Json
+from neopain.domain.charting import ChartedEntry
+from neopain.domain.identity import PatientId
+from neopain.errors import ConfigurationError, EhrUnavailable, MalformedMessage, RejectedByEhr
+from neopain.runtime.log import Log
+
+LOG = Log(__name__)
+
+OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+
+
+@dataclass(frozen=True, slots=True)
+class R4Channel:
+    """Charts to one FHIR R4 server. ``authority_systems``: assigning authority to identifier system at the EHR."""
+
+    http: FhirHttp
+    authority_systems: Mapping[str, str] = field(default_factory=dict)
+    requires_encounter: bool = False
+
+    def check(self) -> None:
+        """Refuses a server that is not FHIR R4 (``ConfigurationError``); ``EhrUnavailable`` when it does not answer."""
+        try:
+            capability = read_capability(self.http.get("metadata"))
+        except MalformedMessage as error:
+            raise EhrUnavailable(f"GET metadata: {error}") from error
+        except RejectedByEhr as error:
+            raise ConfigurationError(f"the EHR shows no CapabilityStatement ({error}): check ehr_url") from error
+        _require_r4(capability)
+
+    def locate(self, entry: ChartedEntry) -> Located | NotLocated:
+        """The patient by assigning authority and record number, exactly one; the encounter in progress, if one is."""
+        system = system_of(entry.patient, self.authority_systems)
+        patients = self._search("Patient", identifier=_token(system, entry.patient.value))
+        if len(patients) != 1:
+            return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
+        subject = f"Patient/{patients[0]['id']}"
+        encounters = self._search("Encounter", subject=subject, status="in-progress")
+        encounter = _encounter(encounters, entry.visit)
+        if encounter is None and self.requires_encounter:
+            return NotLocated(f"the EHR has {len(encounters) or 'no'} encounters in progress, none clearly this one")
+        return Located(subject, encounter)
+
+    def find(self, entry: ChartedEntry, located: Located) -> str | None:
+        """The Observation with the entry's identifier. ``RejectedByEhr`` when there are two, or it is another's."""
+        found = self._search("Observation", identifier=_token(ENTRY_IDENTIFIERS, entry.id))
+        if len(found) > 1:
+            raise RejectedByEhr(f"the EHR has {len(found)} Observations with the identifier of entry {entry.id}")
+        if not found:
+            return None
+        if _subject(found[0]) != located.subject:
+            raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
+        return f"Observation/{found[0]['id']}"
+
+    def create(self, entry: ChartedEntry, located: Located) -> None:
+        """Conditional create of the Observation."""
+        resource = observation_of(entry, subject=located.subject, encounter=located.encounter)
+        self.http.create(resource, if_none_exist=f"identifier={quote(_token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
+
+    def _search(self, resource_type: str, **parameters: str) -> list[Json]:
+        try:
+            return matches_of(self.http.get(resource_type, **parameters), resource_type)
+        except MalformedMessage as error:
+            raise EhrUnavailable(f"GET {resource_type}: {error}") from error
+
+
+def system_of(patient: PatientId, systems: Mapping[str, str]) -> str:
+    """The identifier system of an assigning authority at the EHR: as set, an OID as ``urn:oid:``, else one of ours."""
+    authority = patient.assigning_authority
+    if authority in systems:
+        return systems[authority]
+    if OID.fullmatch(authority):
+        return f"urn:oid:{authority}"
+    return f"urn:neopain:authority:{authority}"
+
+
+def _require_r4(capability: Capability) -> None:
+    if not capability.is_r4:
+        raise ConfigurationError(
+            f"the EHR speaks FHIR {capability.fhir_version or 'of no stated version'}, this channel R4 (4.0.x): "
+            "set ehr_url to its R4 endpoint"
+        )
+    if not capability.creates_observations:
+        LOG.warning("ehr_does_not_advertise_observation_create")
+    if not capability.creates_conditionally:
+        LOG.warning("ehr_does_not_advertise_conditional_create")
+
+
+def _encounter(encounters: list[Json], visit: str) -> str | None:
+    """The one in progress; of several the one that bears the visit number, else none."""
+    if len(encounters) > 1:
+        encounters = [one for one in encounters if visit and visit in _identifier_values(one)]
+    return f"Encounter/{encounters[0]['id']}" if len(encounters) == 1 else None
+
+
+def _identifier_values(resource: Json) -> list[object]:
+    identifiers = resource.get("identifier")
+    return [one.get("value") for one in identifiers if isinstance(one, dict)] if isinstance(identifiers, list) else []
+
+
+def _subject(resource: Json) -> object:
+    subject = resource.get("subject")
+    return subject.get("reference") if isinstance(subject, dict) else None
+
+
+def _token(system: str, value: str) -> str:
+    """A token search parameter (R4 search.html#token); ``,``, ``|``, ``$`` and ``\\`` in the parts are escaped."""
+    return "|".join(re.sub(r"([\\,|$])", r"\\\1", part) for part in (system, value))

@@ -1,0 +1,238 @@
+"""Scores in, entries out: the fold, whose each window is, and what is written of it, in one transaction per score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from neopain.charting import outbox
+from neopain.charting.audit.chain import AuditEvent
+from neopain.charting.census import history_of
+from neopain.charting.entries import add_entry
+from neopain.charting.tables import COURSES, WINDOWS
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
+from neopain.domain.charting import (
+    ChartingPolicy,
+    Course,
+    DraftEntry,
+    EntryKind,
+    Folded,
+    Span,
+    close,
+    draft,
+    entry_id,
+    fold,
+)
+from neopain.domain.identity import BedId
+from neopain.domain.score import Score
+from neopain.domain.vitals import Processing
+from neopain.domain.window import VITALS_SPAN
+from neopain.runtime.clock import Clock
+from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter
+from neopain.wire.score import decode_score, encode_score
+
+LOG = Log(__name__)
+
+ACTOR = "charting consumer"
+KEEP_WINDOWS = timedelta(hours=2)
+"""Longer than the bus keeps scores, so that a repeated one is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What taking a score needs. ``takes_test_input``: the EHR is our own, and may get MSH-11 D and T."""
+
+    engine: Engine
+    policy: ChartingPolicy
+    clock: Clock
+    takes_test_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a score or a moment: how many entries were charted and how many held."""
+
+    charted: int = 0
+    held: int = 0
+    is_late: bool = False
+
+
+def take_score(intake: Intake, score: Score) -> Written:
+    """Takes a score into its bed's course and writes the entries that are due. A score taken before changes nothing.
+
+    ``DatabaseUnavailable``: nothing was written, try again.
+    """
+    with unit_of_work(intake.engine, intake.clock) as unit:
+        course = _locked_course(unit.connection, score.bed)
+        if not _add_window(unit.connection, score):
+            return Written()
+        folded = fold(course, score, intake.policy, occupant=_whose(unit.connection, score).key)
+        return _write(intake, unit, folded)
+
+
+def close_silent_beds(intake: Intake, *, now: datetime) -> Written:
+    """Closes the intervals of beds that fell silent; to be called when no score is waiting."""
+    with unit_of_work(intake.engine, intake.clock) as unit:
+        query = select(COURSES.c.bed).where(COURSES.c.newest > COURSES.c.charted_until)
+        beds = [BedId(bed) for bed in unit.connection.scalars(query)]
+    written = [_close(intake, bed, now) for bed in beds]
+    return Written(sum(one.charted for one in written), sum(one.held for one in written))
+
+
+def forget_windows(intake: Intake, *, now: datetime) -> int:
+    """Removes windows that are charted and old; returns how many."""
+    with unit_of_work(intake.engine, intake.clock) as unit:
+        gone = unit.connection.execute(
+            delete(WINDOWS).where(
+                WINDOWS.c.bed == COURSES.c.bed,
+                WINDOWS.c.window_end <= COURSES.c.charted_until,
+                WINDOWS.c.window_end < now - KEEP_WINDOWS,
+            )
+        )
+        return gone.rowcount
+
+
+def _close(intake: Intake, bed: BedId, now: datetime) -> Written:
+    with unit_of_work(intake.engine, intake.clock) as unit:
+        return _write(intake, unit, close(_locked_course(unit.connection, bed), now, intake.policy))
+
+
+def _write(intake: Intake, unit: UnitOfWork, folded: Folded) -> Written:
+    if folded.is_late:
+        counter("charting_late_scores_total").inc()
+        LOG.warning("score_came_late", bed=folded.course.bed)
+        return Written(is_late=True)
+    _save_course(unit.connection, folded.course)
+    written = [_write_span(intake, unit, folded.course.bed, span) for span in folded.spans]
+    return Written(sum(one.charted for one in written), sum(one.held for one in written))
+
+
+def _write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Written:
+    windows = _windows_of(unit.connection, bed, span)
+    if not windows:
+        return Written()
+    history = history_of(unit.connection, bed, since=windows[0].window_end - VITALS_SPAN)
+    parts = _parts(span, windows, history)
+    if span.kind is not EntryKind.INTERVAL_SUMMARY and len(parts) > 1:
+        parts = [(span, windows, Assignment(held_reason=CHANGED))]
+    charted = [_write_entry(intake, unit, draft(one, scores, intake.policy), whose) for one, scores, whose in parts]
+    return Written(charted.count(True), charted.count(False))
+
+
+def _parts(span: Span, windows: list[Score], history: list[CensusFact]) -> list[tuple[Span, list[Score], Assignment]]:
+    """The span cut where the windows become another infant's: two infants are never summed up in one entry."""
+    assigned = [(score, assign(history, score.window_end, score.patients)) for score in windows]
+    groups = [list(group) for _, group in groupby(assigned, key=lambda pair: pair[1])]
+    ends = [*(group[-1][0].window_end for group in groups[:-1]), span.end]
+    begins = [span.begin, *ends[:-1]]
+    return [
+        (replace(span, begin=begin, end=end), [score for score, _ in group], group[0][1])
+        for group, begin, end in zip(groups, begins, ends, strict=True)
+    ]
+
+
+def _write_entry(intake: Intake, unit: UnitOfWork, entry: DraftEntry, whose: Assignment) -> bool | None:
+    """Entry, outbox row and audit event; returns whether it goes to the EHR, None when it was there already."""
+    now = intake.clock.now()
+    entry = replace(entry, processing=_least(entry.processing, whose.processing))
+    held_reason = whose.held_reason or _not_for_this_ehr(intake, entry.processing)
+    if not add_entry(unit.connection, entry, whose, held_reason=held_reason, now=now):
+        return None
+    known_as = entry_id(entry, whose.patient)
+    if held_reason:
+        counter("charting_held_total").labels(held_reason).inc()
+    else:
+        counter("charting_entries_total").labels(entry.kind.value).inc()
+        outbox.put(unit.connection, entry_id=known_as, infant=whose.key, now=now)
+    unit.audit(_audited(entry, known_as, whose, held_reason))
+    LOG.info("entry_held" if held_reason else "entry_charted", entry=known_as, bed=entry.bed, kind=entry.kind.value)
+    return not held_reason
+
+
+def _audited(entry: DraftEntry, known_as: str, whose: Assignment, held_reason: str) -> AuditEvent:
+    return AuditEvent(
+        event="entry_held" if held_reason else "entry_charted",
+        actor=ACTOR,
+        entry_id=known_as,
+        patient=whose.key,
+        detail={
+            "bed": entry.bed,
+            "kind": entry.kind.value,
+            "begin": entry.begin.isoformat(),
+            "end": entry.end.isoformat(),
+            "value": entry.value,
+            "low": entry.low,
+            "high": entry.high,
+            "absent_reason": entry.absent_reason,
+            "windows": entry.windows,
+            "windows_scored": entry.windows_scored,
+            "model": entry.model,
+            "weights": entry.weights.value,
+            "policy": entry.policy,
+            "processing": entry.processing.value,
+            "held_reason": held_reason,
+        },
+    )
+
+
+def _not_for_this_ehr(intake: Intake, processing: Processing) -> str:
+    if processing is Processing.PRODUCTION or intake.takes_test_input:
+        return ""
+    return f"input is not production (MSH-11 {processing.value}) and the EHR is not our own"
+
+
+def _least(*processing: Processing) -> Processing:
+    return max(processing, key=list(Processing).index)
+
+
+def _whose(connection: Connection, score: Score) -> Assignment:
+    history = history_of(connection, score.bed, since=score.window_end - VITALS_SPAN)
+    return assign(history, score.window_end, score.patients)
+
+
+def _add_window(connection: Connection, score: Score) -> bool:
+    values = {
+        "score_id": score.id,
+        "bed": score.bed,
+        "window_end": score.window_end,
+        "score": encode_score(score),
+    }
+    return connection.execute(insert(WINDOWS).values(values).on_conflict_do_nothing()).rowcount == 1
+
+
+def _windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
+    query = (
+        select(WINDOWS.c.score)
+        .where(WINDOWS.c.bed == bed, WINDOWS.c.window_end > span.begin, WINDOWS.c.window_end <= span.end)
+        .order_by(WINDOWS.c.window_end)
+    )
+    return _decoded(connection.scalars(query))
+
+
+def _decoded(payloads: Iterable[bytes]) -> list[Score]:
+    return [decode_score(payload) for payload in payloads]
+
+
+def _locked_course(connection: Connection, bed: BedId) -> Course:
+    connection.execute(insert(COURSES).values(bed=bed).on_conflict_do_nothing())
+    row = connection.execute(select(COURSES).where(COURSES.c.bed == bed).with_for_update()).one()
+    return Course(
+        bed=bed,
+        charted_until=row.charted_until,
+        newest=row.newest,
+        occupant=row.occupant,
+        in_episode=row.in_episode,
+        crossing_since=row.crossing_since,
+        scored_at=row.scored_at,
+    )
+
+
+def _save_course(connection: Connection, course: Course) -> None:
+    connection.execute(update(COURSES).where(COURSES.c.bed == course.bed).values(asdict(course)))

@@ -1,0 +1,149 @@
+"""The outbox: what is still to reach the EHR, and the table of what may become of a row.
+
+The row is the truth; a message at the broker only says "look". Order is kept per infant: its oldest open row first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
+
+from neopain.charting.tables import OUTBOX
+from neopain.errors import ContractBroken
+
+
+class RowState(Enum):
+    """Where an entry is on its way to the EHR."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    """Read back from the EHR."""
+    HELD = "held"
+    """The EHR has not exactly one patient for it, or no encounter: a person looks; asked again now and then."""
+    REJECTED = "rejected"
+    """The EHR refused for good: a dead letter that a person sees."""
+
+
+class Happening(Enum):
+    """What can happen to a row."""
+
+    UNAVAILABLE = "unavailable"
+    CONFIRMED = "confirmed"
+    NOT_IDENTIFIED = "not-identified"
+    REFUSED = "refused"
+    ASKED_AGAIN = "asked-again"
+
+
+TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
+    (RowState.PENDING, Happening.UNAVAILABLE): RowState.PENDING,
+    (RowState.PENDING, Happening.CONFIRMED): RowState.CONFIRMED,
+    (RowState.PENDING, Happening.NOT_IDENTIFIED): RowState.HELD,
+    (RowState.PENDING, Happening.REFUSED): RowState.REJECTED,
+    (RowState.HELD, Happening.ASKED_AGAIN): RowState.PENDING,
+    (RowState.REJECTED, Happening.ASKED_AGAIN): RowState.PENDING,
+}
+
+HAND_OUT_AGAIN = timedelta(seconds=10)
+"""A row that a worker was told of and that is still due is told of again after this long: the worker may be dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR."""
+
+    entry_id: str
+    infant: str
+    state: RowState
+    attempts: int
+    due: datetime
+    attempted: datetime | None
+
+
+def after(state: RowState, happening: Happening) -> RowState:
+    """The state after a happening; ``ContractBroken`` when it cannot happen in this state."""
+    try:
+        return TRANSITIONS[state, happening]
+    except KeyError as error:
+        raise ContractBroken(f"an outbox row that is {state.value} cannot become {happening.value}") from error
+
+
+def put(connection: Connection, *, entry_id: str, infant: str, now: datetime) -> None:
+    """Puts an entry into the outbox, due at once."""
+    values = {"entry_id": entry_id, "infant": infant, "state": RowState.PENDING.value, "due": now}
+    connection.execute(insert(OUTBOX).values(values))
+
+
+def hand_out(connection: Connection, *, now: datetime, doubt: timedelta, limit: int = 500) -> list[str]:
+    """The rows that are the oldest open one of their infant, due and in nobody's hands; marks them as handed out.
+
+    One that was sent less than ``doubt`` ago without an answer is not due: the EHR may still be at work on it.
+
+    Held rows whose time has come are made pending first, so that they are tried again.
+    """
+    _ask_again_for_held(connection, now)
+    older = OUTBOX.alias()
+    is_blocked = exists().where(
+        older.c.infant == OUTBOX.c.infant, older.c.state == RowState.PENDING.value, older.c.place < OUTBOX.c.place
+    )
+    is_free = or_(OUTBOX.c.handed_out.is_(None), OUTBOX.c.handed_out < now - HAND_OUT_AGAIN)
+    is_clear = or_(OUTBOX.c.attempted.is_(None), OUTBOX.c.attempted <= now - doubt)
+    heads = (
+        select(OUTBOX.c.entry_id)
+        .where(OUTBOX.c.state == RowState.PENDING.value, OUTBOX.c.due <= now, is_clear, is_free, ~is_blocked)
+        .order_by(OUTBOX.c.place)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    marked = update(OUTBOX).where(OUTBOX.c.entry_id.in_(heads)).values(handed_out=now)
+    found = connection.execute(marked.returning(OUTBOX.c.place, OUTBOX.c.entry_id)).all()
+    return [entry_id for _, entry_id in sorted(tuple(row) for row in found)]
+
+
+def oldest_open(connection: Connection, infant: str) -> OutboxRow | None:
+    """The infant's oldest pending row: none may be delivered before it."""
+    query = (
+        select(OUTBOX)
+        .where(OUTBOX.c.infant == infant, OUTBOX.c.state == RowState.PENDING.value)
+        .order_by(OUTBOX.c.place)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return OutboxRow(row.entry_id, row.infant, RowState(row.state), row.attempts, row.due, row.attempted)
+
+
+def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
+    """Says, before anything is sent, that the EHR may have the entry from now on."""
+    connection.execute(update(OUTBOX).where(OUTBOX.c.entry_id == row.entry_id).values(attempted=now))
+
+
+def settle(connection: Connection, row: OutboxRow, happening: Happening, **values: object) -> RowState:
+    """Writes what happened to a row, and returns its new state."""
+    state = after(row.state, happening)
+    changed = connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.entry_id == row.entry_id, OUTBOX.c.state == row.state.value)
+        .values(state=state.value, handed_out=None, **values)
+    )
+    if changed.rowcount != 1:
+        raise ContractBroken(f"outbox row {row.entry_id} was changed by another while it was delivered")
+    return state
+
+
+def count_by_state(connection: Connection) -> dict[RowState, int]:
+    """How many rows are in each state."""
+    found = connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state)).all()
+    return dict.fromkeys(RowState, 0) | {RowState(state): count for state, count in found}
+
+
+def _ask_again_for_held(connection: Connection, now: datetime) -> None:
+    state = after(RowState.HELD, Happening.ASKED_AGAIN)
+    connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.state == RowState.HELD.value, OUTBOX.c.due <= now)
+        .values(state=state.value, handed_out=None)
+    )

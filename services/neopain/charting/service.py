@@ -1,0 +1,174 @@
+"""The consumer process: census and scores in, entries out, and what has to be done now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from neopain.bus.bus import Bus, Entry
+from neopain.bus.consumer import Consumer
+from neopain.bus.streams import CENSUS, SCORES
+from neopain.charting.audit import anchor_heads
+from neopain.charting.audit.chain import ensure_partitions
+from neopain.charting.broker import keep_our_logging, make_app, nudge
+from neopain.charting.census import record_fact
+from neopain.charting.database import connect
+from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
+from neopain.charting.migrate import require_schema
+from neopain.charting.settings import ChartingSettings
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.domain.identity import is_recording
+from neopain.errors import ConfigurationError, DatabaseUnavailable, TransientError
+from neopain.runtime.backoff import Backoff
+from neopain.runtime.clock import Clock, SystemClock
+from neopain.runtime.log import Log
+from neopain.runtime.loop import LoopPolicy, consume
+from neopain.runtime.service import Running, run_service
+from neopain.runtime.settings import BusSettings
+from neopain.wire.census import decode_bed_state
+from neopain.wire.score import decode_score
+
+LOG = Log(__name__)
+
+GROUP = "charting"
+CENSUS_WAIT_SECONDS = 5.0
+TEND_SECONDS = 1.0
+HOUSEKEEPING = timedelta(minutes=10)
+
+
+def run_charting(settings: ChartingSettings, bus_settings: BusSettings) -> None:
+    """Consumes ``census`` and ``scores`` until asked to stop.
+
+    ``ConfigurationError`` when the database lacks a revision or the bus is none that keeps facts.
+    """
+
+    async def main(running: Running) -> None:
+        keep_our_logging()
+        bus = Bus(bus_settings.address())
+        engine = connect(settings.database_url)
+        try:
+            if await _is_prepared(engine, running):
+                await ChartingConsumer(settings, bus, engine).run(running)
+        finally:
+            await bus.aclose()
+            engine.dispose()
+
+    run_service("charting", settings, main)
+
+
+async def _is_prepared(engine: Engine, running: Running) -> bool:
+    """Waits for the database and looks at its schema; False when asked to stop before."""
+    backoff = Backoff()
+    while True:
+        try:
+            await asyncio.to_thread(require_schema, engine)
+        except DatabaseUnavailable as error:
+            LOG.warning("database_unavailable", why=error)
+        else:
+            return True
+        if not await running.pause(backoff.next_seconds()):
+            return False
+
+
+class ChartingConsumer:
+    """Takes facts and scores; every write is a transaction, acknowledged after its commit."""
+
+    def __init__(self, settings: ChartingSettings, bus: Bus, engine: Engine, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.clock = clock or SystemClock()
+        self._intake = Intake(
+            engine=engine,
+            policy=settings.charting_policy(),
+            clock=self.clock,
+            takes_test_input=settings.ehr_is_embedded,
+        )
+        self._census = Consumer(bus, CENSUS, group=GROUP, name=settings.consumer_name)
+        self._scores = Consumer(bus, SCORES, group=GROUP, name=settings.consumer_name)
+        self._has_news = asyncio.Event()
+
+    async def run(self, running: Running) -> None:
+        """Returns soon after ``running`` is asked to stop."""
+        await self._anchor()
+        await asyncio.to_thread(self._keep_house)
+        policy = LoopPolicy(parallel=1)
+        await asyncio.gather(
+            consume(self._census, self.take_fact, running, policy),
+            consume(self._scores, self.take_score, running, policy),
+            self._tend(running),
+            self._nudge(running),
+        )
+        await self._anchor()
+
+    async def take_fact(self, entry: Entry) -> None:
+        """A fact of the census into the history."""
+        state = decode_bed_state(entry.payload)
+        arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
+        await asyncio.to_thread(record_fact, self.engine, self.clock, fact_id=entry.id, state=state, arrived=arrived)
+
+    async def take_score(self, entry: Entry) -> None:
+        """A score into its bed's course. Recordings are not for the chart."""
+        score = decode_score(entry.payload)
+        if is_recording(score.bed):
+            return
+        await self._census_read_up()
+        written = await asyncio.to_thread(take_score, self._intake, score)
+        if written.charted:
+            self._has_news.set()
+
+    async def _census_read_up(self) -> None:
+        """Waits until the history holds every fact told up to now: the infant may have been admitted just before."""
+        for _ in range(int(CENSUS_WAIT_SECONDS / 0.02)):
+            if await self._census.is_drained():
+                return
+            await asyncio.sleep(0.02)
+        raise TransientError(f"the census was not read up within {CENSUS_WAIT_SECONDS:g} s")
+
+    async def _nudge(self, running: Running) -> None:
+        """Asks for a sweep when something was charted; several in a row make one."""
+        app = make_app(self.settings)
+        stopped = asyncio.create_task(running.stopping.wait())
+        while not running.stopping.is_set():
+            news = asyncio.create_task(self._has_news.wait())
+            await asyncio.wait({news, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
+            if self._has_news.is_set():
+                self._has_news.clear()
+                await asyncio.to_thread(nudge, app)
+
+    async def _tend(self, running: Running) -> None:
+        anchored = housekept = self.clock.now()
+        while await running.pause(TEND_SECONDS):
+            now = self.clock.now()
+            try:
+                await self.close_silent_beds()
+                if now - anchored >= timedelta(seconds=self.settings.audit_anchor_seconds):
+                    await self._anchor()
+                    anchored = now
+                if now - housekept >= HOUSEKEEPING:
+                    await asyncio.to_thread(self._keep_house)
+                    housekept = now
+            except (TransientError, ConfigurationError) as error:
+                LOG.warning("tending_waits", why=error)
+
+    async def close_silent_beds(self) -> None:
+        """Closes what is due on beds without scores, if no score or fact is waiting to be taken."""
+        # The moment is taken before the question: all that was published before it has been taken then.
+        now = self.clock.now()
+        if await self._scores.is_drained() and await self._census.is_drained():
+            written = await asyncio.to_thread(close_silent_beds, self._intake, now=now)
+            if written.charted:
+                self._has_news.set()
+
+    async def _anchor(self) -> None:
+        if self.settings.audit_anchor_path is not None:
+            await asyncio.to_thread(anchor_heads, self.engine, self.settings.audit_anchor_path, now=self.clock.now())
+
+    def _keep_house(self) -> None:
+        now = self.clock.now()
+        forgotten = forget_windows(self._intake, now=now)
+        with unit_of_work(self.engine, self.clock) as unit:
+            ensure_partitions(unit.connection, now=now)
+        LOG.info("house_kept", windows_forgotten=forgotten)

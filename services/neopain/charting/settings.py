@@ -1,0 +1,65 @@
+"""``NEOPAIN_CHARTING_*``."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from neopain.domain.charting import POLICIES, ChartingPolicy
+from neopain.runtime.settings import ServiceSettings
+
+
+class ChartingSettings(ServiceSettings):
+    """The settings of every process of charting: consumer, delivery worker, beat, migration."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NEOPAIN_CHARTING_")
+
+    database_url: str = Field(description="URL of PostgreSQL, postgresql+psycopg2://user:password@host:port/database")
+    broker_url: str = Field("", description="URL of the Celery broker, redis://...; it may be the bus")
+    queue: str = Field("neopain-charting", description="First part of the broker's queue and keys")
+    ehr_url: str = Field("", description="FHIR base URL of the EHR")
+    ehr_is_embedded: bool = Field(False, description="The EHR is our own demo one: it may get demo and test input")
+    ehr_requires_encounter: bool = Field(False, description="Hold an entry when no encounter is in progress")
+    ehr_timeout_seconds: float = Field(10.0, gt=0, description="How long one request to the EHR may take")
+    authority_systems: dict[str, str] = Field(
+        default_factory=dict, description="JSON: assigning authority to identifier system at the EHR"
+    )
+    policy: str = Field("default", description="Charting policy: default or demo")
+    interval_seconds: float | None = Field(None, gt=0, description="Interval of summaries instead of the policy's")
+    audit_anchor_path: Path | None = Field(None, description="File outside the database that keeps the audit's head")
+    audit_anchor_seconds: float = Field(60.0, gt=0, description="How often the audit's head is written there")
+    sweep_seconds: float = Field(2.0, gt=0, description="How often beat looks for due outbox rows")
+    retry_first_seconds: float = Field(1.0, gt=0, description="First wait after a failed delivery; it doubles")
+    retry_longest_seconds: float = Field(60.0, gt=0, description="Longest wait between two deliveries of an entry")
+    doubt_seconds: float = Field(10.0, ge=0, description="How long a request without answer may go on at the EHR")
+    held_retry_seconds: float = Field(600.0, gt=0, description="How often the EHR is asked again for a missing patient")
+    delivery_threads: int = Field(4, ge=1, le=64, description="Infants delivered for at the same time")
+    consumer_name: str = Field(
+        default_factory=socket.gethostname, description="This consumer's name in its group; kept over a restart"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_its_driver(cls, value: str) -> str:
+        if not value.startswith("postgresql+psycopg2://"):
+            raise ValueError("it begins with postgresql+psycopg2:// (SQLAlchemy 2.1 takes another driver otherwise)")
+        return value
+
+    @field_validator("policy")
+    @classmethod
+    def _is_a_policy(cls, value: str) -> str:
+        if value not in POLICIES:
+            raise ValueError(f"there are the policies {', '.join(POLICIES)}")
+        return value
+
+    def charting_policy(self) -> ChartingPolicy:
+        """The policy, with the interval that was set for it."""
+        policy = POLICIES[self.policy]
+        if self.interval_seconds is None:
+            return policy
+        return replace(policy, interval=timedelta(seconds=self.interval_seconds))

@@ -1,0 +1,132 @@
+"""The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
+
+Lifetimes: windows go soon after their interval is charted; census, entries and outbox stay; audit rows never change.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData()
+MOMENT = DateTime(timezone=True)
+
+CENSUS_FACTS = Table(
+    "census_facts",
+    METADATA,
+    Column("place", BigInteger, Identity(always=True), primary_key=True, comment="Order in which facts were told"),
+    Column("fact_id", String(40), nullable=False, unique=True, comment="Id in the census stream"),
+    Column("bed", Text, nullable=False),
+    Column("effective", MOMENT, nullable=False, comment="When it became true"),
+    Column("arrived", MOMENT, nullable=False, comment="When it was told"),
+    Column("held_reason", Text, nullable=False),
+    Column("state", JSONB, nullable=False, comment="domain.census.BedState"),
+    Index("census_facts_of_bed", "bed", "effective"),
+)
+
+COURSES = Table(
+    "courses",
+    METADATA,
+    Column("bed", Text, primary_key=True),
+    Column("charted_until", MOMENT),
+    Column("newest", MOMENT),
+    Column("occupant", Text, nullable=False, server_default=""),
+    Column("in_episode", Boolean, nullable=False, server_default=text("false")),
+    Column("crossing_since", MOMENT),
+    Column("scored_at", MOMENT),
+)
+
+WINDOWS = Table(
+    "windows",
+    METADATA,
+    Column("score_id", String(32), primary_key=True, comment="A score is taken once"),
+    Column("bed", Text, nullable=False),
+    Column("window_end", MOMENT, nullable=False),
+    Column("score", LargeBinary, nullable=False, comment="neopain.wire.v1.Score"),
+    Index("windows_of_bed", "bed", "window_end"),
+)
+
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("entry_id", String(32), primary_key=True),
+    Column("bed", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("begins", MOMENT, nullable=False),
+    Column("ends", MOMENT, nullable=False),
+    Column("issued", MOMENT, nullable=False),
+    Column("state", Text, nullable=False, comment="charting.entries.EntryState"),
+    Column("held_reason", Text, nullable=False, server_default=""),
+    Column("patient_authority", Text),
+    Column("patient_value", Text),
+    Column("patient_type", Text),
+    Column("visit", Text, nullable=False, server_default=""),
+    Column("value", Float, comment="Of 10; null when no window was scored"),
+    Column("draft", JSONB, nullable=False, comment="domain.charting.DraftEntry"),
+    UniqueConstraint("bed", "kind", "begins", "ends", name="entries_one_per_stretch"),
+    Index("entries_of_bed", "bed", "ends"),
+    Index("entries_of_patient", "patient_value", "patient_authority", "ends"),
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("entry_id", String(32), ForeignKey("entries.entry_id"), primary_key=True),
+    Column("place", BigInteger, Identity(always=True), nullable=False, unique=True, comment="Order of delivery"),
+    Column("infant", Text, nullable=False, comment="Assigning authority|value: order is kept per infant"),
+    Column("state", Text, nullable=False, comment="charting.outbox.RowState"),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="Failed ones"),
+    Column("due", MOMENT, nullable=False),
+    Column("handed_out", MOMENT, comment="When the sweep last gave it to a worker"),
+    Column("attempted", MOMENT, comment="When it was last sent: since then it may be in the EHR"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("ehr_reference", Text, comment="Observation/<id> at the EHR"),
+    Column("confirmed", MOMENT),
+    Index("outbox_open_of_infant", "infant", "place", postgresql_where=text("state = 'pending'")),
+    Index("outbox_due", "due", postgresql_where=text("state IN ('pending', 'held')")),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("chain", Text, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="1, 2, 3 ... without a gap"),
+    Column("recorded", MOMENT, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("entry_id", Text, nullable=False, comment="Empty when it is about no entry"),
+    Column("patient", Text, nullable=False, comment="Assigning authority|value; empty when it is about no infant"),
+    Column("detail", Text, nullable=False, comment="Canonical JSON"),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, comment="SHA-256 of the previous hash and the row's content"),
+    PrimaryKeyConstraint("chain", "position", "recorded"),
+    Index("audit_of_entry", "entry_id"),
+    Index("audit_of_patient", "patient", "recorded"),
+    postgresql_partition_by="RANGE (recorded)",
+)
+
+AUDIT_HEADS = Table(
+    "audit_heads",
+    METADATA,
+    Column("chain", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)

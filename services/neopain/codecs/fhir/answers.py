@@ -1,0 +1,79 @@
+"""What an EHR answers: search bundles, operation outcomes, the capability statement. Patient data stay inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neopain.codecs.fhir.terminology import Json
+from neopain.errors import MalformedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a CapabilityStatement says that we care for; ``fhir_version`` is empty if it says none."""
+
+    fhir_version: str
+    creates_observations: bool
+    creates_conditionally: bool
+
+    @property
+    def is_r4(self) -> bool:
+        """Whether it speaks FHIR R4 (4.0.0 or 4.0.1)."""
+        return self.fhir_version == "4.0" or self.fhir_version.startswith("4.0.")
+
+
+def read_capability(body: Json) -> Capability:
+    """The capability of a server (R4 capabilitystatement.html). ``MalformedMessage`` when it is none."""
+    if body.get("resourceType") != "CapabilityStatement":
+        raise MalformedMessage("CapabilityStatement", f"resourceType is {body.get('resourceType')!r}")
+    resources = [one for rest in _objects(body.get("rest")) for one in _objects(rest.get("resource"))]
+    observation: Json = next((one for one in resources if one.get("type") == "Observation"), {})
+    interactions = {one.get("code") for one in _objects(observation.get("interaction"))}
+    return Capability(
+        fhir_version=str(body.get("fhirVersion", "")),
+        creates_observations="create" in interactions,
+        creates_conditionally=observation.get("conditionalCreate") is True,
+    )
+
+
+def matches_of(bundle: Json, resource_type: str) -> list[Json]:
+    """The matches of a search (R4 bundle.html, searchset); what was included beside them is left out.
+
+    ``MalformedMessage`` when the body is no Bundle, or a match has no id.
+    """
+    if bundle.get("resourceType") != "Bundle":
+        raise MalformedMessage("Bundle", f"resourceType is {bundle.get('resourceType')!r}")
+    found = []
+    for entry in _objects(bundle.get("entry")):
+        resource = entry.get("resource")
+        search = entry.get("search")
+        mode = search.get("mode", "match") if isinstance(search, dict) else "match"
+        if mode != "match" or not isinstance(resource, dict) or resource.get("resourceType") != resource_type:
+            continue
+        if not isinstance(resource.get("id"), str):
+            raise MalformedMessage("Bundle.entry.resource.id", "a match has an id")
+        found.append(resource)
+    return found
+
+
+def outcome_text(body: object) -> str:
+    """What an OperationOutcome says in codes and places; free text may name a patient and is left out."""
+    if not isinstance(body, dict) or body.get("resourceType") != "OperationOutcome":
+        return "no OperationOutcome"
+    return "; ".join(_issue_text(issue) for issue in _objects(body.get("issue"))) or "an empty OperationOutcome"
+
+
+def _issue_text(issue: Json) -> str:
+    details = issue.get("details")
+    codings = _objects(details.get("coding")) if isinstance(details, dict) else []
+    words = [str(issue.get("severity", "")), str(issue.get("code", "")), *(str(one.get("code", "")) for one in codings)]
+    places = [*_strings(issue.get("expression")), *_strings(issue.get("location"))]
+    return " ".join(word for word in words if word) + (f" at {', '.join(places)}" if places else "")
+
+
+def _objects(value: object) -> list[Json]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _strings(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -1,0 +1,156 @@
+"""A charted entry as a FHIR R4 Observation (US Core screening-assessment shape; interop.md 4.1).
+
+Preliminary until a nurse acts. Labelled as asserted by software (AIAST). In R4 ``performer`` cannot be a Device, so the
+software stands in ``device``. Without a number there is a ``dataAbsentReason``, never a zero.
+"""
+
+from __future__ import annotations
+
+from fhir.resources.R4B.observation import Observation
+from pydantic import ValidationError
+
+from neopain.codecs.fhir import terminology as terms
+from neopain.codecs.fhir.terminology import Json, concept, own_concept
+from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind
+from neopain.domain.scales import NIPS_X10_7
+from neopain.domain.score import Modality, Weights
+from neopain.domain.vitals import Processing
+from neopain.errors import ContractBroken
+
+DEVICE = "neopain"
+AI_ASSERTED = {
+    "system": terms.OBSERVATION_VALUE,
+    "code": "AIAST",
+    "display": "Artificial Intelligence asserted",
+}
+TEST_DATA = {"system": terms.ACT_REASON, "code": "HTEST", "display": "test health data"}
+KIND_TEXT = {
+    EntryKind.INTERVAL_SUMMARY: "Summary of an interval",
+    EntryKind.EPISODE_ONSET: "Onset of an episode of pain",
+    EntryKind.EPISODE_END: "End of an episode of pain",
+}
+WEIGHTS_CODE = {Weights.UNTRAINED: "untrained", Weights.SIMULATOR: "simulator", Weights.SITE: "site"}
+WEIGHTS_NOTE = {
+    Weights.UNTRAINED: "untrained weights: the value says nothing about the infant",
+    Weights.SIMULATOR: "weights trained on simulated infants only",
+    Weights.SITE: "the site's own weights",
+}
+
+
+def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None = None) -> Json:
+    """The Observation of an entry about ``subject`` (``Patient/1``), checked against R4B.
+
+    ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
+    """
+    draft = entry.draft
+    resource: Json = {
+        "resourceType": "Observation",
+        "meta": {"security": _labels(draft)},
+        "contained": [_device(draft)],
+        "identifier": [identifier_of(entry.id)],
+        "status": "preliminary",
+        "category": [concept(terms.OBSERVATION_CATEGORY, "survey", "Survey")],
+        "code": own_concept(terms.PAIN_SCORE),
+        "subject": {"reference": subject},
+        "effectivePeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
+        "issued": entry.issued.isoformat(),
+        **_score(draft.value, draft),
+        "note": [{"text": _note(draft)}],
+        "method": concept(terms.METHODS, draft.scale_map, f"Multimodal estimate, scale map {draft.scale_map}"),
+        "device": {"reference": f"#{DEVICE}"},
+        "component": _components(draft),
+    }
+    if encounter is not None:
+        resource["encounter"] = {"reference": encounter}
+    return _checked(resource)
+
+
+def identifier_of(entry_id: str) -> Json:
+    """The stable business identifier of an entry: the same however often it is sent."""
+    return {"system": terms.ENTRY_IDENTIFIERS, "value": entry_id}
+
+
+def _checked(resource: Json) -> Json:
+    try:
+        Observation.model_validate(resource)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ContractBroken(f"the Observation built for an entry is not valid R4: {faults}") from error
+    return resource
+
+
+def _labels(draft: DraftEntry) -> list[Json]:
+    return [AI_ASSERTED] if draft.processing is Processing.PRODUCTION else [AI_ASSERTED, TEST_DATA]
+
+
+def _device(draft: DraftEntry) -> Json:
+    return {
+        "resourceType": "Device",
+        "id": DEVICE,
+        "deviceName": [{"name": "neopain", "type": "model-name"}],
+        "version": [{"value": draft.model}],
+        "note": [{"text": WEIGHTS_NOTE[draft.weights]}],
+    }
+
+
+def _note(draft: DraftEntry) -> str:
+    return (
+        f"Investigational: a suggestion of software, to be verified by a nurse. {KIND_TEXT[draft.kind]}. "
+        f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}."
+    )
+
+
+def _components(draft: DraftEntry) -> list[Json]:
+    return [
+        {"code": {"coding": [terms.NIPS_TOTAL], "text": "NIPS equivalent, 0 to 7"}, **_score(_nips(draft), draft)},
+        *_interval(draft),
+        _count("windows", draft.windows),
+        _count("windows-scored", draft.windows_scored),
+        _count("windows-missed", draft.windows_missed),
+        *(_modality(modality, draft) for modality in Modality),
+        {
+            "code": own_concept("entry-kind"),
+            "valueCodeableConcept": concept(terms.ENTRY_KINDS, draft.kind.value, KIND_TEXT[draft.kind]),
+        },
+        {
+            "code": own_concept("weights"),
+            "valueCodeableConcept": concept(terms.WEIGHTS, WEIGHTS_CODE[draft.weights], draft.weights.value),
+        },
+    ]
+
+
+def _interval(draft: DraftEntry) -> list[Json]:
+    named = (("interval-low", draft.low), ("interval-high", draft.high), ("peak", draft.peak))
+    return [{"code": own_concept(code), **_score(value, draft)} for code, value in named]
+
+
+def _nips(draft: DraftEntry) -> float | None:
+    return None if draft.value is None else NIPS_X10_7.to_raw(draft.value)
+
+
+def _score(value: float | None, draft: DraftEntry) -> Json:
+    if value is None:
+        return _absent(draft)
+    return {"valueQuantity": {"value": round(value, 1), "unit": "score", "system": terms.UCUM, "code": "{score}"}}
+
+
+def _absent(draft: DraftEntry) -> Json:
+    """``not-performed`` when no window was scored in time, else ``temp-unknown``; our own reason is the text."""
+    code = "not-performed" if draft.windows_missed == draft.windows else "temp-unknown"
+    return {"dataAbsentReason": _reason(code, draft.absent_reason or "no score")}
+
+
+def _count(code: str, value: int) -> Json:
+    return {"code": own_concept(code), "valueInteger": value}
+
+
+def _modality(modality: Modality, draft: DraftEntry) -> Json:
+    code = own_concept(f"modality-{modality.value}")
+    if modality not in draft.present:
+        return {"code": code, "dataAbsentReason": _reason("not-performed", draft.absences.get(modality) or "absent")}
+    share = round(100 * draft.present[modality] / draft.windows)
+    return {"code": code, "valueQuantity": {"value": share, "unit": "%", "system": terms.UCUM, "code": "%"}}
+
+
+def _reason(code: str, text: str) -> Json:
+    return {"coding": [{"system": terms.DATA_ABSENT_REASON, "code": code}], "text": text}

@@ -1,0 +1,53 @@
+"""The code systems that our resources name, and our own codes.
+
+LOINC 98012-8 (total score NIPS) only ever carries 0..7; the 0..10 value only our own code (interop.md 1.4, DESIGN).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+BASE = "https://neopain.org/fhir"
+SCORES = f"{BASE}/CodeSystem/score"
+METHODS = f"{BASE}/CodeSystem/method"
+ENTRY_KINDS = f"{BASE}/CodeSystem/entry-kind"
+WEIGHTS = f"{BASE}/CodeSystem/weights"
+ENTRY_IDENTIFIERS = f"{BASE}/identifier/entry"
+"""System of the stable business identifier of an entry; the value is the entry's id."""
+
+LOINC = "http://loinc.org"
+UCUM = "http://unitsofmeasure.org"
+OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+DATA_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+
+PAIN_SCORE = "pain-score"
+OWN_CODES = {
+    PAIN_SCORE: "Neonatal pain score, multimodal estimate, 0 to 10",
+    "interval-low": "5 % quantile of the pain score",
+    "interval-high": "95 % quantile of the pain score",
+    "peak": "Highest pain score of a window",
+    "windows": "Windows observed",
+    "windows-scored": "Windows that had a score",
+    "windows-missed": "Windows that could not be scored in time",
+    "entry-kind": "Why the entry was written",
+    "weights": "What the model's weights were trained on",
+    "modality-face": "Share of windows with face video",
+    "modality-cry": "Share of windows with sound",
+    "modality-physiology": "Share of windows with vital signs",
+    "modality-movement": "Share of windows with body movement",
+}
+NIPS_TOTAL = {"system": LOINC, "code": "98012-8", "display": "Total score NIPS"}
+
+
+def concept(system: str, code: str, text: str) -> Json:
+    """A CodeableConcept of one coding and its text."""
+    return {"coding": [{"system": system, "code": code, "display": text}], "text": text}
+
+
+def own_concept(code: str) -> Json:
+    """A CodeableConcept of one of our own codes."""
+    return concept(SCORES, code, OWN_CODES[code])

@@ -1,0 +1,277 @@
+"""Charting with kill -9: the real processes die under load, and the EHR has every entry exactly once.
+
+Ledger: the scores published for an infant, against the Observations that a FHIR search finds at the EHR.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from neopain.bus.bus import Bus
+from neopain.bus.connection import BusAddress
+from neopain.bus.streams import CENSUS, SCORES
+from neopain.charting.audit import verify_audit
+from neopain.charting.migrate import migrate
+from neopain.charting.reading import EntryCounts, count_entries
+from neopain.domain.census import BedState, Infant
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.score import Estimate, ModelVersion, Outcome, Score, Weights
+from neopain.wire.census import encode_bed_state
+from neopain.wire.score import encode_score
+
+BED = BedId("NICU/1/A")
+BEGIN = datetime.fromtimestamp(time.time() // 60 * 60 - 1800, UTC)
+"""Half an hour ago: every interval is over, and no window is old enough to be forgotten."""
+SEED = 20261121
+ENTRY = """
+from neopain.charting import delivery, service
+from neopain.charting.settings import ChartingSettings
+from neopain.runtime.settings import BusSettings, read_settings
+settings = read_settings(ChartingSettings)
+"""
+PARTS = {
+    "consumer": "service.run_charting(settings, read_settings(BusSettings))",
+    "delivery": "delivery.run_delivery_worker(settings)",
+    "beat": "delivery.run_delivery_beat(settings)",
+}
+
+
+class Processes:
+    """Charting's processes on a database of their own; each can be killed and started again."""
+
+    def __init__(self, env: dict[str, str], folder: Path) -> None:
+        self.database = env["NEOPAIN_CHARTING_DATABASE_URL"]
+        self.anchors = folder / "anchors.jsonl"
+        self.env = env | {"NEOPAIN_CHARTING_AUDIT_ANCHOR_PATH": str(self.anchors)}
+        self.log_path = folder / "charting.log"
+        self.log = self.log_path.open("ab")
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *parts: str) -> None:
+        for part in parts:
+            argv = [sys.executable, "-c", ENTRY + PARTS[part]]
+            self.running[part] = subprocess.Popen(argv, env=self.env, stdout=self.log, stderr=self.log)
+
+    def kill(self, part: str) -> None:
+        process = self.running.pop(part)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+    def terminate(self) -> dict[str, int]:
+        """Asks all to end; returns their exit codes."""
+        for process in self.running.values():
+            process.terminate()
+        return {part: process.wait(20) for part, process in self.running.items()}
+
+    def until(self, what: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Waits until it holds; with the log's end when it does not."""
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, f"{self.counts()} {self.log_path.read_text()[-3000:]}"
+            time.sleep(0.1)
+
+    def counts(self) -> EntryCounts:
+        return count_entries(self.database).get(BED, EntryCounts())
+
+    def windows(self) -> int:
+        """How many scores are in the database."""
+        engine = create_engine(self.database)
+        with engine.connect() as connection:
+            found = int(connection.scalar(text("SELECT count(*) FROM windows")) or 0)
+        engine.dispose()
+        return found
+
+    def is_audit_whole(self) -> bool:
+        return verify_audit(self.database, anchor_path=self.anchors).is_whole
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[str]:
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    url = database_url.rpartition("/")[0] + f"/{name}"
+    migrate(url)
+    yield url
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+async def bus(bus_url: str) -> AsyncIterator[Bus]:
+    bus = Bus(BusAddress(bus_url, (), f"faults-{uuid.uuid4().hex[:8]}"))
+    yield bus
+    await bus.aclose()
+
+
+@pytest.fixture
+def processes(database: str, bus: Bus, bus_url: str, ehr_url: str, tmp_path: Path) -> Iterator[Processes]:
+    env = os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "NEOPAIN_BUS_URL": bus_url,
+        "NEOPAIN_BUS_MEDIA_URLS": "[]",
+        "NEOPAIN_BUS_NAMESPACE": bus.address.namespace,
+        "NEOPAIN_CHARTING_DATABASE_URL": database,
+        "NEOPAIN_CHARTING_BROKER_URL": bus_url,
+        "NEOPAIN_CHARTING_QUEUE": f"queue-{uuid.uuid4().hex[:8]}",
+        "NEOPAIN_CHARTING_EHR_URL": ehr_url,
+        "NEOPAIN_CHARTING_POLICY": "demo",
+        "NEOPAIN_CHARTING_SWEEP_SECONDS": "0.5",
+        "NEOPAIN_CHARTING_DOUBT_SECONDS": "0.5",
+        "NEOPAIN_CHARTING_RETRY_LONGEST_SECONDS": "1",
+        "NEOPAIN_CHARTING_AUDIT_ANCHOR_SECONDS": "1",
+    }
+    processes = Processes(env, tmp_path)
+    yield processes
+    processes.terminate()
+    processes.log.close()
+
+
+@pytest.fixture
+def infant() -> PatientId:
+    return PatientId(f"MRN-{uuid.uuid4().hex[:12]}", "HOSP")
+
+
+def admit(ehr_url: str, infant: PatientId) -> str:
+    """Admits the infant at the EHR and returns its reference."""
+    identifier = [{"system": "urn:neopain:authority:HOSP", "value": infant.value}]
+    body = {"resourceType": "Patient", "identifier": identifier}
+    return f"Patient/{httpx.post(f'{ehr_url}/Patient', json=body).raise_for_status().json()['id']}"
+
+
+def charted_at(ehr_url: str, patient: str) -> list[str]:
+    """The identifiers of the infant's Observations at the EHR."""
+    found = httpx.get(f"{ehr_url}/Observation", params={"subject": patient, "_count": "1000"}).json().get("entry", [])
+    return [one["resource"]["identifier"][0]["value"] for one in found]
+
+
+async def told(bus: Bus, infant: PatientId) -> None:
+    since = BEGIN - timedelta(minutes=5)
+    await bus.publish(CENSUS, encode_bed_state(BedState(BED, since, Infant((infant,)))))
+
+
+async def publish(bus: Bus, seconds: range) -> None:
+    for second in seconds:
+        end = BEGIN + timedelta(seconds=second)
+        estimate = Estimate(2.0, 1.0, 3.0)
+        score = Score(BED, end, Outcome.SCORED, ModelVersion("m1", Weights.UNTRAINED), (), end, estimate)
+        await bus.publish(SCORES, encode_score(score))
+
+
+async def test_a_killed_consumer_loses_and_doubles_nothing(
+    processes: Processes, bus: Bus, ehr_url: str, infant: PatientId
+) -> None:
+    patient, rolls = admit(ehr_url, infant), random.Random(SEED)  # noqa: S311 - a seeded choice of moments
+    await told(bus, infant)
+    processes.start("delivery", "beat", "consumer")
+    taken = 0
+
+    for _ in range(2):
+        await publish(bus, range(taken + 1, taken + 151))
+        taken += 150
+        wanted = taken - rolls.randrange(20, 130)
+        processes.until(lambda wanted=wanted: processes.windows() >= wanted)
+        processes.kill("consumer")
+        processes.start("consumer")
+    # The last interval is closed by the clock: 300 s of scores are thirty intervals.
+    processes.until(lambda: processes.counts() == EntryCounts(entries=30, confirmed=30))
+
+    found = charted_at(ehr_url, patient)
+    assert (len(found), len(set(found))) == (30, 30)
+    assert processes.windows() == 300
+    assert processes.is_audit_whole()
+
+
+async def test_a_killed_delivery_worker_loses_and_doubles_nothing(
+    processes: Processes, bus: Bus, ehr_url: str, infant: PatientId
+) -> None:
+    patient, rolls = admit(ehr_url, infant), random.Random(SEED)  # noqa: S311 - a seeded choice of moments
+    await told(bus, infant)
+    await publish(bus, range(1, 301))
+    processes.start("consumer", "beat", "delivery")
+
+    for _ in range(2):
+        wanted = processes.counts().confirmed + rolls.randrange(1, 6)
+        processes.until(lambda wanted=wanted: processes.counts().confirmed >= wanted)
+        processes.kill("delivery")
+        processes.start("delivery")
+    processes.until(lambda: processes.counts() == EntryCounts(entries=30, confirmed=30))
+
+    found = charted_at(ehr_url, patient)
+    assert (len(found), len(set(found))) == (30, 30)
+    assert processes.is_audit_whole()
+
+
+async def test_an_ehr_that_is_down_and_comes_back_gets_everything_once_and_all_end_cleanly(
+    processes: Processes, bus: Bus, infant: PatientId, ehr_url: str
+) -> None:
+    way = await asyncio.start_server(lambda r, w: forward(r, w, httpx.URL(ehr_url)), "127.0.0.1", 0)
+    port = way.sockets[0].getsockname()[1]
+    way.close()
+    await way.wait_closed()
+    processes.env["NEOPAIN_CHARTING_EHR_URL"] = f"http://127.0.0.1:{port}/fhir/R4"
+    patient = admit(ehr_url, infant)
+    await told(bus, infant)
+    processes.start("consumer", "beat", "delivery")
+    await publish(bus, range(1, 101))
+    await asyncio.to_thread(processes.until, lambda: processes.counts() == EntryCounts(entries=10))
+
+    way = await asyncio.start_server(lambda r, w: forward(r, w, httpx.URL(ehr_url)), "127.0.0.1", port)
+    await asyncio.to_thread(processes.until, lambda: processes.counts().confirmed == 10)
+
+    assert len(charted_at(ehr_url, patient)) == 10
+    assert await asyncio.to_thread(processes.terminate) == {"consumer": 0, "beat": 0, "delivery": 0}
+    way.close()
+
+
+async def test_an_ehr_of_another_version_ends_the_worker(processes: Processes, bus: Bus) -> None:
+    page = json.dumps({"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}).encode()
+    server = await asyncio.start_server(lambda r, w: answer(r, w, page), "127.0.0.1", 0)
+    processes.env["NEOPAIN_CHARTING_EHR_URL"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/fhir"
+
+    processes.start("delivery")
+    code = await asyncio.to_thread(processes.running["delivery"].wait, 30)
+
+    server.close()
+    assert code == 1
+    assert "the EHR speaks FHIR 5.0.0, this channel R4" in processes.log_path.read_text()
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, page: bytes) -> None:
+    """Answers any request with a page."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+    await writer.drain()
+    writer.close()
+
+
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: httpx.URL) -> None:
+    """Passes bytes on to the EHR and back."""
+    to_reader, to_writer = await asyncio.open_connection(target.host, target.port)
+    await asyncio.gather(copy(reader, to_writer), copy(to_reader, writer))
+
+
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

@@ -1,0 +1,214 @@
+"""The consumer on a real bus: census and scores in, entries out, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from neopain.bus.bus import Bus
+from neopain.bus.connection import BusAddress
+from neopain.bus.consumer import Consumer
+from neopain.bus.deadletters import list_letters
+from neopain.bus.streams import CENSUS, SCORES
+from neopain.charting.audit import verify_audit
+from neopain.charting.service import ChartingConsumer
+from neopain.charting.settings import ChartingSettings
+from neopain.domain.census import BedState, Infant
+from neopain.domain.identity import recording_bed
+from neopain.runtime.service import Running
+from neopain.wire.census import encode_bed_state
+from neopain.wire.score import encode_score
+
+Count = Callable[[str], int]
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def bus(bus_url: str) -> AsyncIterator[Bus]:
+    bus = Bus(BusAddress(bus_url, (), f"charting-{uuid.uuid4().hex[:8]}"))
+    yield bus
+    await bus.aclose()
+
+
+@pytest.fixture
+def settings(database: str, bus_url: str, anchor_path: Path) -> ChartingSettings:
+    return ChartingSettings(
+        database_url=database,
+        broker_url=bus_url,
+        queue=f"queue-{uuid.uuid4().hex[:8]}",
+        policy="demo",
+        audit_anchor_path=anchor_path,
+        consumer_name="one",
+    )
+
+
+@pytest.fixture
+def started(settings: ChartingSettings, bus: Bus, engine: Engine) -> Callable[..., Any]:
+    """A consumer that runs within the block."""
+
+    @asynccontextmanager
+    async def run() -> AsyncIterator[ChartingConsumer]:
+        running, consumer = Running(), ChartingConsumer(settings, bus, engine)
+        task = asyncio.create_task(consumer.run(running))
+        yield consumer
+        running.stop()
+        await asyncio.wait_for(task, timeout=20)
+
+    return run
+
+
+async def until(what: Callable[[], bool] | Callable[[], Awaitable[bool]], *, seconds: float = 15) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        found = what()
+        if await found if isinstance(found, Awaitable) else found:
+            return
+        assert asyncio.get_running_loop().time() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.05)
+
+
+async def admit(bus: Bus, bedside: Any) -> None:
+    since = bedside.score(0).window_end - timedelta(minutes=1)
+    await bus.publish(CENSUS, encode_bed_state(BedState(bedside.bed, since, Infant((bedside.infant,)))))
+
+
+async def publish(bus: Bus, bedside: Any, *seconds: float) -> None:
+    for second in seconds:
+        await bus.publish(SCORES, encode_score(bedside.score(second)))
+
+
+def drained(bus: Bus) -> Callable[[], Awaitable[bool]]:
+    return Consumer(bus, SCORES, group="charting", name="test").is_drained
+
+
+async def test_facts_and_scores_of_the_bus_become_entries(bus: Bus, bedside: Any, started: Start, rows: Any) -> None:
+    await admit(bus, bedside)
+    await publish(bus, bedside, 1, 2, 14)
+
+    async with started():
+        await until(lambda: bool(rows("SELECT 1 FROM entries")))
+
+    first = rows("SELECT state, patient_value FROM entries ORDER BY begins")[0]
+    assert first == {"state": "charted", "patient_value": bedside.infant.value}
+
+
+async def test_a_score_waits_until_the_census_before_it_is_read(
+    bus: Bus, bedside: Any, started: Start, rows: Any
+) -> None:
+    await publish(bus, bedside, 1, 2)
+    for _ in range(200):
+        await admit(bus, bedside)
+    await publish(bus, bedside, 14)
+
+    async with started():
+        await until(lambda: bool(rows("SELECT 1 FROM entries")))
+
+    assert rows("SELECT count(*) AS facts FROM census_facts") == [{"facts": 200}]
+    assert rows("SELECT state FROM entries ORDER BY begins")[0] == {"state": "charted"}
+
+
+async def test_the_stream_read_again_from_its_beginning_doubles_nothing(
+    bus: Bus, bedside: Any, started: Start, count: Count, database: str
+) -> None:
+    await admit(bus, bedside)
+    await publish(bus, bedside, *range(1, 60))
+    tables = ("census_facts", "windows", "entries", "outbox", "audit")
+    async with started():
+        await until(drained(bus))
+    once = {table: count(table) for table in tables}
+
+    for stream in (CENSUS, SCORES):
+        await bus.durable.xgroup_setid(bus.stream_key(stream), "charting", id="0")
+    async with started():
+        await until(drained(bus))
+
+    assert once["entries"] >= 5
+    assert {table: count(table) for table in tables} == once
+    assert verify_audit(database).is_whole
+
+
+async def test_recordings_are_left_alone(bus: Bus, bedside: Any, started: Start, count: Count) -> None:
+    for second in (1, 2, 14):
+        await bus.publish(SCORES, encode_score(bedside.score(second, bed=recording_bed("file"))))
+
+    async with started():
+        await until(drained(bus))
+
+    assert (count("windows"), count("courses"), count("entries"), count("audit")) == (0, 0, 0, 0)
+
+
+async def test_a_bed_that_falls_silent_is_charted_without_a_further_score(
+    bus: Bus, bedside: Any, started: Start, rows: Any
+) -> None:
+    await admit(bus, bedside)
+    await publish(bus, bedside, 1, 2)
+
+    async with started():
+        await until(lambda: bool(rows("SELECT 1 FROM outbox")))
+
+    assert rows("SELECT draft ->> 'windows' AS windows FROM entries") == [{"windows": "2"}]
+
+
+async def test_the_clock_waits_for_scores_that_are_still_on_the_bus(
+    bus: Bus, bedside: Any, settings: ChartingSettings, engine: Engine, count: Count
+) -> None:
+    await admit(bus, bedside)
+    consumer = ChartingConsumer(settings, bus, engine)
+    for stream in (CENSUS, SCORES):
+        await Consumer(bus, stream, group="charting", name="one").join()
+    await publish(bus, bedside, 1)
+    await consumer.take_fact((await bus.read_range(CENSUS))[0])
+    await bus.durable.xgroup_setid(bus.stream_key(CENSUS), "charting", id="$")
+    await consumer.take_score((await bus.read_range(SCORES))[0])
+
+    await consumer.close_silent_beds()
+    waiting = count("entries")
+    await bus.durable.xgroup_setid(bus.stream_key(SCORES), "charting", id="$")
+    await consumer.close_silent_beds()
+
+    assert (waiting, count("entries")) == (0, 1)
+
+
+async def test_what_is_no_score_is_put_aside_and_the_next_is_taken(
+    bus: Bus, bedside: Any, started: Start, count: Count
+) -> None:
+    await bus.publish(SCORES, b"\xff\xff")
+    await publish(bus, bedside, 1)
+
+    async with started():
+        await until(drained(bus))
+
+    (letter,) = [letter for _, letter in await list_letters(bus)]
+    assert (letter.origin, letter.raw) == ("scores", b"\xff\xff")
+    assert count("windows") == 1
+
+
+async def test_the_head_of_the_audit_is_anchored_when_the_consumer_stops(
+    bus: Bus, bedside: Any, started: Start, database: str, anchor_path: Path
+) -> None:
+    await admit(bus, bedside)
+    await publish(bus, bedside, 1, 2, 14)
+
+    async with started():
+        await until(drained(bus))
+
+    found = verify_audit(database, anchor_path=anchor_path)
+    assert (found.is_whole, found.anchors) == (True, 1)
+
+
+async def test_partitions_of_the_months_to_come_are_made(bus: Bus, started: Start, rows: Any) -> None:
+    now = datetime.now(UTC)
+
+    async with started():
+        await until(drained(bus))
+
+    name = f"audit_{now:%Y_%m}"
+    assert rows(f"SELECT to_regclass('{name}')::text AS name") == [{"name": name}]

@@ -1,0 +1,287 @@
+"""Delivery: every entry in the EHR exactly once, in order for each infant, whatever the EHR does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from neopain.charting import outbox
+from neopain.charting.audit import verify_audit
+from neopain.charting.deliverer import Deliverer
+from neopain.domain.identity import BedId, PatientId
+
+Rows = Callable[[str], list[dict[str, Any]]]
+To = Callable[..., Deliverer]
+Sweep = Callable[[str], int]
+States = Callable[[], list[str]]
+
+DOWN = "http://127.0.0.1:1/fhir"
+
+
+def test_an_entry_is_confirmed_when_it_was_read_back(ward: Any, ehr: Any, sweep: Sweep, rows: Rows) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+
+    assert sweep(ehr.url) == 1
+
+    (observation,) = ehr.observations(patient)
+    (row,) = rows("SELECT state, ehr_reference, confirmed FROM outbox")
+    assert (row["state"], row["ehr_reference"]) == ("confirmed", f"Observation/{observation['id']}")
+    assert row["confirmed"] is not None
+
+
+def test_a_confirmation_is_audited(ward: Any, ehr: Any, sweep: Sweep, rows: Rows, database: str) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    sweep(ehr.url)
+
+    assert [row["event"] for row in rows("SELECT event FROM audit ORDER BY position")] == [
+        "entry_charted",
+        "entry_confirmed",
+    ]
+    assert verify_audit(database).is_whole
+
+
+def test_the_entries_of_an_infant_arrive_in_order(ward: Any, ehr: Any, sweep: Sweep) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart(6)
+
+    sweep(ehr.url)
+
+    starts = [one["effectivePeriod"]["start"] for one in ehr.observations(patient)]
+    assert len(starts) == 6
+    assert starts == sorted(starts)
+
+
+def test_an_ehr_that_is_down_lets_the_outbox_grow_and_then_drain(
+    ward: Any, ehr: Any, sweep: Sweep, states: States
+) -> None:
+    patient = ehr.admit(ward.infant)
+    for number in range(5):
+        ward.chart(first=10 * number)
+        sweep(DOWN)
+        ward.clock.advance(10)
+    assert set(states()) == {"pending"}
+
+    ward.clock.advance(60)
+    sweep(ehr.url)
+
+    assert len(states()) == len(ehr.observations(patient))
+    assert set(states()) == {"confirmed"}
+
+
+def test_a_head_that_waits_blocks_the_later_ones_of_its_infant_only(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    neighbour, bed = PatientId(f"{ward.infant.value}-N", "HOSP"), BedId(f"{ward.bed}-N")
+    ward.admit(neighbour, bed=bed)
+    ehr.admit(ward.infant)
+    ehr.admit(neighbour)
+    ward.chart(3)
+    ward.take(ward.score(1, bed=bed), ward.score(25, bed=bed))
+    faulty_ehr.fail("POST", status=503)
+
+    sweep(faulty_ehr.url)
+
+    assert states() == ["pending", "pending", "pending", "confirmed"]
+
+
+def test_what_the_ehr_asked_for_is_waited_for(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("GET", status=429, Retry_After="120")
+
+    sweep(faulty_ehr.url)
+    ward.clock.advance(119)
+    sweep(faulty_ehr.url)
+    assert states() == ["pending"]
+
+    ward.clock.advance(1)
+    sweep(faulty_ehr.url)
+    assert states() == ["confirmed"]
+
+
+def test_a_time_out_after_the_ehr_has_stored_it_doubles_nothing(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", times=1)
+
+    sweep(faulty_ehr.url)
+    assert (states(), len(ehr.observations(patient))) == (["pending"], 1)
+    ward.clock.advance(10)
+    sweep(faulty_ehr.url)
+
+    assert (states(), len(ehr.observations(patient))) == (["confirmed"], 1)
+    assert faulty_ehr.asked.count("POST") == 1
+
+
+def test_an_ehr_without_conditional_create_does_not_get_it_twice_either(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart(3)
+    faulty_ehr.drop_headers.add("if-none-exist")
+    faulty_ehr.fail("POST", times=2)
+
+    for _ in range(4):
+        sweep(faulty_ehr.url)
+        ward.clock.advance(20)
+
+    assert len(ehr.observations(patient)) == 3
+
+
+def test_a_request_in_doubt_is_not_repeated_before_it_must_have_ended(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=504)
+
+    sweep(faulty_ehr.url)
+    ward.clock.advance(9)
+    sweep(faulty_ehr.url)
+    assert faulty_ehr.asked.count("POST") == 1
+
+    ward.clock.advance(1)
+    sweep(faulty_ehr.url)
+    assert faulty_ehr.asked.count("POST") == 2
+
+
+def test_a_message_that_the_broker_repeats_does_not_hurry_a_request_in_doubt(
+    ward: Any, ehr: Any, faulty_ehr: Any, deliverer_to: To
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST")
+    deliverer = deliverer_to(faulty_ehr.url)
+    (head,) = deliverer.hand_out()
+
+    deliverer.deliver(head)
+    ward.clock.advance(9)
+
+    assert deliverer.deliver(head) == 0
+    assert faulty_ehr.asked.count("POST") == 1
+
+
+def test_a_read_back_that_fails_leaves_it_unconfirmed_until_it_is_found(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    # Patient and Encounter are searched for first; the third GET is the read-back.
+    faulty_ehr.fail_after(2, "GET", status=500)
+    sweep(faulty_ehr.url)
+    assert states() == ["pending"]
+
+    ward.clock.advance(20)
+    sweep(faulty_ehr.url)
+
+    assert states() == ["confirmed"]
+    assert len(ehr.observations(patient)) == 1
+    assert faulty_ehr.asked.count("POST") == 1
+
+
+def test_an_ehr_that_accepts_and_does_not_show_is_not_believed(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, rows: Rows
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=202)
+
+    sweep(faulty_ehr.url)
+
+    (row,) = rows("SELECT state, last_error FROM outbox")
+    assert row == {"state": "pending", "last_error": "the EHR took the entry and does not show it yet"}
+
+
+def test_a_refused_entry_is_a_dead_letter_and_does_not_block_the_next(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, rows: Rows
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart(2)
+    faulty_ehr.fail("POST", status=422)
+
+    sweep(faulty_ehr.url)
+
+    assert [row["state"] for row in rows("SELECT state FROM outbox ORDER BY place")] == ["rejected", "confirmed"]
+    (audit,) = rows("SELECT detail FROM audit WHERE event = 'entry_rejected'")
+    assert "HTTP 422" in audit["detail"]
+    assert len(ehr.observations(patient)) == 1
+
+
+def test_an_infant_that_the_ehr_does_not_know_is_held_and_asked_for_again(
+    ward: Any, ehr: Any, sweep: Sweep, states: States, rows: Rows
+) -> None:
+    ward.chart()
+
+    sweep(ehr.url)
+    (row,) = rows("SELECT state, last_error FROM outbox")
+    assert row == {"state": "held", "last_error": "the EHR has no patients with the infant's identifier"}
+    assert rows("SELECT event FROM audit ORDER BY position")[-1] == {"event": "entry_not_located"}
+
+    ehr.admit(ward.infant)
+    ward.clock.advance(599)
+    sweep(ehr.url)
+    assert states() == ["held"]
+    ward.clock.advance(1)
+    sweep(ehr.url)
+    assert states() == ["confirmed"]
+
+
+def test_an_infant_that_the_ehr_has_twice_is_held(ward: Any, ehr: Any, sweep: Sweep, states: States) -> None:
+    patients = [ehr.admit(ward.infant), ehr.admit(ward.infant)]
+    ward.chart()
+
+    sweep(ehr.url)
+
+    assert states() == ["held"]
+    assert [ehr.observations(patient) for patient in patients] == [[], []]
+
+
+def test_two_workers_on_one_infant_deliver_each_entry_once(
+    ward: Any, ehr: Any, faulty_ehr: Any, deliverer_to: To
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart(5)
+    deliverer = deliverer_to(faulty_ehr.url)
+    (head,) = deliverer.hand_out()
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        settled = sum(pool.map(deliverer.deliver, [head] * 3))
+
+    assert settled == 5
+    assert faulty_ehr.asked.count("POST") == 5
+    assert len(ehr.observations(patient)) == 5
+
+
+def test_an_infant_that_another_worker_has_in_hand_is_left_alone(
+    ward: Any, ehr: Any, deliverer_to: To, engine: Engine, states: States
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    deliverer = deliverer_to(ehr.url)
+    (head,) = deliverer.hand_out()
+    with engine.connect() as other:
+        key = f"HOSP|{ward.infant.value}"
+        other.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 7305103))"), {"key": key})
+
+        assert deliverer.deliver(head) == 0
+        assert states() == ["pending"]
+
+
+def test_a_row_in_a_workers_hands_is_handed_out_again_only_after_a_while(ward: Any, deliverer_to: To) -> None:
+    ward.chart()
+    deliverer = deliverer_to(DOWN)
+
+    first = deliverer.hand_out()
+    again = deliverer.hand_out()
+    ward.clock.advance(outbox.HAND_OUT_AGAIN.total_seconds() + 1)
+
+    assert (len(first), again, deliverer.hand_out()) == (1, [], first)

@@ -1,0 +1,277 @@
+"""The FHIR R4 channel: against a FHIR server that nobody here wrote, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.fhir_r4 import R4Channel
+from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.score import Modality, Weights
+from neopain.domain.vitals import Processing
+from neopain.errors import ConfigurationError, EhrUnavailable, RejectedByEhr
+
+NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
+Channel = Callable[..., R4Channel]
+
+
+@pytest.fixture
+def entry(ward: Any) -> ChartedEntry:
+    draft = DraftEntry(
+        bed=BedId(ward.bed),
+        kind=EntryKind.INTERVAL_SUMMARY,
+        begin=NOON,
+        end=NOON + timedelta(minutes=15),
+        observed_from=NOON,
+        observed_to=NOON + timedelta(minutes=14),
+        value=5.0,
+        low=3.0,
+        high=7.0,
+        peak=8.0,
+        windows=200,
+        windows_scored=190,
+        windows_missed=4,
+        present={Modality.FACE: 50},
+        absences={Modality.CRY: "no-microphone"},
+        absent_reason="",
+        model="m1",
+        weights=Weights.UNTRAINED,
+        scale_map="nips-x10/7-v1",
+        processing=Processing.PRODUCTION,
+        policy="default",
+    )
+    return ChartedEntry(draft, ward.infant, "V1", NOON + timedelta(minutes=16))
+
+
+def outcome(code: str, text: str = "") -> bytes:
+    issue = {"severity": "error", "code": code, "diagnostics": text}
+    return json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
+
+
+def test_an_r4_server_is_taken(ehr: Any, channel_to: Channel) -> None:
+    channel_to(ehr.url).check()
+
+
+@pytest.mark.parametrize("version", ["4.3.0", "5.0.0", "3.0.2", ""])
+def test_a_server_of_another_fhir_version_is_refused(faulty_ehr: Any, channel_to: Channel, version: str) -> None:
+    body = json.dumps({"resourceType": "CapabilityStatement", "fhirVersion": version}).encode()
+    faulty_ehr.fail("GET", status=200, body=body)
+
+    with pytest.raises(ConfigurationError, match="R4"):
+        channel_to(faulty_ehr.url).check()
+
+
+def test_a_url_that_has_no_capability_statement_is_refused(faulty_ehr: Any, channel_to: Channel) -> None:
+    faulty_ehr.fail("GET", status=404)
+
+    with pytest.raises(ConfigurationError, match="ehr_url"):
+        channel_to(faulty_ehr.url).check()
+
+
+def test_an_ehr_that_is_down_is_not_refused_but_asked_later(channel_to: Channel) -> None:
+    with pytest.raises(EhrUnavailable):
+        channel_to("http://127.0.0.1:1/fhir").check()
+
+
+def test_the_patient_is_found_by_authority_and_number(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    patient = ehr.admit(entry.patient)
+
+    assert channel_to(ehr.url).locate(entry) == Located(patient)
+
+
+def test_a_number_of_another_authority_is_not_the_patient(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    ehr.admit(entry.patient)
+    elsewhere = replace(entry, patient=PatientId(entry.patient.value, "OTHER"))
+
+    assert isinstance(channel_to(ehr.url).locate(elsewhere), NotLocated)
+
+
+def test_the_authority_is_written_as_the_ehr_writes_it(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    system = {"system": "https://hospital.example/mrn", "value": entry.patient.value}
+    patient = ehr.post({"resourceType": "Patient", "identifier": [system]})
+
+    channel = channel_to(ehr.url, authority_systems={"HOSP": "https://hospital.example/mrn"})
+
+    assert channel.locate(entry) == Located(patient)
+
+
+@pytest.mark.parametrize(("matches", "reason"), [(0, "has no patients"), (2, "has 2 patients")])
+def test_none_or_two_patients_is_no_place(
+    ehr: Any, channel_to: Channel, entry: ChartedEntry, matches: int, reason: str
+) -> None:
+    for _ in range(matches):
+        ehr.admit(entry.patient)
+
+    found = channel_to(ehr.url).locate(entry)
+
+    assert isinstance(found, NotLocated)
+    assert reason in found.reason
+    assert entry.patient.value not in found.reason
+
+
+def test_the_encounter_in_progress_is_found(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    patient = ehr.admit(entry.patient)
+    ehr.begin_encounter(patient, status="finished")
+    encounter = ehr.begin_encounter(patient)
+
+    assert channel_to(ehr.url).locate(entry) == Located(patient, encounter)
+
+
+def test_of_several_encounters_the_one_with_the_visit_number_is_taken(
+    ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    patient = ehr.admit(entry.patient)
+    ehr.begin_encounter(patient)
+    encounter = ehr.begin_encounter(patient, visit="V1")
+
+    assert channel_to(ehr.url).locate(entry) == Located(patient, encounter)
+
+
+def test_of_several_encounters_none_is_guessed(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    patient = ehr.admit(entry.patient)
+    ehr.begin_encounter(patient)
+    ehr.begin_encounter(patient)
+
+    assert channel_to(ehr.url).locate(entry) == Located(patient)
+
+
+def test_a_site_may_demand_an_encounter(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    ehr.admit(entry.patient)
+
+    found = channel_to(ehr.url, requires_encounter=True).locate(entry)
+
+    assert isinstance(found, NotLocated)
+
+
+def test_what_was_created_is_found_again(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    channel, located = channel_to(ehr.url), Located(ehr.admit(entry.patient))
+
+    assert channel.find(entry, located) is None
+    channel.create(entry, located)
+
+    (observation,) = ehr.observations(located.subject)
+    assert channel.find(entry, located) == f"Observation/{observation['id']}"
+
+
+def test_the_same_entry_created_twice_is_there_once(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    channel, located = channel_to(ehr.url), Located(ehr.admit(entry.patient))
+
+    channel.create(entry, located)
+    channel.create(entry, located)
+
+    assert len(ehr.observations(located.subject)) == 1
+
+
+def test_an_entry_without_a_value_is_taken_too(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    silent = replace(entry.draft, value=None, low=None, high=None, peak=None, absent_reason="no-modality")
+    channel, located = channel_to(ehr.url), Located(ehr.admit(entry.patient))
+
+    channel.create(replace(entry, draft=silent), located)
+
+    (observation,) = ehr.observations(located.subject)
+    assert observation["dataAbsentReason"]["text"] == "no-modality"
+    assert "valueQuantity" not in observation
+
+
+def test_an_entry_that_lies_under_another_patient_is_for_a_person(
+    ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    channel = channel_to(ehr.url)
+    channel.create(entry, Located(ehr.admit(entry.patient)))
+
+    with pytest.raises(RejectedByEhr, match="another patient"):
+        channel.find(entry, Located("Patient/someone-else"))
+
+
+def test_an_entry_that_is_there_twice_is_for_a_person(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    channel, located = channel_to(ehr.url), Located(ehr.admit(entry.patient))
+    channel.create(entry, located)
+    (observation,) = ehr.observations(located.subject)
+    ehr.post({name: value for name, value in observation.items() if name not in {"id", "meta"}})
+
+    with pytest.raises(RejectedByEhr, match="2 Observations"):
+        channel.find(entry, located)
+
+
+@pytest.mark.parametrize("status", [401, 408, 409, 429, 500, 502, 503, 504, 302])
+def test_what_may_be_mended_is_tried_later(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, status: int
+) -> None:
+    faulty_ehr.fail("POST", status=status)
+
+    with pytest.raises(EhrUnavailable, match=f"HTTP {status}"):
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 412, 422])
+def test_what_is_refused_is_told_in_codes_and_without_patient_data(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, status: int
+) -> None:
+    faulty_ehr.fail("POST", status=status, body=outcome("invalid", f"no such patient {entry.patient.value}"))
+
+    with pytest.raises(RejectedByEhr) as refused:
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+    assert str(refused.value) == f"POST Observation: HTTP {status}, error invalid"
+
+
+def test_the_real_server_refuses_an_observation_of_nobody(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    with pytest.raises(RejectedByEhr, match="HTTP 4"):
+        channel_to(ehr.url).http.create({"resourceType": "Observation", "status": "final"}, if_none_exist="_id=none")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("17", range(17, 18)),
+        (format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True), range(200, 301)),
+        (format_datetime(datetime.now(UTC) - timedelta(minutes=5), usegmt=True), range(1)),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, header: str, seconds: range
+) -> None:
+    faulty_ehr.fail("POST", status=429, Retry_After=header)
+
+    with pytest.raises(EhrUnavailable) as busy:
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+    assert busy.value.retry_after_seconds is not None
+    assert int(busy.value.retry_after_seconds) in seconds
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-1"])
+def test_a_retry_after_that_says_nothing_is_passed_over(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, header: str
+) -> None:
+    faulty_ehr.fail("POST", status=503, Retry_After=header)
+
+    with pytest.raises(EhrUnavailable) as busy:
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+    assert busy.value.retry_after_seconds is None
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"", b"[]", b'{"resourceType": "OperationOutcome"}'])
+def test_an_answer_that_is_no_bundle_is_never_taken_for_no_patient(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, body: bytes
+) -> None:
+    faulty_ehr.fail("GET", status=200, body=body)
+
+    with pytest.raises(EhrUnavailable):
+        channel_to(faulty_ehr.url).locate(entry)
+
+
+def test_a_connection_that_is_cut_is_unavailable(faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    faulty_ehr.fail("GET")
+
+    with pytest.raises(EhrUnavailable, match="GET Patient"):
+        channel_to(faulty_ehr.url).locate(entry)

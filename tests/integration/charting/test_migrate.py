@@ -1,0 +1,82 @@
+"""The schema: up, down and up again; by one process at a time; what the tables in the code say."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from neopain.charting.database import connect
+from neopain.charting.migrate import migrate, migrate_down, require_schema
+from neopain.charting.tables import METADATA
+from neopain.errors import ConfigurationError, DatabaseUnavailable
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_down_and_up_again_gives_the_same_tables(empty_database: str) -> None:
+    migrate(empty_database)
+    first = tables(empty_database)
+    migrate_down(empty_database, target="base")
+    between = tables(empty_database)
+    migrate(empty_database)
+
+    assert {"entries", "outbox", "audit", "audit_other"} <= first
+    assert between == {"alembic_version"}
+    assert tables(empty_database) == first
+
+
+def test_the_migrated_tables_are_those_of_the_code(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": without_partitions})
+        assert compare_metadata(context, METADATA) == []
+
+
+def without_partitions(found: object, name: str, kind: str, *_: object) -> bool:
+    return not (kind == "table" and name.startswith("audit_") and name != "audit_heads")
+
+
+def test_migrating_again_changes_nothing(database: str) -> None:
+    before = tables(database)
+
+    migrate(database)
+
+    assert tables(database) == before
+
+
+def test_two_processes_that_migrate_at_the_same_time_do_not_disturb_each_other(empty_database: str) -> None:
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(migrate, [empty_database] * 4))
+
+    assert "entries" in tables(empty_database)
+
+
+def test_a_database_without_the_schema_is_refused(empty_database: str) -> None:
+    engine = connect(empty_database)
+    with pytest.raises(ConfigurationError, match="run neopain charting migrate"):
+        require_schema(engine)
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_database_that_is_ahead_of_this_version_is_welcome(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    require_schema(engine)
+
+
+def test_a_database_that_does_not_answer_is_unavailable() -> None:
+    engine = connect("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable):
+        require_schema(engine)
+    engine.dispose()

@@ -1,0 +1,40 @@
+"""The settings of charting: what is refused at the start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from neopain.charting.settings import ChartingSettings
+
+URL = "postgresql+psycopg2://neopain@localhost/neopain"
+
+
+def test_a_database_url_without_its_driver_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"postgresql\+psycopg2://"):
+        ChartingSettings(database_url="postgresql://neopain@localhost/neopain")
+
+
+def test_an_unknown_policy_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValidationError, match="default, demo"):
+        ChartingSettings(database_url=URL, policy="hourly")
+
+
+def test_the_interval_can_be_set_without_changing_the_rest_of_the_policy() -> None:
+    policy = ChartingSettings(database_url=URL, policy="demo", interval_seconds=30).charting_policy()
+
+    assert policy.interval == timedelta(seconds=30)
+    assert policy.hold == timedelta(seconds=5)
+
+
+def test_the_default_policy_charts_every_quarter_of_an_hour() -> None:
+    assert ChartingSettings(database_url=URL).charting_policy().interval == timedelta(minutes=15)
+
+
+def test_authorities_are_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", URL)
+    monkeypatch.setenv("NEOPAIN_CHARTING_AUTHORITY_SYSTEMS", '{"HOSP": "urn:oid:1.2.3"}')
+
+    assert ChartingSettings().authority_systems == {"HOSP": "urn:oid:1.2.3"}

@@ -1,0 +1,125 @@
+"""Whose window it was: the history of the bed at the time of the window, never a guess."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from neopain.domain.assignment import Assignment, CensusFact, assign, fact_of
+from neopain.domain.census import BedState, Infant
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.vitals import Processing
+
+BED = BedId("NICU/1/A")
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ANNA = PatientId("1", "HOSP")
+BERT = PatientId("2", "HOSP")
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def state(minutes: float, *infants: PatientId, held: str = "", visit: str = "") -> BedState:
+    return BedState(BED, at(minutes), Infant(infants, visit=visit) if infants else None, held)
+
+
+def history(*told: tuple[float, BedState]) -> list[CensusFact]:
+    facts: list[CensusFact] = []
+    for arrived, fact in told:
+        facts.append(fact_of(fact, previous=facts[-1] if facts else None, arrived=at(arrived)))
+    return facts
+
+
+ANNA_THEN_BERT = history((0, state(0, ANNA)), (10, state(10)), (20, state(20, BERT)))
+
+
+@pytest.mark.parametrize(("minute", "value"), [(5, "1"), (25, "2")])
+def test_a_window_is_of_who_lay_there_then_and_not_of_who_lies_there_now(minute: float, value: str) -> None:
+    patient = assign(ANNA_THEN_BERT, at(minute)).patient
+
+    assert patient is not None
+    assert patient.value == value
+
+
+@pytest.mark.parametrize("minute", [-1, 15])
+def test_a_window_of_an_empty_bed_is_held(minute: float) -> None:
+    assert assign(ANNA_THEN_BERT, at(minute)) == Assignment(held_reason="no infant in this bed at that time")
+
+
+def test_a_bed_that_nothing_was_told_of_is_empty() -> None:
+    assert assign([], NOON).held_reason == "no infant in this bed at that time"
+
+
+def test_an_infant_is_charted_from_the_moment_of_admission() -> None:
+    assert assign(ANNA_THEN_BERT, at(0)).patient == ANNA
+
+
+def test_a_window_that_reaches_back_to_another_infant_is_held() -> None:
+    swapped = history((0, state(0, ANNA)), (10, state(10, BERT)))
+
+    assert assign(swapped, at(10.4)).held_reason == "another infant was in this bed within the window"
+    assert assign(swapped, at(10.51)).patient == BERT
+
+
+def test_an_admission_told_late_counts_from_when_it_happened() -> None:
+    late = history((30, state(10, ANNA)))
+
+    assert assign(late, at(15)).patient == ANNA
+
+
+def test_a_held_bed_is_held_with_its_reason() -> None:
+    held = history((0, state(0, ANNA)), (5, state(5, BERT, held="two infants in one bed")))
+
+    assert assign(held, at(6)).held_reason == "two infants in one bed"
+
+
+def test_a_doubt_holds_from_when_it_was_told_and_not_from_the_admission() -> None:
+    doubted = history((0, state(0, ANNA)), (5, state(0, ANNA, held="a device in this bed names another infant")))
+
+    assert assign(doubted, at(4)).patient == ANNA
+    assert assign(doubted, at(6)).held_reason == "a device in this bed names another infant"
+
+
+def test_news_of_an_infant_do_not_end_a_doubt() -> None:
+    news = history(
+        (0, state(0, ANNA)),
+        (5, state(0, ANNA, held="a device in this bed names another infant")),
+        (7, state(0, ANNA, held="a device in this bed names another infant", visit="V1")),
+    )
+
+    assert assign(news, at(4)).patient == ANNA
+    assert assign(news, at(8)).held_reason == "a device in this bed names another infant"
+
+
+def test_news_of_an_infant_count_from_the_admission() -> None:
+    news = history((0, state(0, ANNA)), (5, state(0, ANNA, visit="V1")))
+
+    assert assign(news, at(1)).visit == "V1"
+
+
+def test_a_source_that_names_another_infant_holds_the_window() -> None:
+    assert assign(ANNA_THEN_BERT, at(5), [BERT]).held_reason == "a source of the window names another infant"
+
+
+def test_a_source_that_names_the_infant_without_authority_agrees() -> None:
+    assert assign(ANNA_THEN_BERT, at(5), [PatientId("1")]).patient == ANNA
+
+
+def test_an_infant_without_identifier_is_held() -> None:
+    nameless = [CensusFact(BedState(BED, at(0), Infant(())), at(0), at(0))]
+
+    assert assign(nameless, at(1)).held_reason == "the infant has no identifier"
+
+
+def test_the_medical_record_number_is_charted_under() -> None:
+    visit_first = history((0, state(0, PatientId("V9", "HOSP", "VN"), ANNA)))
+
+    assert assign(visit_first, at(1)).key == "HOSP|1"
+
+
+def test_an_infant_from_a_training_message_is_training() -> None:
+    training = BedState(BED, at(0), Infant((ANNA,)), processing=Processing.TRAINING)
+
+    assert assign(history((0, training)), at(1)).processing is Processing.TRAINING
