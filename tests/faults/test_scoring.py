@@ -230,6 +230,20 @@ async def test_a_window_that_waited_too_long_for_triton_is_told_as_missed(
     assert score.produced >= end + timedelta(seconds=10.5)
 
 
+async def test_a_window_that_triton_was_asked_for_in_time_is_scored_although_the_answer_comes_after_its_limit(
+    bus: Bus, bedside: Any, processes: Processes, triton: Triton
+) -> None:
+    processes.start_ready("worker", "one")
+    end = now_end() - timedelta(seconds=8)
+    await bedside.observe(end)
+    async with frozen(triton.child.pid):
+        await passed(end + timedelta(seconds=9))
+        await bedside.tick(end)
+        await passed(end + timedelta(seconds=10.7))
+    await tick_is_done(bus)
+    assert [score.outcome for score in await scores(bus)] == [Outcome.SCORED]
+
+
 async def test_every_window_of_a_long_outage_is_told_of_once(
     bus: Bus, bedside: Any, processes: Processes, triton: Triton
 ) -> None:
@@ -293,7 +307,11 @@ async def there_are_ticks(bus: Bus, count: int) -> None:
 
 async def seconds_later(seconds: float) -> None:
     """Lets windows pass."""
-    moment = datetime.now(UTC) + timedelta(seconds=seconds)
+    await passed(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+async def passed(moment: datetime) -> None:
+    """Waits for the moment."""
 
     async def is_later() -> bool:
         return datetime.now(UTC) > moment

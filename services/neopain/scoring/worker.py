@@ -41,6 +41,9 @@ LOG = Log(__name__)
 GROUP = "scoring"
 RECORDING_LIFE = timedelta(seconds=100)
 """A recording's window does not get old by the clock on the wall; its media are kept for two minutes."""
+LEAST_ANSWER_SECONDS = 2.0
+"""What is asked in time gets this long for its answer. Behind a backlog every window is asked just before its limit: if
+all were given up half-done there, Triton would work for nothing, and the backlog would never become shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Worker:
         while (left := (expires(tick) - self.clock.now()).total_seconds()) > 0:
             try:
                 with parts.measured("inference"):
-                    outputs = await self.triton.infer(window.tensors.by_name(), within_seconds=left)
+                    within = max(left, LEAST_ANSWER_SECONDS)
+                    outputs = await self.triton.infer(window.tensors.by_name(), within_seconds=within)
             except InferenceUnavailable as error:
                 counter("scoring_retries_total").labels("triton").inc()
                 LOG.warning("window_waits", bed=tick.bed, window=tick.window_end, why=error)
