@@ -99,21 +99,22 @@ class DeviceStream(Generic[M]):
         backoff = Backoff(first=0.1, longest=3.0)
         while self._waiting or not self._finished:
             try:
-                self._connection += 1
                 async for receipt in self._open(self._outgoing(self._connection)):
                     self._take(receipt)
                     backoff.reset()
             except grpc.aio.AioRpcError as error:
                 LOG.warning("device_stream_lost", stream=self.name, waiting=self.waiting, why=error.code().name)
+            self._connection += 1
             self._put_back()
             if self._finished:
                 return
             await asyncio.sleep(backoff.next_seconds())
 
     async def _outgoing(self, connection: int) -> AsyncIterator[M]:
-        # The iterator of a lost connection may still wait here: it must not take what is the next one's.
+        # The iterator of a lost connection may still wait here: it must not take what is the next one's, not even while
+        # there is no next one. A message that it took would count as sent.
         while connection == self._connection:
-            while self._waiting:
+            while self._waiting and connection == self._connection:
                 message = self._waiting.popleft()
                 if self._resends:
                     self._unreceipted.append(message)

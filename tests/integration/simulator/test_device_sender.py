@@ -7,9 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
-from neopain.simulator.device_sender import FRAMES_HELD, DeviceSender, device_channel
+from neopain.simulator.device_sender import FRAMES_HELD, DeviceSender, DeviceStream, device_channel
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1 import vitals_pb2
 
@@ -77,6 +78,25 @@ async def test_vitals_without_a_receipt_are_sent_again_to_the_server_that_comes_
 
     assert [one.sequence for one in device_api.vitals] == [1, 2, 3, 4, 5, 3, 4, 5]
     assert sender.vitals.waiting == 0
+
+
+async def test_a_lost_connection_takes_no_more_messages(until: Until) -> None:
+    opened: list[AsyncIterator[pb.DeviceVitals]] = []
+
+    async def lose(messages: AsyncIterator[pb.DeviceVitals]) -> AsyncIterator[pb.Receipt]:
+        opened.append(messages)
+        yield pb.Receipt()
+        raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    stream = DeviceStream(lose, name="vitals", held=10, resends=True)
+    running = asyncio.create_task(stream.run())
+    await until(lambda: len(opened) == 1)
+    stream.send(beat(430.0))
+    taken = await anext(opened[0], None)
+    running.cancel()
+
+    # gRPC goes on asking for one until it notices: what it got would be thought sent, and never come back.
+    assert taken is None
 
 
 async def test_frames_that_went_with_the_server_are_not_sent_again(
