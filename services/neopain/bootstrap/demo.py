@@ -116,6 +116,7 @@ def start_charting(line: Line) -> None:
     line.start_server(line.servers.database)
     code = line.start_service("charting", "migrate").wait(60)
     migration = line.children.pop("charting-migrate")
+    migration.stop()
     if code != 0:
         raise ConfigurationError(f"the database's schema could not be made:\n{migration.log_tail()}")
     for part in ("consumer", "delivery", "beat"):

@@ -86,11 +86,12 @@ async def _measure(line: Line, beds: list[PrerecordedBed], seconds: float) -> La
         begin_id, inferences = await _now_id(bus), _inferences(line)
         before = _part_sums(line)
         await asyncio.sleep(seconds)
+        end_id = await _now_id(bus)
         stop.set()
         await asyncio.gather(*senders)
         await asyncio.sleep(1.5)
         return await _result(
-            bus, line, beds=len(beds), seconds=seconds, begin_id=begin_id, before=before, counted=inferences
+            bus, line, beds=len(beds), seconds=seconds, span=(begin_id, end_id), before=before, counted=inferences
         )
     finally:
         await bus.aclose()
@@ -102,12 +103,14 @@ async def _result(
     *,
     beds: int,
     seconds: float,
-    begin_id: str,
+    span: tuple[str, str],
     before: dict[str, tuple[float, float]],
     counted: int,
 ) -> LatencyResult:
+    # Windows that close after the senders were stopped are not fresh: they are not measured.
+    begin_id, end_id = span
     ticks = {}
-    for entry in await bus.read_range(TICKS, first=begin_id):
+    for entry in await bus.read_range(TICKS, first=begin_id, last=end_id):
         tick = decode_tick(entry.payload)
         ticks[tick.bed, tick.window_end] = _milliseconds(entry.id)
     answered = [

@@ -85,6 +85,11 @@ class Line:
         urls = self.urls
         return BusSettings(url=urls.bus_url, media_urls=urls.media_urls, namespace=self.settings.namespace)
 
+    @property
+    def audit_anchor(self) -> Path:
+        """The file outside the database that keeps the audit's head."""
+        return self.state.folder("audit") / "anchors.jsonl"
+
     def start_servers(self) -> None:
         """Starts all servers side by side; returns when each serves."""
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -155,6 +160,8 @@ class Line:
                 "NEOPAIN_CHARTING_EHR_URL": str(urls.ehr_url),
                 "NEOPAIN_CHARTING_EHR_IS_EMBEDDED": "true",
                 "NEOPAIN_CHARTING_POLICY": self.settings.charting_policy,
-                "NEOPAIN_CHARTING_AUDIT_ANCHOR_PATH": str(self.state.folder("audit") / "anchors.jsonl"),
+                "NEOPAIN_CHARTING_QUEUE": f"{self.settings.namespace}-charting",
+                "NEOPAIN_CHARTING_AUDIT_ANCHOR_PATH": str(self.audit_anchor),
+                "NEOPAIN_CHARTING_AUDIT_ANCHOR_SECONDS": "5",
             }
         return env

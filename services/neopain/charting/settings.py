@@ -24,7 +24,7 @@ class ChartingSettings(ServiceSettings):
     queue: str = Field("neopain-charting", description="First part of the broker's queue and keys")
     ehr_url: str = Field("", description="FHIR base URL of the EHR")
     ehr_is_embedded: bool = Field(False, description="The EHR is our own demo one: it may get demo and test input")
-    ehr_requires_encounter: bool = Field(False, description="Hold an entry when no encounter is in progress")
+    ehr_requires_encounter: bool = Field(True, description="Hold an entry when no encounter is in progress")
     ehr_timeout_seconds: float = Field(10.0, gt=0, description="How long one request to the EHR may take")
     authority_systems: dict[str, str] = Field(
         default_factory=dict, description="JSON: assigning authority to identifier system at the EHR"
