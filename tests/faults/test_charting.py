@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -151,10 +152,19 @@ def infant() -> PatientId:
 
 
 def admit(ehr_url: str, infant: PatientId) -> str:
-    """Admits the infant at the EHR and returns its reference."""
+    """Admits the infant at the EHR, with an encounter in progress, and returns its reference."""
     identifier = [{"system": "urn:neopain:authority:HOSP", "value": infant.value}]
-    body = {"resourceType": "Patient", "identifier": identifier}
-    return f"Patient/{httpx.post(f'{ehr_url}/Patient', json=body).raise_for_status().json()['id']}"
+    body: dict[str, Any] = {"resourceType": "Patient", "identifier": identifier}
+    patient = f"Patient/{httpx.post(f'{ehr_url}/Patient', json=body).raise_for_status().json()['id']}"
+    kind = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
+    body = {
+        "resourceType": "Encounter",
+        "status": "in-progress",
+        "class": kind,
+        "subject": {"reference": patient},
+    }
+    httpx.post(f"{ehr_url}/Encounter", json=body).raise_for_status()
+    return patient
 
 
 def charted_at(ehr_url: str, patient: str) -> list[str]:
