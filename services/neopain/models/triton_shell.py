@@ -7,17 +7,24 @@ error. What DLPack lends is read-only; the engine copies it.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import triton_python_backend_utils as pb
 
 from neopain.features.signature import PRESENT
 from neopain.models.engines import Arrays, EngineOptions, answer, load_engine
 from neopain.models.graph import NETS
+
+_TAKEN = b"used_dltensor"
+_set_capsule_name = ctypes.pythonapi.PyCapsule_SetName
+_set_capsule_name.argtypes = [ctypes.py_object, ctypes.c_char_p]
+_set_capsule_name.restype = ctypes.c_int
 
 THREADS_VARIABLE = "NEOPAIN_ENGINE_THREADS"
 """Overrides THREADS of every config.pbtxt, for a container that may use fewer processors than it sees."""
@@ -43,10 +50,31 @@ class NetModel:
     def _respond(self, request: Any) -> list[Any]:
         inputs: Arrays = {name: np.from_dlpack(pb.get_input_tensor_by_name(request, name)) for name in self.input_names}
         rows = [answer(self.net, self.engine, _row(inputs, index)) for index in range(len(inputs[PRESENT.name]))]
-        return [
-            pb.Tensor.from_dlpack(spec.name, np.concatenate([row[spec.name] for row in rows]))
-            for spec in self.net.outputs
-        ]
+        return [_tensor(spec.name, np.concatenate([row[spec.name] for row in rows])) for spec in self.net.outputs]
+
+
+class _Exported:
+    """An array as DLPack that keeps its capsule in sight."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self.array = array
+        self.capsule: Any = None
+
+    def __dlpack__(self, **_: object) -> Any:
+        self.capsule = self.array.__dlpack__()
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+def _tensor(name: str, array: npt.NDArray[Any]) -> Any:
+    """The array as an output. Triton renames the capsule that it has taken to a name that numpy's destructor does not
+    know, which then prints a traceback for each tensor; the name that it looks for is put back."""
+    exported = _Exported(np.ascontiguousarray(array))
+    made = pb.Tensor.from_dlpack(name, exported)
+    _set_capsule_name(exported.capsule, _TAKEN)
+    return made
 
 
 def _row(inputs: Arrays, index: int) -> Arrays:
