@@ -7,6 +7,7 @@ from enum import Enum
 
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.time import Timing
+from neopain.domain.vitals import Processing
 
 FACE_SIZE_PX = 224
 FRAME_INTERVAL_SECONDS = 4 / 30
@@ -46,6 +47,8 @@ class FaceFrame:
     timing: Timing
     crop: bytes
     absence: FaceAbsence | None = None
+    processing: Processing = Processing.PRODUCTION
+    """What its camera says of itself, as MSH-11 does of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class AudioChunk:
     source: SourceId
     timing: Timing
     pcm: bytes
+    processing: Processing = Processing.PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,4 @@ class MovementSample:
     source: SourceId
     timing: Timing
     energy: float
+    processing: Processing = Processing.PRODUCTION

@@ -45,6 +45,11 @@ class WindowItems:
     movements: tuple[MovementSample, ...] = ()
     bed_state: BedState | None = None
 
+    @property
+    def measured(self) -> tuple[VitalsBatch | FaceFrame | AudioChunk | MovementSample, ...]:
+        """Everything that a device at the bed sent."""
+        return (*self.batches, *self.frames, *self.chunks, *self.movements)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -9,6 +9,7 @@ import numpy as np
 
 from neopain.domain.census import BedState
 from neopain.domain.identity import PatientId
+from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
 from neopain.domain.score import Estimate, Modality, Outcome, Presence
 from neopain.domain.vitals import Processing, VitalsBatch
 from neopain.features.pack import Arrays
@@ -29,6 +30,8 @@ LOW, MEDIAN, HIGH = (QUANTILES.index(quantile) for quantile in (0.05, 0.5, 0.95)
 
 # What is marked as training or debugging stays so, whatever else lies beside it in the window.
 TRUST = (Processing.PRODUCTION, Processing.DEBUGGING, Processing.TRAINING)
+
+Item = VitalsBatch | FaceFrame | AudioChunk | MovementSample
 
 NOTHING_PRESENT = "no-modality-present"
 NOT_FINITE = "model-output-not-finite"
@@ -105,9 +108,9 @@ def encoder_modalities(presences: Iterable[Presence]) -> dict[int, Modality]:
     return {index: modality for index, modality in enumerate(encoders) if modality in present}
 
 
-def least_trusted(batches: Iterable[VitalsBatch], state: BedState | None) -> Processing:
+def least_trusted(items: Iterable[Item], state: BedState | None) -> Processing:
     """The least trustworthy MSH-11 of what went into a window: one training message makes all of it training."""
-    found = {batch.processing for batch in batches} | ({state.processing} if state else set())
+    found = {item.processing for item in items} | ({state.processing} if state else set())
     return max(found, key=TRUST.index, default=Processing.PRODUCTION)
 
 

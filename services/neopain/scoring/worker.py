@@ -142,7 +142,7 @@ class Worker:
             produced=produced,
             estimate=verdict.estimate,
             reason=verdict.reason,
-            processing=post.least_trusted(looked.items.batches, looked.items.bed_state),
+            processing=post.least_trusted(looked.items.measured, looked.items.bed_state),
             patients=post.named_patients(looked.items.batches),
             latency_ms=parts.since_published_ms(produced),
         )

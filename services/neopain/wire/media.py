@@ -16,6 +16,7 @@ def encode_frame(frame: FaceFrame) -> bytes:
         timing=common.timing_to_wire(frame.timing),
         crop=frame.crop,
         absence=frame.absence.value if frame.absence else "",
+        processing=common.PROCESSING[frame.processing],
     ).SerializeToString()
 
 
@@ -28,6 +29,7 @@ def decode_frame(data: bytes) -> FaceFrame:
         timing=common.timing_from_wire(wire.timing),
         crop=wire.crop,
         absence=common.named(FaceAbsence, wire.absence) if wire.absence else None,
+        processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
     )
 
 
@@ -38,6 +40,7 @@ def encode_audio(chunk: AudioChunk) -> bytes:
         source=common.source_to_wire(chunk.source),
         timing=common.timing_to_wire(chunk.timing),
         pcm=chunk.pcm,
+        processing=common.PROCESSING[chunk.processing],
     ).SerializeToString()
 
 
@@ -49,6 +52,7 @@ def decode_audio(data: bytes) -> AudioChunk:
         source=common.source_from_wire(wire.source),
         timing=common.timing_from_wire(wire.timing),
         pcm=wire.pcm,
+        processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
     )
 
 
@@ -59,6 +63,7 @@ def encode_movement(sample: MovementSample) -> bytes:
         source=common.source_to_wire(sample.source),
         timing=common.timing_to_wire(sample.timing),
         energy=sample.energy,
+        processing=common.PROCESSING[sample.processing],
     ).SerializeToString()
 
 
@@ -70,4 +75,5 @@ def decode_movement(data: bytes) -> MovementSample:
         source=common.source_from_wire(wire.source),
         timing=common.timing_from_wire(wire.timing),
         energy=wire.energy,
+        processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
     )

@@ -227,3 +227,28 @@ async def test_reflection_lists_the_device_api(door: Door) -> None:
     call = reflection_pb2_grpc.ServerReflectionStub(door.channel).ServerReflectionInfo(iter([request]))
     names = [one.name async for answer in call for one in answer.list_services_response.service]
     assert "neopain.wire.v1.DeviceIngest" in names
+
+
+async def test_what_a_training_camera_and_microphone_send_is_marked_as_training(
+    door: Door, bus: Bus, jpeg: bytes
+) -> None:
+    training = (("neopain-device", "sim"), ("neopain-processing", "T"))
+    await sent_live(door, door.stub.StreamFrames(metadata=training), frames(jpeg))
+    await sent_live(door, door.stub.StreamAudio(metadata=training), sound(count=3))
+
+    crops = [decode_frame(one.payload) for one in await bus.read_range(FRAMES, bed=BED)]
+    movements = [decode_movement(one.payload) for one in await bus.read_range(MOVEMENT, bed=BED)]
+    chunks = [decode_audio(one.payload) for one in await bus.read_range(AUDIO, bed=BED)]
+    assert crops
+    assert movements
+    assert chunks
+    assert {one.processing for one in (*crops, *movements, *chunks)} == {Processing.TRAINING}
+
+
+async def test_a_device_that_is_put_to_production_is_believed_from_then_on(door: Door, bus: Bus, jpeg: bytes) -> None:
+    for code in ("T", "P"):
+        metadata = (("neopain-device", "cam"), ("neopain-processing", code))
+        await sent_live(door, door.stub.StreamFrames(metadata=metadata), frames(jpeg, count=1))
+
+    crops = [decode_frame(one.payload) for one in await bus.read_range(FRAMES, bed=BED)]
+    assert [one.processing for one in crops] == [Processing.TRAINING, Processing.PRODUCTION]

@@ -86,3 +86,10 @@ async def test_a_baseline_does_not_make_its_bed_look_connected(bus: Bus) -> None
     await bus.durable.zadd(bus.key("beds"), {BED: int((now - timedelta(minutes=5)).timestamp() * 1000)})
     assert await publish_round(bus, now) == 1
     assert await bus.active_beds(within=timedelta(minutes=1)) == set()
+
+
+async def test_a_bed_whose_vitals_cannot_be_read_does_not_take_the_other_beds_baselines(bus: Bus) -> None:
+    now = datetime.now(UTC)
+    await bus.publish(VITALS, b"\xff\xff no batch", bed=BedId("NICU/1/1"))
+    await put(bus, now, (100, HR, 140.0))
+    assert await publish_round(bus, now) == 1

@@ -10,7 +10,9 @@ import pytest
 
 from neopain.domain.census import BedState
 from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
 from neopain.domain.score import Modality, Outcome, Presence
+from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Processing, VitalsBatch
 from neopain.scoring.post import AbstentionLimits, Verdict, judge, least_trusted, named_patients
 
@@ -94,6 +96,9 @@ def test_an_interval_beyond_the_sites_width_abstains() -> None:
     assert judge(outputs(), EVERYTHING, limits).outcome is Outcome.SCORED
 
 
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 def batch(processing: Processing, patient: PatientId | None = None) -> VitalsBatch:
     """A batch without values."""
     return VitalsBatch(BED, SourceId("hl7", "m"), (), processing, patient)
@@ -111,8 +116,7 @@ def batch(processing: Processing, patient: PatientId | None = None) -> VitalsBat
     ],
 )
 def test_the_least_trusted_of_all_counts(batches: str, census: str | None, expected: str) -> None:
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    state = BedState(BED, moment, processing=Processing(census)) if census else None
+    state = BedState(BED, MOMENT, processing=Processing(census)) if census else None
     assert least_trusted([batch(Processing(one)) for one in batches], state) is Processing(expected)
 
 
@@ -120,3 +124,21 @@ def test_the_infants_are_named_once_and_in_order() -> None:
     one, other = PatientId("2", "A"), PatientId("1", "B")
     batches = [batch(Processing.PRODUCTION, patient) for patient in (other, one, None, other)]
     assert named_patients(batches) == (one, other)
+
+
+TIMING = Timing(MOMENT, MOMENT, TimeQuality.SOURCE)
+CAMERA = SourceId("device", "camera")
+
+
+@pytest.mark.parametrize(
+    "medium",
+    [
+        FaceFrame(BED, CAMERA, TIMING, b"", processing=Processing.TRAINING),
+        AudioChunk(BED, CAMERA, TIMING, b"", processing=Processing.TRAINING),
+        MovementSample(BED, CAMERA, TIMING, 0.5, processing=Processing.TRAINING),
+    ],
+)
+def test_a_training_camera_or_microphone_makes_the_window_training(
+    medium: FaceFrame | AudioChunk | MovementSample,
+) -> None:
+    assert least_trusted([batch(Processing.PRODUCTION), medium], None) is Processing.TRAINING

@@ -57,9 +57,11 @@ batches = st.builds(
 baselines = st.builds(
     Baseline, beds, moments, numbers, st.dictionaries(st.sampled_from(VitalKind), numbers, max_size=4)
 )
-frames = st.builds(FaceFrame, beds, sources, timings, st.binary(max_size=64), st.none() | st.sampled_from(FaceAbsence))
-chunks = st.builds(AudioChunk, beds, sources, timings, st.binary(max_size=64))
-movements = st.builds(MovementSample, beds, sources, timings, small_numbers)
+frames = st.builds(
+    FaceFrame, beds, sources, timings, st.binary(max_size=64), st.none() | st.sampled_from(FaceAbsence), processings
+)
+chunks = st.builds(AudioChunk, beds, sources, timings, st.binary(max_size=64), processings)
+movements = st.builds(MovementSample, beds, sources, timings, small_numbers, processings)
 infants = st.builds(Infant, several(patients), words, st.none() | st.integers(0, 400), st.none() | moments, words)
 bed_states = st.builds(
     BedState,

@@ -12,6 +12,7 @@ from neopain.domain.time import Timing
 from neopain.domain.vitals import Processing, VitalSample, VitalsBatch
 from neopain.errors import MalformedMessage
 from neopain.ingest.device.clock import DeviceClock
+from neopain.ingest.device.sender import Sender
 from neopain.ingest.media.camera import CameraTrack, Seen
 from neopain.ingest.media.picture import Picture, picture_from_jpeg, picture_from_rgb
 from neopain.ingest.media.sound import SoundTrack, frame_of_pcm
@@ -29,8 +30,8 @@ RECENT = 256
 class FrameIntake:
     """One camera host at one bed. ``box`` is the site's, for frames that bring none."""
 
-    def __init__(self, bed: BedId, source: SourceId, box: FaceBox | None) -> None:
-        self.track = CameraTrack(bed, source)
+    def __init__(self, bed: BedId, sender: Sender, box: FaceBox | None) -> None:
+        self.track = CameraTrack(bed, sender.source, sender.processing)
         self.clock = DeviceClock()
         self.box = box
 
@@ -46,8 +47,8 @@ class FrameIntake:
 class SoundIntake:
     """One microphone at one bed."""
 
-    def __init__(self, bed: BedId, source: SourceId) -> None:
-        self.track = SoundTrack(bed, source)
+    def __init__(self, bed: BedId, sender: Sender) -> None:
+        self.track = SoundTrack(bed, sender.source, sender.processing)
         self.clock = DeviceClock()
         self.recent: deque[tuple[int, int]] = deque(maxlen=RECENT)
 

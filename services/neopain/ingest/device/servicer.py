@@ -43,8 +43,8 @@ class DeviceIngestServicer(device_pb2_grpc.DeviceIngestServicer):
     def __init__(self, bus: Bus, clock: Clock, face_boxes: Mapping[BedId, FaceBox]) -> None:
         self.bus = bus
         self.clock = clock
-        self.cameras = _Kept(lambda bed, sender: FrameIntake(bed, sender.source, face_boxes.get(bed)))
-        self.microphones = _Kept(lambda bed, sender: SoundIntake(bed, sender.source))
+        self.cameras = _Kept(lambda bed, sender: FrameIntake(bed, sender, face_boxes.get(bed)))
+        self.microphones = _Kept(SoundIntake)
         self.monitors = _Kept(lambda bed, sender: VitalsIntake(bed, sender.source))
 
     async def StreamFrames(  # noqa: N802 - the name is the contract's
@@ -160,11 +160,11 @@ class _Kept(Generic[Intake]):
 
     def __init__(self, make: Callable[[BedId, Sender], Intake]) -> None:
         self._make = make
-        self._kept: OrderedDict[tuple[BedId, str], tuple[asyncio.Lock, Intake]] = OrderedDict()
+        self._kept: OrderedDict[tuple[BedId, Sender], tuple[asyncio.Lock, Intake]] = OrderedDict()
 
     def at(self, bed: BedId, sender: Sender) -> _Turn[Intake]:
         """The intake of that device at that bed, as a context in which nobody else has it."""
-        key = (bed, str(sender.source))
+        key = (bed, sender)
         if key not in self._kept:
             self._kept[key] = (asyncio.Lock(), self._make(bed, sender))
         self._kept.move_to_end(key)

@@ -15,7 +15,7 @@ from neopain.bus.streams import BASELINE, VITALS
 from neopain.domain.identity import BedId
 from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, is_plausible
 from neopain.domain.window import VITALS_SPAN
-from neopain.errors import BusUnavailable
+from neopain.errors import BusUnavailable, ContractBroken
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -51,7 +51,12 @@ async def publish_round(bus: Bus, now: datetime) -> int:
     minute = now.replace(second=0, microsecond=0)
     published = 0
     for bed in sorted(await bus.active_beds(within=BACK)):
-        baseline = await compute_baseline(bus, bed, now)
+        try:
+            baseline = await compute_baseline(bus, bed, now)
+        except ContractBroken as error:
+            # Of a newer version of ours, perhaps: messages and the other beds go on, this one has no baseline.
+            LOG.error("baseline_missed", bed=bed, why=error)
+            continue
         if baseline is None:
             continue
         mark = f"{bed}|{minute.isoformat()}"

@@ -102,6 +102,8 @@ class Intake:
             await self._until_stored(partial(keep, self.bus, report.event, mark=one.mark()))
         elif report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
+            for place, doubt in enumerate(report.doubts):
+                await self._until_stored(partial(keep, self.bus, doubt, mark=one.mark(str(place))))
         trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
         counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
 

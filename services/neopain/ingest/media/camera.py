@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.media import FRAME_INTERVAL_SECONDS, FaceBox, FaceFrame, MovementSample
 from neopain.domain.time import Timing
+from neopain.domain.vitals import Processing
 from neopain.ingest.media.face import crop_face
 from neopain.ingest.media.grid import TimeGrid
 from neopain.ingest.media.movement import STEP_SECONDS, MovementMeter
@@ -24,9 +25,10 @@ class Seen:
 class CameraTrack:
     """The pictures of one camera in the order of time."""
 
-    def __init__(self, bed: BedId, source: SourceId) -> None:
+    def __init__(self, bed: BedId, source: SourceId, processing: Processing = Processing.PRODUCTION) -> None:
         self.bed = bed
         self.source = source
+        self.processing = processing
         self.restart()
 
     def restart(self) -> None:
@@ -48,11 +50,13 @@ class CameraTrack:
             return None
         self._frames.take(timing.aligned)
         crop, absence = crop_face(picture, box)
-        return FaceFrame(self.bed, self.source, timing, crop, absence)
+        return FaceFrame(self.bed, self.source, timing, crop, absence, self.processing)
 
     def _movement(self, picture: Picture, timing: Timing) -> MovementSample | None:
         if not self._movements.is_due(timing.aligned):
             return None
         self._movements.take(timing.aligned)
         energy = self._meter.measure(picture, timing.aligned)
-        return None if energy is None else MovementSample(self.bed, self.source, timing, energy)
+        if energy is None:
+            return None
+        return MovementSample(self.bed, self.source, timing, energy, self.processing)

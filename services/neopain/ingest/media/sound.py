@@ -11,6 +11,7 @@ import numpy as np
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.media import SAMPLE_RATE_HZ, AudioChunk
 from neopain.domain.time import TimeQuality, Timing
+from neopain.domain.vitals import Processing
 
 DRIFT_LIMIT = timedelta(milliseconds=40)
 """A chunk that begins further than this from where the last one ended begins a new run."""
@@ -38,9 +39,10 @@ class _Run:
 class SoundTrack:
     """The sound of one microphone in the order of time."""
 
-    def __init__(self, bed: BedId, source: SourceId) -> None:
+    def __init__(self, bed: BedId, source: SourceId, processing: Processing = Processing.PRODUCTION) -> None:
         self.bed = bed
         self.source = source
+        self.processing = processing
         self._run: _Run | None = None
 
     def restart(self) -> None:
@@ -75,7 +77,7 @@ class SoundTrack:
         run.samples_out += len(pcm) // 2
         source = run.first.source + since if run.first.source is not None else None
         own = Timing(timing.received, run.first.aligned + since, run.first.quality, source, timing.source_text)
-        return AudioChunk(self.bed, self.source, own, pcm)
+        return AudioChunk(self.bed, self.source, own, pcm, self.processing)
 
 
 def frame_of_pcm(pcm: bytes, *, rate_hz: int) -> av.AudioFrame:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from neopain.wire.v1 import common_pb2 as neopain_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bneopain/wire/v1/media.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\x89\x01\n\tFaceFrame\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0c\n\x04\x63rop\x18\x04 \x01(\x0c\x12\x0f\n\x07\x61\x62sence\x18\x05 \x01(\t\"x\n\nAudioChunk\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0b\n\x03pcm\x18\x04 \x01(\x0c\"\x7f\n\x0eMovementSample\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0e\n\x06\x65nergy\x18\x04 \x01(\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bneopain/wire/v1/media.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xba\x01\n\tFaceFrame\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0c\n\x04\x63rop\x18\x04 \x01(\x0c\x12\x0f\n\x07\x61\x62sence\x18\x05 \x01(\t\x12/\n\nprocessing\x18\x06 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\"\xa9\x01\n\nAudioChunk\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0b\n\x03pcm\x18\x04 \x01(\x0c\x12/\n\nprocessing\x18\x05 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\"\xb0\x01\n\x0eMovementSample\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12\x0e\n\x06\x65nergy\x18\x04 \x01(\x02\x12/\n\nprocessing\x18\x05 \x01(\x0e\x32\x1b.neopain.wire.v1.Processingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'neopain.wire.v1.media_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FACEFRAME']._serialized_start=79
-  _globals['_FACEFRAME']._serialized_end=216
-  _globals['_AUDIOCHUNK']._serialized_start=218
-  _globals['_AUDIOCHUNK']._serialized_end=338
-  _globals['_MOVEMENTSAMPLE']._serialized_start=340
-  _globals['_MOVEMENTSAMPLE']._serialized_end=467
+  _globals['_FACEFRAME']._serialized_end=265
+  _globals['_AUDIOCHUNK']._serialized_start=268
+  _globals['_AUDIOCHUNK']._serialized_end=437
+  _globals['_MOVEMENTSAMPLE']._serialized_start=440
+  _globals['_MOVEMENTSAMPLE']._serialized_end=616
 # @@protoc_insertion_point(module_scope)

@@ -28,9 +28,11 @@ class FaceFrame(_message.Message):
     TIMING_FIELD_NUMBER: _builtins.int
     CROP_FIELD_NUMBER: _builtins.int
     ABSENCE_FIELD_NUMBER: _builtins.int
+    PROCESSING_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     crop: _builtins.bytes
     absence: _builtins.str
+    processing: _common_pb2.Processing.ValueType
     @_builtins.property
     def source(self) -> _common_pb2.Source: ...
     @_builtins.property
@@ -43,10 +45,11 @@ class FaceFrame(_message.Message):
         timing: _common_pb2.Timing | None = ...,
         crop: _builtins.bytes = ...,
         absence: _builtins.str = ...,
+        processing: _common_pb2.Processing.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "bed", b"bed", "crop", b"crop", "source", b"source", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absence", b"absence", "bed", b"bed", "crop", b"crop", "processing", b"processing", "source", b"source", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,8 +65,10 @@ class AudioChunk(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
     PCM_FIELD_NUMBER: _builtins.int
+    PROCESSING_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     pcm: _builtins.bytes
+    processing: _common_pb2.Processing.ValueType
     @_builtins.property
     def source(self) -> _common_pb2.Source: ...
     @_builtins.property
@@ -75,10 +80,11 @@ class AudioChunk(_message.Message):
         source: _common_pb2.Source | None = ...,
         timing: _common_pb2.Timing | None = ...,
         pcm: _builtins.bytes = ...,
+        processing: _common_pb2.Processing.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "pcm", b"pcm", "source", b"source", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "pcm", b"pcm", "processing", b"processing", "source", b"source", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -92,8 +98,10 @@ class MovementSample(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     TIMING_FIELD_NUMBER: _builtins.int
     ENERGY_FIELD_NUMBER: _builtins.int
+    PROCESSING_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     energy: _builtins.float
+    processing: _common_pb2.Processing.ValueType
     @_builtins.property
     def source(self) -> _common_pb2.Source: ...
     @_builtins.property
@@ -105,10 +113,11 @@ class MovementSample(_message.Message):
         source: _common_pb2.Source | None = ...,
         timing: _common_pb2.Timing | None = ...,
         energy: _builtins.float = ...,
+        processing: _common_pb2.Processing.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "energy", b"energy", "source", b"source", "timing", b"timing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "energy", b"energy", "processing", b"processing", "source", b"source", "timing", b"timing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,10 +13,12 @@ from neopain.domain.media import FaceAbsence, FaceBox
 from neopain.domain.vitals import Processing, Validity, VitalKind
 from neopain.errors import MalformedMessage
 from neopain.ingest.device.intake import FrameIntake, SoundIntake, VitalsIntake
+from neopain.ingest.device.sender import Sender
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1 import vitals_pb2
 
 BED, SOURCE = BedId("NICU/1/1"), SourceId("device", "cam")
+SENDER = Sender(SOURCE, Processing.PRODUCTION)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON_US = 1_772_366_400_000_000
 
@@ -37,24 +39,24 @@ def taken(intake: FrameIntake, message: pb.DeviceFrame) -> FaceAbsence | bytes |
 
 
 def test_the_box_that_comes_with_a_frame_is_used(jpeg: bytes) -> None:
-    intake = FrameIntake(BED, SOURCE, None)
+    intake = FrameIntake(BED, SENDER, None)
     crop = taken(intake, frame_of(jpeg, face=pb.FaceBox(x=0, y=0, width=100, height=100)))
     assert isinstance(crop, bytes)
     assert list(crop[:3]) == pytest.approx([255, 0, 0], abs=3)
 
 
 def test_the_site_s_box_is_used_for_a_frame_without_one(jpeg: bytes) -> None:
-    crop = taken(FrameIntake(BED, SOURCE, FaceBox(200, 0, 100, 100)), frame_of(jpeg))
+    crop = taken(FrameIntake(BED, SENDER, FaceBox(200, 0, 100, 100)), frame_of(jpeg))
     assert isinstance(crop, bytes)
     assert list(crop[:3]) == pytest.approx([0, 0, 255], abs=3)
 
 
 def test_without_any_box_the_face_is_absent_with_a_reason(jpeg: bytes) -> None:
-    assert taken(FrameIntake(BED, SOURCE, None), frame_of(jpeg)) is FaceAbsence.NO_FACE_BOX
+    assert taken(FrameIntake(BED, SENDER, None), frame_of(jpeg)) is FaceAbsence.NO_FACE_BOX
 
 
 def test_an_unreadable_frame_leaves_its_place_to_the_next(jpeg: bytes) -> None:
-    intake = FrameIntake(BED, SOURCE, None)
+    intake = FrameIntake(BED, SENDER, None)
     broken = frame_of(jpeg[:100])
     with pytest.raises(MalformedMessage):
         intake.take(broken, intake.time(broken, NOON))
@@ -69,14 +71,14 @@ def test_packed_rgb_is_taken_with_its_size(halves: NDArray[np.uint8]) -> None:
         data=halves.tobytes(),
         face=pb.FaceBox(x=10, y=10, width=90, height=90),
     )
-    crop = taken(FrameIntake(BED, SOURCE, None), message)
+    crop = taken(FrameIntake(BED, SENDER, None), message)
     assert isinstance(crop, bytes)
     assert crop[:3] == bytes([255, 0, 0])
 
 
 def test_a_frame_without_a_format_is_refused(jpeg: bytes) -> None:
     message = pb.DeviceFrame(bed=BED, data=jpeg)
-    intake = FrameIntake(BED, SOURCE, None)
+    intake = FrameIntake(BED, SENDER, None)
     with pytest.raises(MalformedMessage, match="send JPEG or RGB24"):
         intake.take(message, intake.time(message, NOON))
 
@@ -86,14 +88,14 @@ def sound_of(sequence: int, source_us: int | None, *, rate: int = 16_000, sample
 
 
 def test_sound_that_is_sent_again_is_not_taken_again() -> None:
-    intake, message = SoundIntake(BED, SOURCE), sound_of(1, NOON_US)
+    intake, message = SoundIntake(BED, SENDER), sound_of(1, NOON_US)
     assert len(intake.take(message, NOON)) == 1
     intake.remember(message)
     assert intake.take(message, NOON) == []
 
 
 def test_a_device_that_counts_anew_after_a_restart_is_heard() -> None:
-    intake = SoundIntake(BED, SOURCE)
+    intake = SoundIntake(BED, SENDER)
     intake.take(sound_of(1, NOON_US), NOON)
     intake.remember(sound_of(1, NOON_US))
     assert len(intake.take(sound_of(1, NOON_US + 5_000_000), NOON + timedelta(seconds=5))) == 1
@@ -111,7 +113,7 @@ def test_a_device_that_counts_anew_after_a_restart_is_heard() -> None:
 )
 def test_what_is_no_sound_is_refused_with_the_rule(message: pb.DeviceAudio, rule: str) -> None:
     with pytest.raises(MalformedMessage, match=rule):
-        SoundIntake(BED, SOURCE).take(message, NOON)
+        SoundIntake(BED, SENDER).take(message, NOON)
 
 
 def vital(value: float, **fields: object) -> pb.DeviceVital:
