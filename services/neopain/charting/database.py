@@ -29,6 +29,8 @@ def connect(database_url: str, *, connections: int = 5) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_pre_ping=True,
+        # Errors are logged, and what was to be written is patient data.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": OPTIONS},
     )
 

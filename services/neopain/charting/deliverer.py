@@ -97,15 +97,13 @@ class Deliverer:
         return settled
 
     def _deliver_row(self, row: OutboxRow) -> Happening:
-        with translated("reading an entry"), self.engine.connect() as connection:
-            entry = charted_entry(connection, row.entry_id)
-        outcome = self._attempt(row, entry)
-        self._settle(row, entry, outcome)
+        outcome = self._attempt(row)
+        self._settle(row, outcome)
         return outcome.happening
 
-    def _attempt(self, row: OutboxRow, entry: ChartedEntry) -> Outcome:
+    def _attempt(self, row: OutboxRow) -> Outcome:
         try:
-            return self._send(row, entry)
+            return self._send(row, self._entry(row))
         except EhrUnavailable as error:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
             return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait)
@@ -126,7 +124,11 @@ class Deliverer:
             raise EhrUnavailable("the EHR took the entry and does not show it yet")
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
-    def _settle(self, row: OutboxRow, entry: ChartedEntry, outcome: Outcome) -> None:
+    def _entry(self, row: OutboxRow) -> ChartedEntry:
+        with translated("reading an entry"), self.engine.connect() as connection:
+            return charted_entry(connection, row.entry_id)
+
+    def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
         values: dict[str, object] = {"last_error": outcome.reason, "ehr_reference": outcome.ehr_reference}
         if outcome.due is not None:
             values["due"] = outcome.due
@@ -138,7 +140,7 @@ class Deliverer:
         with unit_of_work(self.engine, self.clock) as unit:
             outbox.settle(unit.connection, row, outcome.happening, **values)
             if outcome.happening in EVENTS:
-                unit.audit(_audited(row, entry, outcome))
+                unit.audit(_audited(row, outcome))
         counter("charting_deliveries_total").labels(outcome.happening.value).inc()
         tell = LOG.info if outcome.happening is Happening.CONFIRMED else LOG.warning
         tell("delivery_ended", entry=row.entry_id, outcome=outcome.happening.value, why=outcome.reason or "-")
@@ -175,11 +177,11 @@ class Deliverer:
                     connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:infant, :word))"), key)
 
 
-def _audited(row: OutboxRow, entry: ChartedEntry, outcome: Outcome) -> AuditEvent:
+def _audited(row: OutboxRow, outcome: Outcome) -> AuditEvent:
     return AuditEvent(
         event=EVENTS[outcome.happening],
         actor=ACTOR,
-        entry_id=entry.id,
+        entry_id=row.entry_id,
         patient=row.infant,
         detail={"ehr_reference": outcome.ehr_reference, "attempts": row.attempts + 1, "reason": outcome.reason},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import Enum
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -57,8 +57,13 @@ def charted_entry(connection: Connection, wanted: str) -> ChartedEntry:
     row = connection.execute(select(ENTRIES).where(ENTRIES.c.entry_id == wanted)).one_or_none()
     if row is None or row.patient_value is None:
         raise ContractBroken(f"entry {wanted} is in the outbox and is not charted for an infant")
+    try:
+        draft = DRAFT.validate_python(row.draft)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise ContractBroken(f"entry {wanted} is not what this version writes, at {places}") from error
     return ChartedEntry(
-        draft=DRAFT.validate_python(row.draft),
+        draft=draft,
         patient=PatientId(row.patient_value, row.patient_authority, row.patient_type),
         visit=row.visit,
         issued=row.issued,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -20,7 +22,7 @@ from neopain.charting.migrate import require_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.identity import is_recording
-from neopain.errors import ConfigurationError, DatabaseUnavailable, TransientError
+from neopain.errors import ConfigurationError, ContractBroken, DatabaseUnavailable, TransientError
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
@@ -36,6 +38,8 @@ GROUP = "charting"
 CENSUS_WAIT_SECONDS = 5.0
 TEND_SECONDS = 1.0
 HOUSEKEEPING = timedelta(minutes=10)
+CENSUS_POLICY = LoopPolicy(parallel=1, most_deliveries=sys.maxsize)
+"""A fact is never put aside: the scores after it would be charted to who lay there before. They wait with it."""
 
 
 def run_charting(settings: ChartingSettings, bus_settings: BusSettings) -> None:
@@ -88,19 +92,33 @@ class ChartingConsumer:
         self._census = Consumer(bus, CENSUS, group=GROUP, name=settings.consumer_name)
         self._scores = Consumer(bus, SCORES, group=GROUP, name=settings.consumer_name)
         self._has_news = asyncio.Event()
+        self._refusal: ContractBroken | None = None
 
     async def run(self, running: Running) -> None:
-        """Returns soon after ``running`` is asked to stop."""
+        """Returns soon after ``running`` is asked to stop.
+
+        ``ContractBroken`` when a fact of the census cannot be read: who lies where is not known then, and a score would
+        be charted to who lay there before. Facts and scores wait on the bus for a version that reads it.
+        """
         await self._anchor()
         await asyncio.to_thread(self._keep_house)
-        policy = LoopPolicy(parallel=1)
         await asyncio.gather(
-            consume(self._census, self.take_fact, running, policy),
-            consume(self._scores, self.take_score, running, policy),
+            consume(self._census, partial(self._take_fact_or_stop, running), running, CENSUS_POLICY),
+            consume(self._scores, self.take_score, running, LoopPolicy(parallel=1)),
             self._tend(running),
             self._nudge(running),
         )
         await self._anchor()
+        if self._refusal is not None:
+            raise self._refusal
+
+    async def _take_fact_or_stop(self, running: Running, entry: Entry) -> None:
+        try:
+            await self.take_fact(entry)
+        except ContractBroken as error:
+            self._refusal = error
+            running.stop()
+            raise TransientError(f"stopping: {error}") from error
 
     async def take_fact(self, entry: Entry) -> None:
         """A fact of the census into the history."""

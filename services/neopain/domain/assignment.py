@@ -17,6 +17,7 @@ from neopain.domain.window import VITALS_SPAN
 
 EMPTY_BED = "no infant in this bed at that time"
 CHANGED = "another infant was in this bed within the window"
+LEFT = "the infant had left this bed by then, as was told later"
 CONTRADICTED = "a source of the window names another infant"
 UNIDENTIFIED = "the infant has no identifier"
 
@@ -50,20 +51,23 @@ def fact_of(state: BedState, *, previous: CensusFact | None, arrived: datetime) 
     """The state with the moment it became true.
 
     That is its ``since``, except where only what is known or doubted of an infant already there changed: news hold as
-    long as what they renew, a doubt from when it was told, since nobody doubted before.
+    long as what they renew, a doubt from when it was told, since nobody doubted before. What settles a doubt and
+    happened before it was told counts from there, and not before: a later fact never lies behind an earlier one.
     """
-    if previous is None or previous.state.since != state.since:
+    if previous is None:
         return CensusFact(state, state.since, arrived)
+    if previous.state.since != state.since:
+        return CensusFact(state, max(state.since, previous.effective), arrived)
     if previous.state.held_reason == state.held_reason:
         return CensusFact(state, previous.effective, arrived)
-    return CensusFact(state, arrived, arrived)
+    return CensusFact(state, max(arrived, previous.effective), arrived)
 
 
 def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[PatientId] = ()) -> Assignment:
     """Whose window it was, from the facts of its bed in the order they were told; ``named`` is who the sources named.
 
-    Held: an empty bed, a held bed, a bed that another infant lay in within the window's 30 s, a source that names
-    someone else, an infant without identifier.
+    Held: an empty bed, a held bed, a bed that another infant lay in within the window's 30 s, one that the infant had
+    left by then as was told later, a source that names someone else, an infant without identifier.
     """
     current = _at(history, window_end)
     if current is None or current.infant is None:
@@ -76,8 +80,8 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
         return Assignment(held_reason=current.held_reason)
     if any(not infant.is_same_as(one) for one in named):
         return Assignment(held_reason=CONTRADICTED)
-    if any(_is_another(infant, state.infant) for state in _within(history, window_end)):
-        return Assignment(held_reason=CHANGED)
+    if reason := _change(history, infant, window_end):
+        return Assignment(held_reason=reason)
     return Assignment(patient=identifier, visit=infant.visit, processing=current.processing)
 
 
@@ -96,6 +100,19 @@ def _within(history: Sequence[CensusFact], window_end: datetime) -> list[BedStat
 
 def _is_another(infant: Infant, other: Infant | None) -> bool:
     return other is not None and not any(infant.is_same_as(one) for one in other.identifiers)
+
+
+def _change(history: Sequence[CensusFact], infant: Infant, window_end: datetime) -> str:
+    """Why the infant may not have been the only one in the bed through the window; empty if it was."""
+    if any(_is_another(infant, state.infant) for state in _within(history, window_end)):
+        return CHANGED
+    return LEFT if any(_had_left(infant, fact, window_end) for fact in history) else ""
+
+
+def _had_left(infant: Infant, fact: CensusFact, window_end: datetime) -> bool:
+    """Whether the fact says that the infant was gone, of a moment for which an earlier fact still holds."""
+    is_told_of_then = fact.state.since <= window_end < fact.effective
+    return is_told_of_then and (fact.state.infant is None or _is_another(infant, fact.state.infant))
 
 
 def _charting_identifier(infant: Infant) -> PatientId | None:

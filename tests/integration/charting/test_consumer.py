@@ -23,6 +23,7 @@ from neopain.charting.service import ChartingConsumer
 from neopain.charting.settings import ChartingSettings
 from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import recording_bed
+from neopain.errors import ContractBroken
 from neopain.runtime.service import Running
 from neopain.wire.census import encode_bed_state
 from neopain.wire.score import encode_score
@@ -212,3 +213,35 @@ async def test_partitions_of_the_months_to_come_are_made(bus: Bus, started: Star
 
     name = f"audit_{now:%Y_%m}"
     assert rows(f"SELECT to_regclass('{name}')::text AS name") == [{"name": name}]
+
+
+async def test_a_fact_of_the_census_that_cannot_be_read_stops_charting_and_loses_nothing(
+    bus: Bus, bedside: Any, settings: ChartingSettings, engine: Engine, count: Count
+) -> None:
+    await admit(bus, bedside)
+    await bus.publish(CENSUS, b"\xff\xff")
+    await publish(bus, bedside, 1, 2, 14)
+
+    with pytest.raises(ContractBroken, match="BedState"):
+        await asyncio.wait_for(ChartingConsumer(settings, bus, engine).run(Running()), timeout=20)
+
+    assert count("entries") == 0
+    assert await list_letters(bus) == []
+    assert not await drained(bus)()
+
+
+async def test_a_fact_of_the_census_is_never_put_aside_however_often_its_consumer_ended(
+    bus: Bus, bedside: Any, started: Start, count: Count
+) -> None:
+    await admit(bus, bedside)
+    ended = Consumer(bus, CENSUS, group="charting", name="one")
+    await ended.join()
+    await ended.take(count=1, wait=timedelta(seconds=1))
+    for _ in range(6):
+        await ended.take_own(count=1)
+
+    async with started():
+        await until(ended.is_drained)
+
+    assert count("census_facts") == 1
+    assert await list_letters(bus) == []

@@ -285,3 +285,18 @@ def test_a_row_in_a_workers_hands_is_handed_out_again_only_after_a_while(ward: A
     ward.clock.advance(outbox.HAND_OUT_AGAIN.total_seconds() + 1)
 
     assert (len(first), again, deliverer.hand_out()) == (1, [], first)
+
+
+def test_an_entry_that_cannot_be_read_is_a_dead_letter_and_does_not_block_the_next(
+    ward: Any, ehr: Any, sweep: Sweep, tamper: Callable[..., None], rows: Rows
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart(2)
+    tamper("UPDATE entries SET draft = draft - 'windows' WHERE ends = (SELECT min(ends) FROM entries)")
+
+    sweep(ehr.url)
+
+    first, second = rows("SELECT state, last_error FROM outbox ORDER BY place")
+    assert (first["state"], second["state"]) == ("rejected", "confirmed")
+    assert "windows" in first["last_error"]
+    assert ward.infant.value not in first["last_error"]

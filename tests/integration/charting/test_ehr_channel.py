@@ -275,3 +275,27 @@ def test_a_connection_that_is_cut_is_unavailable(faulty_ehr: Any, channel_to: Ch
 
     with pytest.raises(EhrUnavailable, match="GET Patient"):
         channel_to(faulty_ehr.url).locate(entry)
+
+
+def found_nonetheless(resource: dict[str, Any]) -> bytes:
+    """What a server answers that does not know the search parameter and passes it over (R4 search.html#errors)."""
+    return json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": resource}]}).encode()
+
+
+@pytest.mark.parametrize("identifier", [[], [{"system": "urn:neopain:authority:HOSP", "value": "somebody-else"}]])
+def test_a_patient_that_does_not_bear_the_identifier_is_not_the_infant(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, identifier: list[Any]
+) -> None:
+    patient = {"resourceType": "Patient", "id": "9", "identifier": identifier}
+    faulty_ehr.fail("GET", status=200, body=found_nonetheless(patient))
+
+    assert isinstance(channel_to(faulty_ehr.url).locate(entry), NotLocated)
+
+
+def test_an_observation_that_does_not_bear_the_entry_s_identifier_does_not_confirm_it(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    observation = {"resourceType": "Observation", "id": "9", "subject": {"reference": "Patient/1"}}
+    faulty_ehr.fail("GET", status=200, body=found_nonetheless(observation))
+
+    assert channel_to(faulty_ehr.url).find(entry, Located("Patient/1")) is None

@@ -123,3 +123,29 @@ def test_an_infant_from_a_training_message_is_training() -> None:
     training = BedState(BED, at(0), Infant((ANNA,)), processing=Processing.TRAINING)
 
     assert assign(history((0, training)), at(1)).processing is Processing.TRAINING
+
+
+ANNA_LEFT_BEFORE_THE_DOUBT = history(
+    (0, state(0, ANNA)), (12, state(0, ANNA, held="two infants in one bed")), (15, state(10, BERT))
+)
+"""Bert is admitted into Anna's bed at 12; that she left at 10 is told at 15."""
+
+
+def test_a_doubt_ends_with_what_settles_it_although_that_happened_before_the_doubt_was_told() -> None:
+    assert assign(ANNA_LEFT_BEFORE_THE_DOUBT, at(30)).patient == BERT
+
+
+@pytest.mark.parametrize("minute", [10, 11.9])
+def test_a_window_from_after_the_infant_left_and_before_the_next_is_known_to_be_there_is_held(minute: float) -> None:
+    assert assign(ANNA_LEFT_BEFORE_THE_DOUBT, at(minute)).patient is None
+
+
+def test_a_window_from_before_the_infant_left_stays_hers() -> None:
+    assert assign(ANNA_LEFT_BEFORE_THE_DOUBT, at(9.9)).patient == ANNA
+
+
+def test_a_doubt_about_an_infant_that_had_left_ends_with_the_discharge() -> None:
+    left = history((0, state(0, ANNA)), (12, state(0, ANNA, held="a device disagrees")), (15, state(10)))
+
+    assert assign(left, at(30)).held_reason == "no infant in this bed at that time"
+    assert assign(left, at(11)).patient is None

@@ -47,7 +47,7 @@ class R4Channel:
     def locate(self, entry: ChartedEntry) -> Located | NotLocated:
         """The patient by assigning authority and record number, exactly one; the encounter in progress, if one is."""
         system = system_of(entry.patient, self.authority_systems)
-        patients = self._search("Patient", identifier=_token(system, entry.patient.value))
+        patients = self._bearers("Patient", system, entry.patient.value)
         if len(patients) != 1:
             return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
         subject = f"Patient/{patients[0]['id']}"
@@ -59,7 +59,7 @@ class R4Channel:
 
     def find(self, entry: ChartedEntry, located: Located) -> str | None:
         """The Observation with the entry's identifier. ``RejectedByEhr`` when there are two, or it is another's."""
-        found = self._search("Observation", identifier=_token(ENTRY_IDENTIFIERS, entry.id))
+        found = self._bearers("Observation", ENTRY_IDENTIFIERS, entry.id)
         if len(found) > 1:
             raise RejectedByEhr(f"the EHR has {len(found)} Observations with the identifier of entry {entry.id}")
         if not found:
@@ -72,6 +72,12 @@ class R4Channel:
         """Conditional create of the Observation."""
         resource = observation_of(entry, subject=located.subject, encounter=located.encounter)
         self.http.create(resource, if_none_exist=f"identifier={quote(_token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
+
+    def _bearers(self, resource_type: str, system: str, value: str) -> list[Json]:
+        # A server may pass over a search parameter that it does not know (R4 search.html#errors): what it answers then
+        # is anybody's.
+        found = self._search(resource_type, identifier=_token(system, value))
+        return [one for one in found if (system, value) in _identifiers(one)]
 
     def _search(self, resource_type: str, **parameters: str) -> list[Json]:
         try:
@@ -105,13 +111,14 @@ def _require_r4(capability: Capability) -> None:
 def _encounter(encounters: list[Json], visit: str) -> str | None:
     """The one in progress; of several the one that bears the visit number, else none."""
     if len(encounters) > 1:
-        encounters = [one for one in encounters if visit and visit in _identifier_values(one)]
+        encounters = [one for one in encounters if visit and visit in {value for _, value in _identifiers(one)}]
     return f"Encounter/{encounters[0]['id']}" if len(encounters) == 1 else None
 
 
-def _identifier_values(resource: Json) -> list[object]:
+def _identifiers(resource: Json) -> list[tuple[object, object]]:
     identifiers = resource.get("identifier")
-    return [one.get("value") for one in identifiers if isinstance(one, dict)] if isinstance(identifiers, list) else []
+    listed = identifiers if isinstance(identifiers, list) else []
+    return [(one.get("system"), one.get("value")) for one in listed if isinstance(one, dict)]
 
 
 def _subject(resource: Json) -> object:
