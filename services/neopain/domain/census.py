@@ -16,7 +16,7 @@ from neopain.domain.vitals import Processing
 
 TWO_INFANTS = "two infants in one bed"
 DEVICE_DISAGREES = "a device in this bed names another infant"
-UPDATE_DISAGREES = "an update (A08) places this infant in another bed"
+UPDATE_DISAGREES = "an ADT message that is not applied says that this infant lies elsewhere"
 UPDATES = "adt"
 MOST_LEFT = 8
 """How many discharged infants a bed remembers."""
@@ -33,6 +33,8 @@ class CensusEventKind(Enum):
     """A device in the bed named another infant than the census does."""
     CONFIRMED = "confirmed"
     """A device that had contradicted now names the infant of the census."""
+    ELSEWHERE = "elsewhere"
+    """ADT tells by a trigger that is not applied where the infant is: in the event's bed, or in no bed of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
     held until one of them is moved or discharged. An A02 to a place without a bed leaves the infant in none. A03 takes
     the infant out. An A08 renews what is known; it places an infant that lay in no bed (unless it was discharged from
     that one), follows PV1-6, and where it names another bed without that, the infant's bed is held. A device's
-    contradiction holds its bed until that device agrees or the infant it names lies there alone. An emptied bed is free
+    contradiction holds its bed until that device agrees or the infant it names lies there alone. A message that is not
+    applied holds the infant's bed, as an A08 does, where it says that the infant is elsewhere. An emptied bed is free
     of everything.
     """
     match event.kind:
@@ -141,6 +144,8 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
             changed = _contradicted(census, event)
         case CensusEventKind.CONFIRMED:
             changed = _confirmed(census, event)
+        case CensusEventKind.ELSEWHERE:
+            changed = _elsewhere(census, event)
         case _:
             assert_never(event.kind)
     return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
@@ -163,8 +168,14 @@ def _placed(census: Census, event: CensusEvent, bed: BedId) -> list[BedState]:
     else:
         occupants[place] = infant
     present = replace(present, left=tuple(one for one in present.left if not infant.is_same_as(one)))
-    arrived = replace(_with_occupants(present, occupants, event), processing=event.processing)
+    arrived = replace(_with_occupants(present, occupants, event), processing=_processing(present, event))
     return [*_taken_out(census, event, except_bed=bed), _without_update_dispute(arrived, infant)]
+
+
+def _processing(present: BedState, event: CensusEvent) -> Processing:
+    # Which message placed which of two infants is not kept: the bed is worth what the least of them is worth.
+    is_alone = all(one.shares_identifier_with(event.infant) for one in present.occupants)
+    return event.processing if is_alone else max(present.processing, event.processing, key=list(Processing).index)
 
 
 def _taken_out(census: Census, event: CensusEvent, *, except_bed: BedId | None = None) -> list[BedState]:
@@ -192,8 +203,17 @@ def _updated(census: Census, event: CensusEvent) -> list[BedState]:
         return [] if was_discharged else _placed(census, event, event.bed)
     if event.prior_bed in beds:
         return _placed(census, event, event.bed)
+    return _disputed(_renewed(census, event), event)
+
+
+def _elsewhere(census: Census, event: CensusEvent) -> list[BedState]:
+    known = beds_of(census, event.infant)
+    return [] if event.bed in [state.bed for state in known] else _disputed(known, event)
+
+
+def _disputed(states: list[BedState], event: CensusEvent) -> list[BedState]:
     dispute = Dispute(UPDATES, UPDATE_DISAGREES, event.infant.identifiers[0])
-    return [_with_dispute(state, dispute) for state in _renewed(census, event)]
+    return [_with_dispute(state, dispute) for state in states]
 
 
 def _renewed(census: Census, event: CensusEvent) -> list[BedState]:

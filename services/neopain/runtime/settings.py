@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from neopain.bus.connection import BusAddress
 from neopain.errors import ConfigurationError
@@ -46,6 +46,8 @@ def read_settings(kind: type[S]) -> S:
         prefix = kind.model_config.get("env_prefix", "")
         faults = "; ".join(f"{prefix}{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
         raise ConfigurationError(f"{kind.__name__}: {faults}") from error
+    except SettingsError as error:
+        raise ConfigurationError(f"{kind.__name__}: {error}; it is to be JSON") from error
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from neopain.bus.census import Written, read_census, write_beds
 from neopain.bus.streams import CENSUS
-from neopain.domain.census import DEVICE_DISAGREES, TWO_INFANTS, BedState
+from neopain.domain.census import DEVICE_DISAGREES, TWO_INFANTS, UPDATE_DISAGREES, BedState
 from neopain.wire.census import decode_bed_state
 
 
@@ -43,9 +43,20 @@ async def test_a_repeated_discharge_does_not_empty_the_bed_after_a_readmission(d
 
 async def test_a_trigger_that_is_not_applied_is_acknowledged_and_changes_nothing(door: Any, text: Any) -> None:
     await door.ask(text.adt("A01", control="1"))
-    for number, trigger in enumerate(("A40", "A11", "A31", "Z01"), start=2):
+    for number, trigger in enumerate(("A40", "A13", "A31", "Z01"), start=2):
         assert (await door.ask(text.adt(trigger, control=str(number))))[1] == f"MSA|AA|{number}"
     assert len(await facts(door)) == 1
+
+
+async def test_a_swap_that_is_acknowledged_and_not_applied_holds_both_beds(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", control="1", mrn="77", bed="NICU^1^3"))
+    await door.ask(text.adt("A01", control="2", mrn="88", bed="NICU^1^4"))
+    swap = text.adt("A17", control="3", mrn="77", bed="NICU^1^4")
+    other = text.adt("A17", control="3", mrn="88", bed="NICU^1^3")
+    rest = [line for line in other.split(b"\r") if line.startswith((b"PID", b"PV1"))]
+    answer = await door.ask(b"\r".join([swap.rstrip(b"\r"), *rest, b""]))
+    assert answer[1] == "MSA|AA|3"
+    assert [(await door.bed(bed)).held_reason for bed in ("NICU/1/3", "NICU/1/4")] == [UPDATE_DISAGREES] * 2
 
 
 async def test_two_infants_in_one_bed_hold_it_until_one_leaves(door: Any, text: Any) -> None:

@@ -11,8 +11,10 @@ import pytest
 from neopain.bus.bus import Bus
 from neopain.bus.streams import CENSUS, FRAMES, TICKS, VITALS
 from neopain.domain.census import BedState
-from neopain.domain.identity import PatientId, recording_bed
+from neopain.domain.identity import PatientId, SourceId, recording_bed
+from neopain.domain.media import FaceFrame
 from neopain.domain.score import Modality, Outcome, Presence, Score, Weights
+from neopain.domain.time import recorded_timing
 from neopain.domain.vitals import Processing
 from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
@@ -21,6 +23,7 @@ from neopain.scoring.post import AbstentionLimits
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.worker import Worker
 from neopain.wire.census import encode_bed_state
+from neopain.wire.media import encode_frame
 from neopain.wire.score import encode_tick
 
 LONG_AGO = datetime(2009, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -219,3 +222,14 @@ async def test_a_source_of_one_value_a_minute_is_held_from_before_the_window(
     await bedside.tick(end)
     score = await handle()
     assert score.presences[2] == Presence(Modality.PHYSIOLOGY, True, 1.0)
+
+
+async def test_a_window_with_a_frame_of_a_training_camera_is_training(
+    bus: Bus, bedside: Any, handle: Handle, end: datetime
+) -> None:
+    await bedside.measure_vitals(end)
+    timing = recorded_timing(received=end, source=end - timedelta(seconds=1))
+    frame = FaceFrame(bedside.bed, SourceId("device", "sim"), timing, b"", processing=Processing.TRAINING)
+    await bus.publish(FRAMES, encode_frame(frame), bed=bedside.bed)
+    await bedside.tick(end)
+    assert (await handle()).processing is Processing.TRAINING

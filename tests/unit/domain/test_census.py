@@ -20,6 +20,7 @@ from neopain.domain.census import (
     beds_of,
 )
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.vitals import Processing
 
 BEGIN = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
 ONE, TWO, THREE = BedId("NICU/1/1"), BedId("NICU/1/2"), BedId("NICU/1/3")
@@ -30,6 +31,7 @@ A01, A02, A03, A08 = (
     CensusEventKind.UPDATED,
 )
 CONTRADICTED, CONFIRMED = CensusEventKind.CONTRADICTED, CensusEventKind.CONFIRMED
+ELSEWHERE = CensusEventKind.ELSEWHERE
 
 
 def infant(number: str, authority: str = "HOSP") -> Infant:
@@ -255,3 +257,36 @@ def test_a_bed_is_held_exactly_while_somebody_disagrees(told: list[CensusEvent])
 @given(st.lists(events, max_size=12), events)
 def test_telling_an_event_twice_changes_nothing_more(told: list[CensusEvent], last: CensusEvent) -> None:
     assert apply(after(*told, last), last) == ()
+
+
+def test_a_bed_with_a_training_infant_stays_training_when_another_is_placed_there_and_leaves() -> None:
+    bed = after(
+        event(A01, ANNA, ONE, processing=Processing.TRAINING),
+        event(A01, BERT, ONE),
+        event(A02, BERT, TWO),
+    )
+    assert who(bed, ONE) == "77"
+    assert bed[ONE].processing is Processing.TRAINING
+
+
+def test_an_infant_that_a_production_message_admits_again_is_production() -> None:
+    bed = after(event(A01, ANNA, ONE, processing=Processing.TRAINING), event(A01, ANNA, ONE))
+    assert bed[ONE].processing is Processing.PRODUCTION
+
+
+def test_a_message_that_is_not_applied_holds_the_bed_of_the_infant_it_places_elsewhere() -> None:
+    held = after(event(A01, ANNA, ONE), event(A01, BERT, TWO), event(ELSEWHERE, ANNA, TWO), event(ELSEWHERE, BERT, ONE))
+    assert [(held[bed].held_reason, who(held, bed)) for bed in (ONE, TWO)] == [
+        (UPDATE_DISAGREES, "77"),
+        (UPDATE_DISAGREES, "88"),
+    ]
+
+
+def test_a_message_that_is_not_applied_and_agrees_changes_nothing() -> None:
+    assert apply(after(event(A01, ANNA, ONE)), event(ELSEWHERE, ANNA, ONE)) == ()
+
+
+def test_a_cancelled_admission_holds_the_bed_until_an_update_says_that_the_infant_is_there() -> None:
+    cancelled = (event(A01, ANNA, ONE), event(ELSEWHERE, ANNA))
+    assert after(*cancelled)[ONE].held_reason == UPDATE_DISAGREES
+    assert not after(*cancelled, event(A08, ANNA, ONE))[ONE].is_held

@@ -41,3 +41,11 @@ def test_settings_do_not_change() -> None:
     settings = BusSettings(url="redis://a:1/0", media_urls=())
     with pytest.raises(ValidationError, match="frozen"):
         settings.url = "redis://b:1/0"
+
+
+def test_a_list_that_is_no_json_is_refused_by_name_and_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEOPAIN_BUS_URL", "redis://a:1/0")
+    monkeypatch.setenv("NEOPAIN_BUS_MEDIA_URLS", "redis://:secret@a:2/0")
+    with pytest.raises(ConfigurationError, match="media_urls") as refused:
+        read_settings(BusSettings)
+    assert "secret" not in str(refused.value)

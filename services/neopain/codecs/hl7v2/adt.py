@@ -28,7 +28,8 @@ class Effect(Enum):
     NONE = "none"
     """It does not say who lies where: acknowledged and counted."""
     NOT_YET = "not yet"
-    """It does, and nothing here applies it yet: acknowledged, counted, and told in the log as a warning."""
+    """It does, and nothing here applies it yet: acknowledged, counted, told in the log as a warning; a bed that it
+    contradicts is held."""
 
 
 APPLIED = {
@@ -50,13 +51,22 @@ NOT_YET = {
 }
 """Triggers that do say who lies where, or who is who; every other one (A05, A28, A31, A60...) does not."""
 
+MOVES = frozenset({"A06", "A07", "A10", "A11", "A12", "A13", "A17", "A32", "A33"})
+"""Those of them whose PV1-3 says where the infant is from now on, whether or not the census follows."""
+CANCELLED = frozenset({"A11"})
+"""Its PV1-3 is the bed that the infant is not in after all."""
+LEAVES_BED = frozenset({"A11", "A12"})
+"""Without a bed in PV1-3 the infant is in none; the others say nothing then."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdtReport:
-    """An ADT message, read. ``event`` is None for a trigger that is not applied."""
+    """An ADT message, read. ``event`` is None for a trigger that is not applied; ``doubts`` is then what it says of the
+    place of each infant in it, so that a bed can be held that it contradicts."""
 
     effect: Effect
     event: CensusEvent | None = None
+    doubts: tuple[CensusEvent, ...] = ()
 
 
 def effect_of(trigger: str) -> Effect:
@@ -76,7 +86,8 @@ def read_adt(
     """
     effect = effect_of(header.trigger)
     if effect is not Effect.APPLIED:
-        return AdtReport(effect)
+        doubts = _doubts(message, header, received, default_facility) if header.trigger in MOVES else ()
+        return AdtReport(effect, doubts=doubts)
     kind = APPLIED[header.trigger]
     pid, pv1 = _required(message, "PID"), message.first("PV1")
     zone = offset_zone(header.time_text) or site_zone
@@ -94,6 +105,26 @@ def read_adt(
     if kind in (CensusEventKind.ADMITTED, CensusEventKind.TRANSFERRED) and not _has_location(pv1):
         raise MalformedMessage("PV1-3", f"the location is required in {header.trigger}", code=FIELD_MISSING)
     return AdtReport(effect, event)
+
+
+def _doubts(message: Message, header: Header, received: datetime, facility: str) -> tuple[CensusEvent, ...]:
+    """Where each infant is, by PID and PV1 in turn: an A17 holds two of both."""
+    doubts = []
+    for pid, pv1 in zip(message.all("PID"), message.all("PV1"), strict=False):
+        identifiers = read_patients(pid, 3)
+        bed = None if header.trigger in CANCELLED else _bed(pv1, 3, facility)
+        if identifiers and (bed is not None or header.trigger in LEAVES_BED):
+            doubts.append(
+                CensusEvent(
+                    kind=CensusEventKind.ELSEWHERE,
+                    infant=Infant(identifiers),
+                    occurred=received,
+                    bed=bed,
+                    control_id=header.control_id,
+                    processing=header.processing,
+                )
+            )
+    return tuple(doubts)
 
 
 def _infant(message: Message, pid: Segment, pv1: Segment | None, zone: tzinfo, occurred: datetime) -> Infant:

@@ -171,7 +171,7 @@ def _nth(raw: str, separator: str, position: int) -> str:
 def unescape(text: str, delimiters: Delimiters) -> str:
     """The text without its escape sequences (v2.6 chapter 2.7): delimiters, hexadecimal bytes, line breaks.
 
-    Highlighting is dropped; a sequence that nobody defined stays as it is.
+    Highlighting is dropped, and so are NULs, as in ``parse``; a sequence that nobody defined stays as it is.
     """
     mark = delimiters.escape
     known = {
@@ -190,7 +190,7 @@ def unescape(text: str, delimiters: Delimiters) -> str:
         if sequence in known:
             return known[sequence]
         if re.fullmatch(r"X(?:[0-9A-Fa-f]{2})+", sequence):
-            return bytes.fromhex(sequence[1:]).decode("iso8859-1")
+            return bytes.fromhex(sequence[1:]).replace(b"\x00", b"").decode("iso8859-1")
         return found[0]
 
     escape = re.escape(mark)

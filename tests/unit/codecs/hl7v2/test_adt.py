@@ -59,7 +59,32 @@ def test_the_trigger_is_that_of_msh_9_even_where_evn_1_says_another(trigger: str
 
 @pytest.mark.parametrize("trigger", ["A04", "A11", "A12", "A13", "A17", "A40", "A45", "A47"])
 def test_triggers_that_change_who_lies_where_and_are_not_applied_say_so(trigger: str) -> None:
-    assert read(EVN, PID, PV1, trigger=trigger) == AdtReport(Effect.NOT_YET)
+    found = read(EVN, PID, PV1, trigger=trigger)
+    assert (found.effect, found.event) == (Effect.NOT_YET, None)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "bed"),
+    [("A06", "NICU/1/3@GH"), ("A10", "NICU/1/3@GH"), ("A12", "NICU/1/3@GH"), ("A11", None)],
+)
+def test_a_trigger_that_is_not_applied_tells_where_the_infant_is(trigger: str, bed: str | None) -> None:
+    (doubt,) = read(EVN, PID, PV1, trigger=trigger).doubts
+    assert (doubt.kind, doubt.bed) == (CensusEventKind.ELSEWHERE, bed)
+    assert doubt.infant.identifiers == (PatientId("77", "HOSP", "MR"),)
+
+
+def test_a_swap_tells_of_both_infants() -> None:
+    other = ("PID|2||88^^^HOSP^MR", "PV1|2|I|NICU^1^4^GH")
+    doubts = read(EVN, PID, PV1, *other, trigger="A17").doubts
+    assert [(one.infant.identifiers[0].value, one.bed) for one in doubts] == [
+        ("77", "NICU/1/3@GH"),
+        ("88", "NICU/1/4@GH"),
+    ]
+
+
+@pytest.mark.parametrize("lines", [(PID, "PV1|1|I|NICU"), (PID,), ("PID|1||unknown", PV1), ()])
+def test_a_change_of_class_without_an_infant_or_a_bed_tells_nothing(lines: tuple[str, ...]) -> None:
+    assert read(EVN, *lines, trigger="A06") == AdtReport(Effect.NOT_YET)
 
 
 @pytest.mark.parametrize("trigger", ["A05", "A28", "A31", "A60", "Z99", ""])

@@ -139,3 +139,7 @@ def test_a_megabyte_made_to_be_slow_is_read_in_linear_time() -> None:
     for filler in (b"\r", b"\n ", b"\t", b"MSH", b"|", b"\\E"):
         parse(HEAD.encode() + b"\r" + filler * (1_000_000 // len(filler)) + b"x")
     assert time.perf_counter() - began < 10
+
+
+def test_a_nul_written_as_an_escape_is_left_out_like_a_nul_that_is_sent() -> None:
+    assert unescape(r"4\X00\711\X0041\ ", Delimiters()) == "4711A "
