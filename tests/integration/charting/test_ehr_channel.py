@@ -228,18 +228,24 @@ def test_the_real_server_refuses_an_observation_of_nobody(ehr: Any, channel_to: 
         channel_to(ehr.url).http.create({"resourceType": "Observation", "status": "final"}, if_none_exist="_id=none")
 
 
+def in_minutes(minutes: int) -> str:
+    """A time from now as HTTP writes it."""
+    return format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+
+
 @pytest.mark.parametrize(
-    ("header", "seconds"),
+    ("write_header", "seconds"),
     [
-        ("17", range(17, 18)),
-        (format_datetime(datetime.now(UTC) + timedelta(minutes=5), usegmt=True), range(200, 301)),
-        (format_datetime(datetime.now(UTC) - timedelta(minutes=5), usegmt=True), range(1)),
+        (lambda: "17", range(17, 18)),
+        (lambda: in_minutes(5), range(200, 301)),
+        (lambda: in_minutes(-5), range(1)),
     ],
+    ids=["seconds", "date", "past"],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(
-    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, header: str, seconds: range
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, write_header: Callable[[], str], seconds: range
 ) -> None:
-    faulty_ehr.fail("POST", status=429, Retry_After=header)
+    faulty_ehr.fail("POST", status=429, Retry_After=write_header())
 
     with pytest.raises(EhrUnavailable) as busy:
         channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
