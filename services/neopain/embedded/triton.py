@@ -141,7 +141,9 @@ def lay_out_backend(home: Path) -> Path:
     backends = home / f"backends-{version}"
     folder = backends / "python"
     folder.mkdir(parents=True, exist_ok=True)
-    for source in (*sorted((wheel / "backends" / "python").iterdir()), stub):
+    # pip, unlike uv, leaves a __pycache__ beside the files of the wheel.
+    files = sorted(path for path in (wheel / "backends" / "python").iterdir() if path.is_file())
+    for source in (*files, stub):
         copy_if_changed(source, folder / source.name)
     link(PACKAGE, folder / PACKAGE.name)  # the stub ignores PYTHONPATH, but looks into this folder
     return backends
