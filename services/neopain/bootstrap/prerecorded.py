@@ -15,8 +15,9 @@ from neopain.domain.identity import BedId, SourceId
 from neopain.domain.media import FRAME_INTERVAL_SECONDS, SAMPLE_RATE_HZ, AudioChunk, FaceFrame, MovementSample
 from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
-from neopain.ingest.media.face import crop_face
+from neopain.features.face import crop_face
 from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
 from neopain.simulator.cry import Cry
 from neopain.simulator.infant import SimulatedInfant, simulated_infant
@@ -49,13 +50,13 @@ class PrerecordedBed:
     def __init__(self, bed: BedId, *, seed: int) -> None:
         self.bed = bed
         infant = simulated_infant(seed, 1)
-        course = PainCourse()
-        behaviour = Behaviour(infant, course)
+        condition = Condition(PainCourse())
+        behaviour = Behaviour(infant, condition)
         items = [
             *_frames(infant, behaviour),
             *_sound(infant, behaviour),
             *_movement(behaviour),
-            *_vitals(infant, course),
+            *_vitals(infant, condition),
         ]
         self.items = sorted(items, key=lambda item: item.seconds)
 
@@ -111,8 +112,8 @@ def _movement_encoder(energy: float) -> Encode:
     return lambda bed, timing: encode_movement(MovementSample(bed, SOURCE, timing, energy))
 
 
-def _vitals(infant: SimulatedInfant, course: PainCourse) -> list[Item]:
-    vitals = Vitals(infant, course)
+def _vitals(infant: SimulatedInfant, condition: Condition) -> list[Item]:
+    vitals = Vitals(infant, condition)
     items = []
     for second in range(LOOP_SECONDS):
         shown = vitals.numerics(float(second))

@@ -26,6 +26,7 @@ BASELINE_KINDS = {
     "baseline_respiration_delta": VitalKind.RESPIRATION,
 }
 
+MONITORED = (VitalKind.RR_INTERVAL, *BASELINE_KINDS.values())
 DAYS_PER_WEEK = 7
 
 
@@ -46,7 +47,7 @@ def context_vector(items: ContextItems, channels: Mapping[str, Channel], end: da
     known = {
         **_baseline_deltas(items.baselines, channels, end),
         **_beats(items.batches, channels, end),
-        **_blood_pressure(items.batches, end),
+        **_blood_pressure(items.batches, channels, end),
         **_ages(items.bed_state, end),
     }
     values = [known.get(field, 0.0) for field in CONTEXT_FIELDS]
@@ -71,7 +72,7 @@ def _baseline_deltas(baselines: Iterable[Baseline], channels: Mapping[str, Chann
 def _beats(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end: datetime) -> dict[str, float]:
     """Whether there are beats, and their variability; how long a monitor averages is not said on the wire yet."""
     has_beats = bool(channels[VitalKind.RR_INTERVAL.value].mask.any())
-    if not has_beats and not any(channels[kind.value].mask.any() for kind in BASELINE_KINDS.values()):
+    if not any(channels[kind.value].mask.any() for kind in MONITORED):
         return {}
     known = {"source_has_beats": float(has_beats)}
     if has_beats:
@@ -83,8 +84,13 @@ def _beats(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end:
     return known
 
 
-def _blood_pressure(batches: Iterable[VitalsBatch], end: datetime) -> dict[str, float]:
-    """The newest usable mean pressure that was read, and how old it is at ``end``."""
+def _blood_pressure(
+    batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end: datetime
+) -> dict[str, float]:
+    """The newest usable mean pressure that was read, and how old it is at ``end``; it is a part of physiology, and
+    absent where that is."""
+    if not any(channels[kind.value].mask.any() for kind in MONITORED):
+        return {}
     usable = [
         sample
         for batch in batches

@@ -58,9 +58,10 @@ PRESENT = TensorSpec("PRESENT", (len(PRESENT_FLAGS),), np.bool_, "face, cry, vit
 
 INPUTS = (CLIP, CRY, VITALS, CONTEXT, PRESENT)
 
-QUANTILES = (0.05, 0.5, 0.95)
+QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+"""Levels of SCORE_QUANTILES: the median, and both ends of the 50, 80, 90 and 95 % intervals."""
 
-SCORE_QUANTILES = TensorSpec("SCORE_QUANTILES", (len(QUANTILES),), np.float32, "pain 0..10 at 5, 50 and 95 %")
+SCORE_QUANTILES = TensorSpec("SCORE_QUANTILES", (len(QUANTILES),), np.float32, "pain 0..10 at the levels of QUANTILES")
 SCORE_BY_MODALITY = TensorSpec("SCORE_BY_MODALITY", (3,), np.float32, "pain 0..10 from each encoder alone")
 ATTENTION = TensorSpec("ATTENTION", (3,), np.float32, "attention share of each encoder; absent ones are 0")
 SEDATION = TensorSpec("SEDATION", (1,), np.float32, "sedation axis, 0 to -10")

@@ -69,7 +69,12 @@ def test_averaged_numerics_have_no_variability(vital: Any, end: datetime) -> Non
 
 def test_the_newest_blood_pressure_comes_with_its_age(vital: Any, end: datetime) -> None:
     pressures = [vital(VitalKind.BLOOD_PRESSURE_MEAN, value, age=age) for value, age in ((45.0, 100), (42.0, 40))]
-    assert context(end, *pressures) == {"blood_pressure_mean": 42.0, "blood_pressure_age_seconds": 40.0}
+    known = context(end, *pressures, vital(VitalKind.SPO2, 97.0, age=1))
+    assert known == {"blood_pressure_mean": 42.0, "blood_pressure_age_seconds": 40.0, "source_has_beats": 0.0}
+
+
+def test_a_cuff_without_a_monitor_says_nothing_since_physiology_is_absent(vital: Any, end: datetime) -> None:
+    assert context(end, vital(VitalKind.BLOOD_PRESSURE_MEAN, 42.0, age=40)) == {}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,8 @@ def test_the_newest_blood_pressure_comes_with_its_age(vital: Any, end: datetime)
 def test_a_blood_pressure_that_may_not_be_used_is_none(
     value: float, options: dict[str, Any], vital: Any, end: datetime
 ) -> None:
-    assert context(end, vital(VitalKind.BLOOD_PRESSURE_MEAN, value, **options)) == {}
+    known = context(end, vital(VitalKind.BLOOD_PRESSURE_MEAN, value, **options), vital(VitalKind.SPO2, 97.0, age=1))
+    assert known == {"source_has_beats": 0.0}
 
 
 def state(**changes: Any) -> BedState:

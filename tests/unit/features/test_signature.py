@@ -16,7 +16,7 @@ from neopain.features.signature import INPUTS, OUTPUTS, TensorSpec
         (INPUTS[2], "VITALS", (10, 120), np.float32),
         (INPUTS[3], "CONTEXT", (22,), np.float32),
         (INPUTS[4], "PRESENT", (3,), np.bool_),
-        (OUTPUTS[0], "SCORE_QUANTILES", (3,), np.float32),
+        (OUTPUTS[0], "SCORE_QUANTILES", (9,), np.float32),
         (OUTPUTS[1], "SCORE_BY_MODALITY", (3,), np.float32),
         (OUTPUTS[2], "ATTENTION", (3,), np.float32),
         (OUTPUTS[3], "SEDATION", (1,), np.float32),

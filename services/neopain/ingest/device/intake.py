@@ -11,10 +11,11 @@ from neopain.domain.media import AudioChunk, FaceBox
 from neopain.domain.time import Timing
 from neopain.domain.vitals import Processing, VitalSample, VitalsBatch
 from neopain.errors import MalformedMessage
+from neopain.features.face import Picture
 from neopain.ingest.device.clock import DeviceClock
 from neopain.ingest.device.sender import Sender
 from neopain.ingest.media.camera import CameraTrack, Seen
-from neopain.ingest.media.picture import Picture, picture_from_jpeg, picture_from_rgb
+from neopain.ingest.media.picture import picture_from_jpeg, picture_from_rgb
 from neopain.ingest.media.sound import SoundTrack, frame_of_pcm
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1 import vitals_pb2

@@ -5,17 +5,15 @@ Read from the stream every time: nothing is kept in memory that a restart would 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from statistics import median
 
 from neopain.bus.bus import Bus, id_at
 from neopain.bus.streams import BASELINE, VITALS
 from neopain.domain.identity import BedId
-from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, is_plausible
-from neopain.domain.window import VITALS_SPAN
+from neopain.domain.vitals import Baseline, VitalSample
 from neopain.errors import BusUnavailable, ContractBroken
+from neopain.features.baseline import BACK, baseline_of
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -25,10 +23,7 @@ from neopain.wire.vitals import decode_batch, encode_baseline
 LOG = Log(__name__)
 
 EVERY = timedelta(minutes=1)
-BACK = timedelta(minutes=10)
 PAGE = 64
-LEFT_OUT = VITALS_SPAN
-"""The newest part is the window that will be compared with the baseline."""
 
 
 async def publish_baselines(bus: Bus, running: Running, clock: Clock) -> None:
@@ -70,25 +65,6 @@ async def compute_baseline(bus: Bus, bed: BedId, now: datetime) -> Baseline | No
     return baseline_of(bed, [sample async for sample in _samples(bus, bed, now - BACK)], now)
 
 
-def baseline_of(bed: BedId, samples: Iterable[VitalSample], now: datetime) -> Baseline | None:
-    """The same of samples that are at hand."""
-    first, last = now - BACK, now - LEFT_OUT
-    values: dict[VitalKind, list[float]] = defaultdict(list)
-    times: list[datetime] = []
-    for sample in samples:
-        if first <= sample.timing.aligned <= last and _is_usable(sample):
-            values[sample.kind].append(sample.value)
-            times.append(sample.timing.aligned)
-    if not times:
-        return None
-    return Baseline(
-        bed=bed,
-        computed=now,
-        span_seconds=(max(times) - min(times)).total_seconds(),
-        medians={kind: median(found) for kind, found in values.items()},
-    )
-
-
 async def _samples(bus: Bus, bed: BedId, since: datetime) -> AsyncIterator[VitalSample]:
     # Page by page, since messages are answered between two pages.
     start = id_at(since)
@@ -97,10 +73,6 @@ async def _samples(bus: Bus, bed: BedId, since: datetime) -> AsyncIterator[Vital
             for sample in decode_batch(entry.payload).samples:
                 yield sample
         start = f"({page[-1].id}"
-
-
-def _is_usable(sample: VitalSample) -> bool:
-    return sample.validity is Validity.GOOD and is_plausible(sample.kind, sample.value)
 
 
 def _seconds_to_next(now: datetime) -> float:

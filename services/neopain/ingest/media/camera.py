@@ -8,10 +8,9 @@ from neopain.domain.identity import BedId, SourceId
 from neopain.domain.media import FRAME_INTERVAL_SECONDS, FaceBox, FaceFrame, MovementSample
 from neopain.domain.time import Timing
 from neopain.domain.vitals import Processing
-from neopain.ingest.media.face import crop_face
+from neopain.features.face import Picture, crop_face
+from neopain.features.movement import STEP_SECONDS, MovementMeter
 from neopain.ingest.media.grid import TimeGrid
-from neopain.ingest.media.movement import STEP_SECONDS, MovementMeter
-from neopain.ingest.media.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)

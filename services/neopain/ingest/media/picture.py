@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from neopain.errors import MalformedMessage
-
-Picture = NDArray[np.uint8]
-"""Height x width x 3, uint8, RGB."""
+from neopain.features.face import Picture
 
 LARGEST_PIXELS = 16_000_000
 """Above 4K; a header that claims more is refused before anything is allocated for it."""

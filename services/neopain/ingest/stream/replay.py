@@ -18,7 +18,7 @@ from neopain.domain.score import Score
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.domain.window import CLIP_SPAN, CRY_SPAN, VITALS_SPAN, Tick
 from neopain.errors import BusUnavailable, InferenceUnavailable
-from neopain.ingest.hl7.baseline import BACK, baseline_of
+from neopain.features.baseline import BACK, baseline_of
 from neopain.ingest.media.publishing import publish_audio, publish_frame, publish_movement
 from neopain.ingest.stream.recording import RecordedFile, Recording
 from neopain.ingest.stream.timeline import Fact

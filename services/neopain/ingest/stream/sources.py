@@ -12,8 +12,8 @@ import numpy as np
 from neopain.domain.media import FaceBox
 from neopain.domain.vitals import VitalsBatch
 from neopain.domain.window import SHORTEST_DATA
+from neopain.features.face import Picture
 from neopain.ingest.media.camera import CameraTrack
-from neopain.ingest.media.picture import Picture
 from neopain.ingest.media.sound import SoundTrack
 from neopain.ingest.stream.container import Decoded, Frame, Track
 from neopain.ingest.stream.timeline import Item, Timeline

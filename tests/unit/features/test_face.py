@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from neopain.domain.media import FaceAbsence, FaceBox
-from neopain.ingest.media.face import crop_face
+from neopain.features.face import crop_face
 
 
 def pixels(crop: bytes) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from neopain.ingest.media.movement import MovementMeter
+from neopain.features.movement import MovementMeter
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 View = NDArray[np.uint8]

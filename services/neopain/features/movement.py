@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from neopain.ingest.media.picture import Picture
+from neopain.features.face import Picture
 
 VIEW_PX = (64, 48)
 """The view is averaged down to this, width and height, so that sensor noise goes."""

@@ -1,4 +1,4 @@
-"""Pictures and times that the tests of ingest's media rooms share."""
+"""Pictures and times that several rooms' tests share."""
 
 from __future__ import annotations
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from neopain.domain.media import FACE_SIZE_PX, FaceAbsence, FaceBox
-from neopain.ingest.media.picture import Picture
+
+Picture = NDArray[np.uint8]
+"""Height x width x 3, uint8, RGB."""
 
 SMALLEST_FACE_PX = 32
 """A face with a shorter side than this is only blur at 224 pixels."""

@@ -1,0 +1,39 @@
+"""The baseline of a bed: medians of the minutes before a window, with which the window is compared; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from statistics import median
+
+from neopain.domain.identity import BedId
+from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, is_plausible
+from neopain.domain.window import VITALS_SPAN
+
+BACK = timedelta(minutes=10)
+LEFT_OUT = VITALS_SPAN
+"""The newest part is the window that will be compared with the baseline."""
+
+
+def baseline_of(bed: BedId, samples: Iterable[VitalSample], now: datetime) -> Baseline | None:
+    """The medians by kind of the good, plausible samples from 10 min to 30 s before ``now``; None if there are none."""
+    first, last = now - BACK, now - LEFT_OUT
+    values: dict[VitalKind, list[float]] = defaultdict(list)
+    times: list[datetime] = []
+    for sample in samples:
+        if first <= sample.timing.aligned <= last and _is_usable(sample):
+            values[sample.kind].append(sample.value)
+            times.append(sample.timing.aligned)
+    if not times:
+        return None
+    return Baseline(
+        bed=bed,
+        computed=now,
+        span_seconds=(max(times) - min(times)).total_seconds(),
+        medians={kind: median(found) for kind, found in values.items()},
+    )
+
+
+def _is_usable(sample: VitalSample) -> bool:
+    return sample.validity is Validity.GOOD and is_plausible(sample.kind, sample.value)
