@@ -14,6 +14,7 @@ import numpy as np
 from neopain.domain.media import SAMPLE_RATE_HZ
 from neopain.runtime.clock import Clock
 from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
 from neopain.simulator.cry import Cry
 from neopain.simulator.device_sender import DeviceSender
@@ -37,11 +38,12 @@ class SimulatedBed:
     """One infant in one cot along one course: everything that can be seen of it, as pure functions of time."""
 
     def __init__(self, infant: SimulatedInfant, cot: Cot, course: PainCourse) -> None:
+        condition = Condition(course)
         self.infant = infant
         self.cot = cot
         self.course = course
-        self.behaviour = Behaviour(infant, course)
-        self.vitals = Vitals(infant, course)
+        self.behaviour = Behaviour(infant, condition)
+        self.vitals = Vitals(infant, condition)
         self.scene = Scene(infant)
         self.cry = Cry(infant, self.behaviour)
 

@@ -28,6 +28,8 @@ class Procedure(Enum):
     LUMBAR_PUNCTURE = "lumbar puncture"
     HANDLING = "handling"
     RECOVERY = "recovery"
+    FEEDING_DUE = "feeding due"
+    POSTOPERATIVE = "postoperative"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ HEEL_LANCE_COURSE = (
 class PainCourse:
     """Phases in order; ``repeats`` starts anew at the end, ``shift_seconds`` starts within the course.
 
-    ``resting_pain`` is what is there without any procedure. Procedures last and fade ``time_scale`` times as long.
+    ``resting_pain`` is what is there without any procedure. Procedures last and fade ``time_scale`` times as long, and
+    hurt ``sensitivity`` times as much.
     """
 
     phases: tuple[Phase, ...] = HEEL_LANCE_COURSE
@@ -76,6 +79,7 @@ class PainCourse:
     shift_seconds: float = 0.0
     resting_pain: float = 0.4
     time_scale: float = 1.0
+    sensitivity: float = 1.0
 
     @property
     def length_seconds(self) -> float:
@@ -97,14 +101,6 @@ class PainCourse:
         for start, end, response in self._events():
             total += sum(self._hurt(times - start - back, end - start, response) for back in self._laps(times))
         return np.asarray(np.clip(total, 0.0, MOST_PAIN))
-
-    def lagged(self, seconds: float, *, lag_seconds: float, delay_seconds: float = 0.0) -> float:
-        """The latent pain as something slow sees it: after a delay, averaged with exponentially fading memory."""
-        if lag_seconds <= 0:
-            return float(self.pain(seconds - delay_seconds))
-        ages = np.linspace(0.0, 5.0, 26)
-        weights = np.exp(-ages)
-        return float(self.pain(seconds - delay_seconds - ages * lag_seconds) @ weights / weights.sum())
 
     def _within(self, seconds: float) -> float:
         moment = seconds + self.shift_seconds
@@ -134,4 +130,4 @@ class PainCourse:
         rise, fade = (response.rise_seconds * self.time_scale, response.fade_seconds * self.time_scale)
         rising = 1.0 - np.exp(-np.clip(since, 0.0, length) / rise)
         fading = np.exp(-np.maximum(since - length, 0.0) / fade)
-        return np.asarray(response.peak * rising * fading)
+        return np.asarray(self.sensitivity * response.peak * rising * fading)

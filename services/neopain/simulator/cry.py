@@ -22,7 +22,7 @@ HARMONICS = 15
 RESONANCES = ((1100.0, 450.0, 1.0), (3300.0, 700.0, 0.45), (5400.0, 900.0, 0.15))
 HUM_SECONDS = 4
 HUM_LEVEL = 0.004
-LOUDEST = 0.5
+LOUDEST = 0.55
 
 
 class Cry:
@@ -38,12 +38,17 @@ class Cry:
     def chunk(self, first_sample: int, count: int) -> Pcm:
         """The samples from ``first_sample`` on, int16."""
         wanted = np.arange(first_sample, first_sample + count)
-        sound = self._hum[wanted % len(self._hum)]
+        sound = self._hum[wanted % len(self._hum)] + self.voice(first_sample, count)
+        return np.asarray(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
+
+    def voice(self, first_sample: int, count: int) -> Floats:
+        """The infant alone, without the room, float64 [count], -1..1."""
+        sound = np.zeros(count)
         for breath in range(first_sample // self.breath_samples, (first_sample + count - 1) // self.breath_samples + 1):
             start = breath * self.breath_samples
             begin, end = max(start, first_sample), min(start + self.breath_samples, first_sample + count)
             sound[begin - first_sample : end - first_sample] += self._breath(breath)[begin - start : end - start]
-        return np.asarray(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
+        return sound
 
     def _breath(self, number: int) -> Floats:
         if self._last[0] != number:
@@ -51,22 +56,25 @@ class Cry:
         return self._last[1]
 
     def _synthesised(self, number: int) -> Floats:
-        drive = self.behaviour.cry_drive((number + 0.5) * self.breath_samples / SAMPLE_RATE_HZ)
+        drives = self.behaviour.drives((number + 0.5) * self.breath_samples / SAMPLE_RATE_HZ)
+        drive, hungry = float(drives.cry), float(drives.hungry_cry)
         sound = np.zeros(self.breath_samples)
         if drive > 0.02:
-            burst = self._burst(number, drive)
+            burst = self._burst(number, drive, hungry / max(drive, hungry))
             sound[: len(burst)] = burst
         return sound
 
-    def _burst(self, number: int, drive: float) -> Floats:
+    def _burst(self, number: int, drive: float, hungry: float) -> Floats:
+        # A whimper is short; a cry of hunger is lower and softer at its start.
         rng = generator(self.infant.seed, "cry", self.infant.number, number)
-        count = int(self.breath_samples * self.behaviour.rhythm.cry_share)
+        share = self.behaviour.rhythm.cry_share * min(0.45 + 0.75 * drive, 1.0)
+        count = int(self.breath_samples * share)
         part = np.linspace(0.0, 1.0, count, endpoint=False)
-        pitch_hz = self._pitch(part, drive, rng)
+        pitch_hz = self._pitch(part, drive, rng) * (1.0 - 0.1 * hungry)
         phase = 2.0 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
         voice = _harmonics(phase, float(pitch_hz.mean()))
         breath = rng.standard_normal(count) * (0.02 + 0.05 * drive)
-        envelope = np.minimum(part / 0.06, 1.0) * np.minimum((1.0 - part) / 0.18, 1.0)
+        envelope = np.minimum(part / (0.06 + 0.14 * hungry), 1.0) * np.minimum((1.0 - part) / 0.18, 1.0)
         return np.asarray(LOUDEST * drive * envelope * (voice + breath))
 
     def _pitch(self, part: Floats, drive: float, rng: np.random.Generator) -> Floats:

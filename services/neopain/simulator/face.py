@@ -76,30 +76,30 @@ class Face:
         inner = (128 + turn + side * (24 - 10 * bulge), 93 + 13 * bulge)
         middle = (128 + turn + side * (self.eye_gap + 2), 88 + 7 * bulge)
         outer = (128 + turn + side * (self.eye_gap + 20), 96 - 2 * bulge)
-        _curve(canvas, (inner, middle, outer), self.soft_line, 2 + round(bulge))
+        curve(canvas, (inner, middle, outer), self.soft_line, 2 + round(bulge))
         if bulge > 0.15:
             x = 128 + turn + side * 5
             colour = _mixed(self.skin, self.line, bulge)
-            _curve(canvas, ((x, 86), (x - side * 1.5, 95), (x + side, 104)), colour, 2)
-            _curve(canvas, ((x + side * 9, 90), (x + side * 7, 99), (x + side * 10, 106)), colour, 1)
+            curve(canvas, ((x, 86), (x - side * 1.5, 95), (x + side, 104)), colour, 2)
+            curve(canvas, ((x + side * 9, 90), (x + side * 7, 99), (x + side * 10, 106)), colour, 1)
 
     def _eye(self, canvas: Image, side: float, turn: float, signs: Signs) -> None:
         x, y = 128 + turn + side * self.eye_gap, 122 + 2 * signs.brow_bulge
         half = 18.0 - 2.0 * signs.eye_squeeze
         opening = 11.0 * signs.eye_open
         if opening > 1.2:
-            _ellipse(canvas, (x, y), (half - 2, opening), (236, 232, 228))
-            _ellipse(canvas, (x + 4 * signs.head_turn, y), (min(8.5, opening), min(8.5, opening)), (48, 40, 46))
-            _ellipse(canvas, (x + 2 + 4 * signs.head_turn, y - 2), (1.6, 1.6), (235, 235, 240))
+            ellipse(canvas, (x, y), (half - 2, opening), (236, 232, 228))
+            ellipse(canvas, (x + 4 * signs.head_turn, y), (min(8.5, opening), min(8.5, opening)), (48, 40, 46))
+            ellipse(canvas, (x + 2 + 4 * signs.head_turn, y - 2), (1.6, 1.6), (235, 235, 240))
         lid = y - opening if opening > 1.2 else y + 4.5 * (1.0 - signs.eye_squeeze)
-        _curve(canvas, ((x - half, y), (x, lid), (x + half, y)), self.line, 1 + round(1.4 * signs.eye_squeeze))
+        curve(canvas, ((x - half, y), (x, lid), (x + half, y)), self.line, 1 + round(1.4 * signs.eye_squeeze))
         if signs.eye_squeeze > 0.2:
             colour = _mixed(self.skin, self.line, 0.75 * signs.eye_squeeze)
             for rise in (-7.0, 7.0):
                 near, far = (x + side * (half - 3), y + rise * 0.35), (x + side * (half + 9), y + rise)
-                _curve(canvas, (near, far), colour, 1)
-            _curve(canvas, ((x - half + 2, y + 7), (x, y + 10), (x + half - 4, y + 7)), colour, 2)
-            _curve(canvas, ((x - half + 4, y - 7), (x, y - 9), (x + half - 4, y - 6)), colour, 1)
+                curve(canvas, (near, far), colour, 1)
+            curve(canvas, ((x - half + 2, y + 7), (x, y + 10), (x + half - 4, y + 7)), colour, 2)
+            curve(canvas, ((x - half + 4, y - 7), (x, y - 9), (x + half - 4, y - 6)), colour, 1)
 
     def _furrow(self, canvas: Image, side: float, turn: float, signs: Signs) -> None:
         depth = signs.nasolabial_furrow
@@ -108,12 +108,12 @@ class Face:
             start = (128 + turn + side * 15, 152)
             bend = (128 + turn + side * (wide - 3), 164)
             end = (128 + turn + side * (wide + 1), 186)
-            _curve(canvas, (start, bend, end), _mixed(self.skin, self.line, 0.85 * depth), 2 + round(depth))
+            curve(canvas, (start, bend, end), _mixed(self.skin, self.line, 0.85 * depth), 2 + round(depth))
 
     def _nose(self, canvas: Image, turn: float) -> None:
         for side in (-1.0, 1.0):
-            _ellipse(canvas, (128 + turn + side * 6.5, 156), (3.0, 2.0), self.line)
-            _curve(
+            ellipse(canvas, (128 + turn + side * 6.5, 156), (3.0, 2.0), self.line)
+            curve(
                 canvas,
                 ((128 + turn + side * 13, 148), (128 + turn + side * 14, 155), (128 + turn + side * 10, 158)),
                 self.soft_line,
@@ -126,18 +126,18 @@ class Face:
         height = 25.0 * signs.mouth_open
         lips = _mixed(self.skin, (190, 70, 78), 0.45)
         if height < 2.0:
-            _curve(canvas, ((x - half, y + 1), (x, y - 1), (x + half, y + 1)), lips, 6)
-            _curve(
+            curve(canvas, ((x - half, y + 1), (x, y - 1), (x + half, y + 1)), lips, 6)
+            curve(
                 canvas,
                 ((x - half, y + 1), (x - half / 2, y), (x, y + 1.5), (x + half / 2, y), (x + half, y + 1)),
                 self.line,
                 1,
             )
             return
-        _ellipse(canvas, (x, y), (half + 4, height + 4), lips)
-        _ellipse(canvas, (x, y), (half, height), MOUTH_RGB)
-        _ellipse(canvas, (x, y + 0.42 * height), (0.68 * half, 0.45 * height), TONGUE_RGB)
-        _curve(
+        ellipse(canvas, (x, y), (half + 4, height + 4), lips)
+        ellipse(canvas, (x, y), (half, height), MOUTH_RGB)
+        ellipse(canvas, (x, y + 0.42 * height), (0.68 * half, 0.45 * height), TONGUE_RGB)
+        curve(
             canvas,
             ((x - half * 0.6, y - height * 0.72), (x, y - height * 0.86), (x + half * 0.6, y - height * 0.72)),
             (214, 130, 132),
@@ -149,7 +149,7 @@ def _head(skin: Colour, cap: Colour, rng: np.random.Generator) -> Image:
     """The head without its features: shaded skin, ears, a knitted cap."""
     canvas = np.full((CANVAS_PX, CANVAS_PX, 3), skin, dtype=np.uint8)
     for side in (-1.0, 1.0):
-        _ellipse(canvas, (128 + side * 102, 132), (13, 22), _mixed(skin, (150, 60, 50), 0.18))
+        ellipse(canvas, (128 + side * 102, 132), (13, 22), _mixed(skin, (150, 60, 50), 0.18))
     _blush(canvas, (76, 170), 36, (215, 95, 90), 0.20)
     _blush(canvas, (180, 170), 36, (215, 95, 90), 0.20)
     _blush(canvas, (128, 150), 13, (255, 245, 235), 0.16)
@@ -173,8 +173,8 @@ def _shaded(canvas: Image) -> Image:
 def _knit(canvas: Image, cap: Colour) -> None:
     for row in range(10):
         colour = _mixed(cap, (90, 90, 110), 0.05 + 0.09 * (row % 2) + 0.016 * (9 - row))
-        _ellipse(canvas, (128, 26), (132 - 1.5 * row, 44 - 4.4 * row), colour)
-    _curve(canvas, ((10, 66), (64, 74), (128, 73), (192, 74), (246, 66)), _mixed(cap, (90, 90, 110), 0.25), 2)
+        ellipse(canvas, (128, 26), (132 - 1.5 * row, 44 - 4.4 * row), colour)
+    curve(canvas, ((10, 66), (64, 74), (128, 73), (192, 74), (246, 66)), _mixed(cap, (90, 90, 110), 0.25), 2)
 
 
 def _with_tension(relaxed: Image, skin: Colour) -> Image:
@@ -224,7 +224,8 @@ def _fixed(value: float) -> int:
     return round(value * (1 << FRACTION_BITS))
 
 
-def _ellipse(canvas: Image, centre: tuple[float, float], radii: tuple[float, float], colour: Colour) -> None:
+def ellipse(canvas: Image, centre: tuple[float, float], radii: tuple[float, float], colour: Colour) -> None:
+    """A filled ellipse; centre and radii in pixels of the canvas, fractions count."""
     cv2.ellipse(
         canvas,
         (_fixed(centre[0]), _fixed(centre[1])),
@@ -239,7 +240,7 @@ def _ellipse(canvas: Image, centre: tuple[float, float], radii: tuple[float, flo
     )
 
 
-def _curve(canvas: Image, points: tuple[tuple[float, float], ...], colour: Colour, thickness: int) -> None:
+def curve(canvas: Image, points: tuple[tuple[float, float], ...], colour: Colour, thickness: int) -> None:
     """A smooth line: a quadratic arc through three points, else straight pieces."""
     if len(points) == 3:
         points = _arc(points)

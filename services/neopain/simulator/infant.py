@@ -55,10 +55,16 @@ class Physiology:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """How an infant shows pain: ``strength`` 0..1 of face and limbs, ``voice`` 0..1, the cry's pitch in Hz."""
+    """How an infant shows distress, each way by itself, 0 (not at all) to about 1.2; the cry's pitch in Hz.
 
-    strength: float
+    That the ways differ from infant to infant is why no single one of them tells the pain of all.
+    """
+
+    face: float
     voice: float
+    arms: float
+    legs: float
+    breath: float
     cry_pitch_hz: float
 
 
@@ -139,8 +145,12 @@ def _physiology(rng: np.random.Generator, maturity: float) -> Physiology:
 
 def _expression(rng: np.random.Generator, maturity: float) -> Expression:
     # The less mature, the weaker the face and the voice, and the higher the pitch.
+    grown = float(np.interp(maturity, (0, 1), (0.8, 1.05)))
     return Expression(
-        strength=float(np.clip(np.interp(maturity, (0, 1), (0.65, 1.0)) * rng.uniform(0.9, 1.1), 0.0, 1.0)),
-        voice=float(np.clip(np.interp(maturity, (0, 1), (0.6, 1.0)) * rng.uniform(0.9, 1.1), 0.0, 1.0)),
+        face=grown * float(rng.uniform(0.7, 1.15)),
+        voice=grown * float(rng.uniform(0.6, 1.15)),
+        arms=grown * float(rng.uniform(0.6, 1.15)),
+        legs=grown * float(rng.uniform(0.6, 1.15)),
+        breath=float(rng.uniform(0.6, 1.2)),
         cry_pitch_hz=float(np.interp(maturity, (0, 1), (510, 430)) * rng.uniform(0.94, 1.06)),
     )

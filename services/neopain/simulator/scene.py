@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neopain.domain.media import FaceBox
+from neopain.simulator.accessories import BLANKETS_RGB, Worn, draw_blanket, draw_worn
 from neopain.simulator.behaviour import Signs
 from neopain.simulator.face import CANVAS_PX, SKIN_RGB, Colour, Face, Image
 from neopain.simulator.infant import SimulatedInfant
@@ -23,6 +24,8 @@ HEAD_PX = 150
 """The side of the square that the head's canvas takes in the frame."""
 HEAD_AT = (200.0, 92.0)
 NOISE_TILES = 8
+LIFT_PX = 9.0
+"""How far a blanket rises over an arm that is a radian from rest."""
 NOISE_LEVEL = 2.0
 CLOTHES_RGB: tuple[Colour, ...] = ((226, 232, 240), (244, 230, 196), (206, 226, 206), (232, 212, 226))
 
@@ -38,11 +41,13 @@ class SceneFrame:
 class Scene:
     """One infant before one camera."""
 
-    def __init__(self, infant: SimulatedInfant) -> None:
+    def __init__(self, infant: SimulatedInfant, worn: Worn | None = None) -> None:
+        self.worn = worn or Worn()
         rng = generator(infant.seed, "scene", infant.number)
         self.face = Face(infant)
         self.skin = SKIN_RGB[infant.skin]
         self.clothes = CLOTHES_RGB[int(rng.integers(len(CLOTHES_RGB)))]
+        self.blanket = BLANKETS_RGB[infant.number % len(BLANKETS_RGB)]
         self.background = _sheet(rng)
         self.noise = [_noise(rng) for _ in range(NOISE_TILES)]
 
@@ -54,6 +59,19 @@ class Scene:
         noisy = cv2.add(canvas, self.noise[number % NOISE_TILES], dtype=cv2.CV_8U)
         return SceneFrame(np.asarray(noisy, dtype=np.uint8), box)
 
+    def outline(self, signs: Signs) -> Image:
+        """The wide view without sensor noise, the face at rest: enough to see how much moves, in half the time."""
+        canvas = self.background.copy()
+        self._body(canvas, signs)
+        self._place(canvas, signs, self.face.relaxed)
+        return canvas
+
+    def empty(self, number: int) -> SceneFrame:
+        """The cot without an infant, and the box where its face would be."""
+        noisy = cv2.add(self.background, self.noise[number % NOISE_TILES], dtype=cv2.CV_8U)
+        left, top = round(HEAD_AT[0] - HEAD_PX / 2), round(HEAD_AT[1] - HEAD_PX / 2)
+        return SceneFrame(np.asarray(noisy, dtype=np.uint8), _face_box(left, top))
+
     def _body(self, canvas: Image, signs: Signs) -> None:
         shade = _dimmed(self.clothes, 0.8)
         for side, arm, leg in zip((-1, 1), signs.arms, signs.legs, strict=True):
@@ -64,6 +82,9 @@ class Scene:
         cv2.line(canvas, (199, 168), (199, 296), shade, 2, cv2.LINE_AA)
         for y in (186, 214, 242, 270):
             cv2.circle(canvas, (205, y), 3, _dimmed(self.clothes, 0.6), -1, cv2.LINE_AA)
+        if self.worn.blanket:
+            left, right = (LIFT_PX * abs(angle) for angle in signs.arms)
+            draw_blanket(canvas, self.blanket, (left, right))
 
     def _arm(self, canvas: Image, side: int, angle: float) -> None:
         shoulder = (200 + side * 50, 186)
@@ -81,6 +102,11 @@ class Scene:
         return end
 
     def _head(self, canvas: Image, signs: Signs) -> FaceBox:
+        face = self.face.draw(signs)
+        draw_worn(face, self.worn, 12.0 * signs.head_turn)
+        return self._place(canvas, signs, face)
+
+    def _place(self, canvas: Image, signs: Signs, face: Image) -> FaceBox:
         scale = HEAD_PX / CANVAS_PX
         x = HEAD_AT[0] + 14.0 * signs.head_turn
         y = HEAD_AT[1] + 3.0 * signs.head_roll
@@ -90,11 +116,15 @@ class Scene:
         matrix[1, 2] += y - top - CANVAS_PX / 2
         size = (HEAD_PX, HEAD_PX)
         # INTER_LINEAR from 256 to 150 pixels blends two neighbours each way: enough not to flicker.
-        head = cv2.warpAffine(self.face.draw(signs), matrix, size, flags=cv2.INTER_LINEAR)
+        head = cv2.warpAffine(face, matrix, size, flags=cv2.INTER_LINEAR)
         alpha = cv2.warpAffine(self.face.alpha, matrix, size, flags=cv2.INTER_LINEAR)
         part = canvas[top : top + HEAD_PX, left : left + HEAD_PX]
         part[:] = cv2.blendLinear(head, part, alpha, 1.0 - alpha)
-        return FaceBox(x=left + 8, y=top + 2, width=HEAD_PX - 16, height=HEAD_PX - 4)
+        return _face_box(left, top)
+
+
+def _face_box(left: int, top: int) -> FaceBox:
+    return FaceBox(x=left + 8, y=top + 2, width=HEAD_PX - 16, height=HEAD_PX - 4)
 
 
 def _sheet(rng: np.random.Generator) -> Image:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
 from neopain.simulator.infant import SimulatedInfant, simulated_infant
 from neopain.simulator.segments import Cot
@@ -27,7 +28,7 @@ def course() -> PainCourse:
 
 @pytest.fixture
 def behaviour(infant: SimulatedInfant, course: PainCourse) -> Behaviour:
-    return Behaviour(infant, course)
+    return Behaviour(infant, Condition(course))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import astuple
 import numpy as np
 
 from neopain.simulator.behaviour import Behaviour, CryRhythm
+from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
 from neopain.simulator.infant import SimulatedInfant
 
@@ -56,4 +57,4 @@ def test_nothing_is_heard_in_the_pause_of_a_breath() -> None:
 
 
 def test_the_same_infant_does_the_same_again(infant: SimulatedInfant, course: PainCourse) -> None:
-    assert Behaviour(infant, course).signs(LANCE) == Behaviour(infant, course).signs(LANCE)
+    assert Behaviour(infant, Condition(course)).signs(LANCE) == Behaviour(infant, Condition(course)).signs(LANCE)

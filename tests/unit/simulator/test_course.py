@@ -71,9 +71,3 @@ def test_the_time_scale_stretches_the_phases() -> None:
 
 def test_the_time_scale_stretches_the_response() -> None:
     assert float(PainCourse(time_scale=10.0).pain(170.0)) == pytest.approx(float(PainCourse().pain(17.0)))
-
-
-def test_what_lags_sees_the_pain_later(course: PainCourse) -> None:
-    rising = 14.0
-
-    assert course.lagged(rising, lag_seconds=5.0) < float(course.pain(rising)) / 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
 from neopain.simulator.cry import Cry
 from neopain.simulator.infant import SimulatedInfant
@@ -69,6 +70,6 @@ def test_the_size_of_the_chunks_does_not_matter(infant: SimulatedInfant, behavio
 
 
 def test_the_sound_never_clips(infant: SimulatedInfant) -> None:
-    cry = Cry(infant, Behaviour(infant, PainCourse()))
+    cry = Cry(infant, Behaviour(infant, Condition(PainCourse())))
 
     assert np.abs(cry.chunk(0, 50 * RATE).astype(int)).max() < 32_000

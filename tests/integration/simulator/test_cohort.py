@@ -1,0 +1,115 @@
+"""A cohort on disk: what a data scientist gets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import av
+import pytest
+
+from neopain.codecs.manifest import read_manifest
+from neopain.codecs.vitals_table import read_vitals
+from neopain.domain.annotation import Recorded, Scale, Segment
+from neopain.domain.vitals import VitalKind
+from neopain.errors import ConfigurationError
+from neopain.simulator.circumstances import Illness, circumstances
+from neopain.simulator.cohort import sessions, write_cohort, write_infant
+from neopain.simulator.infant import simulated_infant
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two infants of one seed."""
+    folder = tmp_path_factory.mktemp("cohort")
+    write_cohort(folder, seed=3, infants=2, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def segments(cohort: Path) -> tuple[Segment, ...]:
+    return read_manifest((cohort / "manifest.csv").read_text())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def test_every_file_that_the_manifest_names_is_there(cohort: Path, segments: tuple[Segment, ...]) -> None:
+    named = [found.path for segment in segments for found in segment.recorded.values() if found.is_there]
+
+    assert len(named) > 80
+    assert [path for path in named if not (cohort / path).is_file()] == []
+
+
+def test_both_raters_rated_every_segment_with_an_infant(segments: tuple[Segment, ...]) -> None:
+    rated = [segment for segment in segments if segment.has_infant]
+
+    assert all(sorted(segment.scores(Scale.NIPS)) == ["rater-1", "rater-2"] for segment in rated)
+    assert [segment.ratings for segment in segments if not segment.has_infant] == [(), ()]
+
+
+def test_a_video_holds_the_sixteen_frames_of_a_clip(cohort: Path, segments: tuple[Segment, ...]) -> None:
+    path = next(s.recorded[Recorded.VIDEO].path for s in segments if s.recorded[Recorded.VIDEO].is_there)
+    with av.open(str(cohort / path)) as container:
+        frames = list(container.decode(video=0))
+
+    assert len(frames) == 16
+    assert (frames[0].width, frames[0].height) == (224, 224)
+    assert float(frames[-1].time) - float(frames[0].time) == pytest.approx(2.0)
+
+
+def test_the_vitals_of_a_segment_end_where_it_ends(cohort: Path, segments: tuple[Segment, ...]) -> None:
+    for segment in segments:
+        found = segment.recorded[Recorded.VITALS]
+        if found.is_there:
+            rows = read_vitals((cohort / found.path).read_text())
+            movement = [row.seconds for row in rows if row.kind is VitalKind.MOVEMENT]
+            assert max(movement) == pytest.approx(segment.end_seconds, abs=0.26)
+            assert max(row.seconds for row in rows) <= segment.end_seconds + 0.001
+
+
+def test_the_data_set_says_where_it_is_from(cohort: Path) -> None:
+    about = json.loads((cohort / "dataset.json").read_text())
+
+    assert (about["seed"], about["infants"], about["simulator"]) == (3, 2, "1")
+    assert len(about["sources"]) == 64
+
+
+def test_the_same_seed_gives_the_same_files(cohort: Path, tmp_path: Path) -> None:
+    write_cohort(tmp_path, seed=3, infants=1)
+    again = {name: digest for name, digest in digests(tmp_path).items() if "/" in name}
+
+    assert again.items() <= digests(cohort).items()
+    assert len(again) > 40
+
+
+def test_an_interrupted_cohort_goes_on_with_the_infants_that_are_missing(cohort: Path, tmp_path: Path) -> None:
+    write_infant(tmp_path, 3, 1)
+    kept = tmp_path / "SIM03001" / "001.csv"
+    kept.write_text("kept")
+    write_cohort(tmp_path, seed=3, infants=2)
+
+    assert kept.read_text() == "kept"
+    assert (tmp_path / "manifest.csv").read_text() == (cohort / "manifest.csv").read_text()
+    assert list(tmp_path.glob("*/part.csv")) == []
+
+
+def test_a_folder_with_a_part_of_another_cohort_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text('{"simulator": "1", "seed": 4, "infants": 2}')
+
+    with pytest.raises(ConfigurationError, match="part of another cohort"):
+        write_cohort(tmp_path, seed=3, infants=2)
+
+
+def test_infants_after_surgery_have_hours_of_their_own() -> None:
+    infants = [simulated_infant(3, number) for number in range(1, 31)]
+    named = {
+        circumstances(infant).illness: [session.name for session in sessions(infant, circumstances(infant))]
+        for infant in infants
+    }
+
+    assert named[Illness.SURGERY] == ["procedures", "postoperative"]
+    assert named[Illness.GROWING] == ["procedures"]
