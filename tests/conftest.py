@@ -100,6 +100,10 @@ def stand_in_triton(state_dir: Path, stand_in_repository: Path) -> Iterator[Trit
         yield triton
 
 
+STAND_IN_OFFSETS = np.array([-2, -1, -0.75, -0.5, 0, 0.5, 0.75, 1, 2], np.float32)
+"""Of the stand-in's quantiles from its score."""
+
+
 def write_model_files(repository: Path) -> None:
     """Writes model.json and golden.npz of the stand-in: three windows, and what it says of them."""
     tolerance = {"mean": 0.05, "p99": 0.15}
@@ -108,7 +112,7 @@ def write_model_files(repository: Path) -> None:
     present = np.array([[True, False, False], [False, True, True], [True, True, True]])
     score = np.array([[1.0], [6.0], [7.0]], np.float32)
     arrays = {spec.name: np.zeros((3, *spec.shape), spec.dtype) for spec in (*INPUTS, *OUTPUTS)}
-    arrays |= {PRESENT.name: present, SCORE_QUANTILES.name: np.concatenate([score - 1, score, score + 1], axis=1)}
+    arrays |= {PRESENT.name: present, SCORE_QUANTILES.name: score + STAND_IN_OFFSETS}
     np.savez_compressed(repository / "golden.npz", **arrays)
 
 

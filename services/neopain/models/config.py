@@ -18,11 +18,17 @@ class VideoConfig:
 
 @dataclass(frozen=True, slots=True)
 class AudioConfig:
-    """VGGish convolutions (Hershey et al. 2017) without its FCs, then a transformer over their tokens."""
+    """VGGish convolutions (Hershey et al. 2017), its fully connected layers or not, then a transformer over tokens."""
 
     channels: tuple[int, int, int, int] = (64, 128, 256, 512)
     layers: int = 2
     heads: int = 4
+    fully_connected: bool = False
+    """One 128-D embedding for each patch, as AudioSet's, instead of six time steps: 67.64 M parameters more."""
+    embedding: tuple[int, int, int] = (4096, 4096, 128)
+    """Sizes of the fully connected layers, where there are any."""
+    embedding_relu: bool = False
+    """A ReLU on the embedding: torchvggish and torchaudio have one, AudioSet's own ``vggish_slim.py`` has none."""
 
 
 @dataclass(frozen=True, slots=True)

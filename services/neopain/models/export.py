@@ -1,4 +1,4 @@
-"""Writes a model repository for Triton: ``python -m neopain.models.export OUT --seed 0``.
+"""Writes a model repository for Triton; ``python -m neopain.models.export OUT --seed 0`` one of untrained nets.
 
 The whole repository is built in a folder beside its place and renamed, so that a reader sees all of it or none.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -23,6 +26,9 @@ from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENC
 from neopain.models.networks import Networks, as_batch, build_networks
 from neopain.models.quantise import FlatFusion, compress, convert, quantise
 from neopain.models.repository import (
+    CALIBRATION_FILE,
+    GRAPH,
+    MODEL_FILE,
     TOLERANCE,
     Arrays,
     Deviation,
@@ -49,52 +55,91 @@ KEPT_FLOAT32 = (AUDIO_ENCODER.name,)
 """Nets whose constants must not be stored as float16: the Fourier matrix of the log-mel needs its digits."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExportWindows:
+    """Windows with everything present: ``ranges`` tell the quantiser what there is, on ``checks`` the engines are
+    compared with float32. The last of the checks is in digital silence."""
+
+    ranges: Sequence[Window]
+    checks: Sequence[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which nets these are: their name and worth, the seed, a digest of all that decides them, and what is told of
+    how they were made (JSON-like)."""
+
+    version: ModelVersion
+    seed: int
+    digest: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+
 def export_repository(out: Path, *, seed: int, config: NetConfig | None = None) -> ModelVersion:
     """Exports untrained nets; what was at ``out`` is replaced."""
     config = config or NetConfig()
     version = ModelVersion(version_name(seed=seed), Weights.UNTRAINED)
     networks = build_networks(config, seed=seed)
-    export_networks(networks, out, version=version, seed=seed)
+    export_networks(networks, out, Identity(version, seed, source_digest(seed=seed, config=config)), made_up_windows())
     return version
 
 
-def export_networks(networks: Networks, out: Path, *, version: ModelVersion, seed: int) -> ExportedModel:
+def made_up_windows() -> ExportWindows:
+    """Windows that are nobody's, for nets that know nobody."""
+    checks = [sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]
+    return ExportWindows([sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)], silenced(checks))
+
+
+def silenced(windows: Sequence[Window]) -> list[Window]:
+    """The same windows, the last one in digital silence."""
+    silence = np.zeros(signature.CRY.shape, dtype=np.float32)
+    return [*windows[:-1], windows[-1] | {signature.CRY.name: silence}]
+
+
+def export_networks(networks: Networks, out: Path, identity: Identity, windows: ExportWindows) -> ExportedModel:
     """Writes nets, graph, golden windows and ``model.json`` to ``out``; the heavy encoders in int8 if exact enough.
 
     Accuracy wins over latency: beyond the tolerance first the audio, then the video encoder stays in floating point.
+    What lay in ``out`` is replaced; in ``triton_models/`` itself the sources stay. A calibration never does: it was
+    for other nets.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         building = Path(folder) / out.name
         building.mkdir()
         lay_out_graph(building)
-        checks = check_windows(networks)
+        checks = [one for each in windows.checks for one in _in_all_patterns(networks, each)]
         save_golden(building, golden_windows(checks))
-        precision, reached = _write_nets(networks, building, checks)
+        precision, reached = _write_nets(networks, building, checks, windows.ranges)
         model = ExportedModel(
-            version=version,
-            digest=source_digest(seed=seed, config=networks.config),
-            seed=seed,
+            version=identity.version,
+            digest=identity.digest,
+            seed=identity.seed,
             config=networks.config,
             precision=precision,
             tolerance=TOLERANCE,
             reached=reached,
+            about=identity.about,
         )
         model.save(building)
-        if out.exists():
-            shutil.rmtree(out)
-        building.rename(out)
+        _put_in_place(building, out)
     return model
 
 
-def check_windows(networks: Networks) -> list[GoldenWindow]:
-    """Made-up windows, each in all seven presence patterns, one after the other, and what the float32 nets say.
-
-    The last is in digital silence. What a pattern leaves out is not zeroed here: PRESENT alone must hide it.
-    """
-    windows = [sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]
-    windows[-1][signature.CRY.name] = np.zeros(signature.CRY.shape, dtype=np.float32)
-    return [window for each in windows for window in _in_all_patterns(networks, each)]
+def _put_in_place(building: Path, out: Path) -> None:
+    """The new repository instead of the old one; into a source tree's folder file by file, ``model.json`` last."""
+    if out.resolve() != GRAPH:
+        if out.exists():
+            shutil.rmtree(out)
+        building.rename(out)
+        return
+    for stale in (MODEL_FILE, CALIBRATION_FILE):
+        (out / stale).unlink(missing_ok=True)
+    files = sorted(path for path in building.rglob("*") if path.is_file() and path.name != MODEL_FILE)
+    for path in (*files, building / MODEL_FILE):
+        target = out / path.relative_to(building)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
 
 
 def _in_all_patterns(networks: Networks, window: Window) -> list[GoldenWindow]:
@@ -114,9 +159,11 @@ def _in_all_patterns(networks: Networks, window: Window) -> list[GoldenWindow]:
 
 
 def golden_windows(checks: list[GoldenWindow]) -> list[GoldenWindow]:
-    """One of each pattern, from different windows, and the silent one with everything; absent modalities as zeros."""
+    """One of each pattern, from different windows if there are so many, and the silent one with everything; absent
+    modalities as zeros."""
     count = len(PATTERNS)
-    chosen = [checks[i * count + i] for i in range(count)] + [checks[-count]]
+    windows = len(checks) // count
+    chosen = [checks[i % windows * count + i] for i in range(count)] + [checks[-count]]
     gates = {net.inputs[0].name: net.gate for net in ENCODERS}
     golden = []
     for window in chosen:
@@ -127,17 +174,18 @@ def golden_windows(checks: list[GoldenWindow]) -> list[GoldenWindow]:
     return golden
 
 
-def _write_nets(networks: Networks, folder: Path, checks: list[GoldenWindow]) -> tuple[dict[str, str], Deviation]:
+def _write_nets(
+    networks: Networks, folder: Path, checks: list[GoldenWindow], ranges: Sequence[Window]
+) -> tuple[dict[str, str], Deviation]:
     """Writes the four IRs; returns the precision of each and the deviation reached.
 
     The encoders are int8 first; the slower one to lose by it is the last to be given up.
     """
-    samples = [sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)]
     floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks)}
     precision = dict.fromkeys(floats, "float")
     for name in INT8:
         net, model = floats[name]
-        smaller = quantise(model, net, [window[net.inputs[0].name][None] for window in samples])
+        smaller = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges])
         _save(compress(smaller) if net is AUDIO_ENCODER else smaller, net, folder)
         precision[name] = "int8"
     for name in precision.keys() - set(INT8):
@@ -167,7 +215,7 @@ def _save(model: openvino.Model, net: NetSpec, folder: Path) -> None:
 
 
 def measure(repository: Path, windows: list[GoldenWindow]) -> Deviation:
-    """How far the engines of an exported repository are from float32 on ``check_windows``, run without Triton."""
+    """How far the engines of an exported repository are from float32 on these windows, run without Triton."""
     ensemble = LocalEnsemble(repository, {VIDEO_ENCODER.name: EngineOptions(precision="auto")})
     answers: list[Arrays] = []
     for first in range(0, len(windows), len(PATTERNS)):

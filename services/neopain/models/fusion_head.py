@@ -18,6 +18,9 @@ from neopain.models.video_encoder import VIDEO_TOKENS
 FRAME_SECONDS = 4 / 30
 """The clip takes every fourth frame of 30 per second."""
 
+NOBODY_DISTANCE = 2.0
+"""DISTANCE of a window that certainly shows no infant; at even odds it is 1, the edge of the training data."""
+
 TOKENS = (VIDEO_TOKENS, audio_encoder.AUDIO_TOKENS, vitals_encoder.VITALS_TOKENS)
 """Tokens of face, cry and vitals, in the order of PRESENT."""
 
@@ -108,6 +111,8 @@ class FusionHead(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.steps = nn.Linear(width, len(QUANTILES) + 1)
         self.sedation = nn.Linear(width, 1)
+        self.nobody = nn.Linear(width, 1)
+        """Logit of there being no infant at all: a cot that is empty must not be scored."""
         self.register_buffer("typical_mean", torch.zeros(modalities, width))
         self.register_buffer("typical_spread", torch.ones(modalities, width))
         self.register_buffer("distance_unit", torch.ones(modalities))
@@ -122,7 +127,7 @@ class FusionHead(nn.Module):
         """Fuses one window.
 
         ``tokens`` are float32 [B, 8, W], [B, 20, W], [B, 15, W]; ``scores`` [B, 1] each; ``context`` [B, 22];
-        ``present`` bool [B, 3]. Returns SCORE_QUANTILES [B, 3], SCORE_BY_MODALITY [B, 3] (0 for an absent one),
+        ``present`` bool [B, 3]. Returns SCORE_QUANTILES [B, 9], SCORE_BY_MODALITY [B, 3] (0 for an absent one),
         ATTENTION [B, 3], SEDATION [B, 1], DISTANCE [B, 1]; see ``features.signature``.
         """
         if self.training:
@@ -139,7 +144,7 @@ class FusionHead(nn.Module):
             torch.where(present, torch.cat(scores, dim=1), 0.0),
             _shares(torch.stack(weights).mean(dim=(0, 2)), present),
             -10 * self.sedation(pooled).sigmoid(),
-            self._distance(tokens, present),
+            torch.maximum(self._distance(tokens, present), NOBODY_DISTANCE * self.nobody(pooled).sigmoid()),
         )
 
     def _keys(self, tokens: tuple[Tensor, ...], context: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:

@@ -41,6 +41,9 @@ no place for its correction."""
 FAR_UNIT = 10.0
 """Untrained nets have no training data to be far from: the unit of DISTANCE is this many times the largest seen."""
 
+SOMEBODY_LOGIT = -4.0
+"""Untrained nets take it that there is an infant."""
+
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -128,6 +131,8 @@ def _settle_fusion(fusion: FusionHead, tokens: tuple[Tensor, Tensor, Tensor], co
         fusion.typical_mean[index] = means.mean(dim=0)
         fusion.typical_spread[index] = means.std(dim=0).clamp_min(1e-3)
     fusion.distance_unit.fill_(FAR_UNIT)
+    nn.init.zeros_(fusion.nobody.weight)
+    nn.init.constant_(fusion.nobody.bias, SOMEBODY_LOGIT)
     present = torch.tensor(PATTERNS, dtype=torch.bool).repeat_interleave(len(context), dim=0)
     face, cry, vitals = (each.repeat(len(PATTERNS), 1, 1) for each in tokens)
     none = torch.zeros(len(present), 1)

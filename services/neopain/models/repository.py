@@ -2,6 +2,7 @@
 
 - ``<repository>/model.json``: which model this is, and how exact its engines are
 - ``<repository>/golden.npz``: windows with the outputs of the float32 nets
+- ``<repository>/calibration.json``: what is done to the outputs before they are said; untrained nets have none
 - ``<repository>/<net>/config.pbtxt`` and ``<net>/1/model.py``: copied from triton_models/
 - ``<repository>/<net>/1/model.xml`` and ``model.bin``: the net as OpenVINO IR
 """
@@ -14,12 +15,15 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neopain.codecs.calibration import calibration_of, calibration_to_json
+from neopain.domain.calibration import Calibration
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError, ContractBroken
 from neopain.features import signature
@@ -27,6 +31,7 @@ from neopain.models.config import NetConfig
 
 MODEL_FILE = "model.json"
 GOLDEN_FILE = "golden.npz"
+CALIBRATION_FILE = "calibration.json"
 SERVICES = Path(__file__).parents[2]
 GRAPH = SERVICES.parent / "triton_models"
 """Where config.pbtxt and model.py of each model lie in the source tree."""
@@ -72,6 +77,8 @@ class ExportedModel:
     tolerance: Deviation
     reached: Deviation
     """At export, on 84 windows; the golden ones are among them."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """How they were made: data, simulator, code version, figures; JSON-like."""
 
     def save(self, repository: Path) -> None:
         """Writes ``model.json``."""
@@ -84,6 +91,7 @@ class ExportedModel:
             "precision": self.precision,
             "tolerance": asdict(self.tolerance),
             "reached": asdict(self.reached),
+            "about": self.about,
         }
         (repository / MODEL_FILE).write_text(json.dumps(fields, indent=2) + "\n")
 
@@ -100,6 +108,7 @@ def read_model(repository: Path) -> ExportedModel:
             precision=fields["precision"],
             tolerance=Deviation(**fields["tolerance"]),
             reached=Deviation(**fields["reached"]),
+            about=dict(fields.get("about", {})),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
@@ -140,6 +149,35 @@ def read_golden(repository: Path) -> list[GoldenWindow]:
         )
         for row in rows
     ]
+
+
+def note(repository: Path, name: str, value: object) -> None:
+    """Adds to what ``model.json`` tells of how the model was made; ``value`` is JSON-like."""
+    model = read_model(repository)
+    replace(model, about=model.about | {name: value}).save(repository)
+
+
+def save_calibration(repository: Path, calibration: Calibration) -> None:
+    """Writes ``calibration.json`` for the model of ``model.json``, at once or not at all.
+
+    ``ConfigurationError`` when the folder holds no exported repository.
+    """
+    fitted = replace(calibration, fitted_for=read_model(repository).version.name)
+    building = repository / f".{CALIBRATION_FILE}"
+    building.write_text(calibration_to_json(fitted))
+    building.replace(repository / CALIBRATION_FILE)
+
+
+def read_calibration(repository: Path) -> Calibration:
+    """Reads ``calibration.json``, or the identity where untrained nets have none.
+
+    ``ConfigurationError`` when it is missing beside other weights, was fitted for other ones, or cannot be used.
+    """
+    path, version = repository / CALIBRATION_FILE, read_model(repository).version
+    try:
+        return calibration_of(version, path.read_text() if path.exists() else None)
+    except (OSError, ValueError, ConfigurationError) as error:
+        raise ConfigurationError(f"{path} cannot be used: {error}") from error
 
 
 def _golden_names() -> list[str]:

@@ -1,18 +1,22 @@
 """Golden windows: proof before the first score that Triton serves the model that the repository's folder names.
 
 ``model.json`` says which model it is and how far an engine may be from the float32 nets; ``golden.npz`` holds windows
-with the outputs of those, each tensor stacked over the windows under its name.
+with the outputs of those, each tensor stacked over the windows under its name. ``calibration.json`` says what is done
+to the outputs afterwards: golden windows are compared without it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from neopain.codecs.calibration import calibration_of
+from neopain.domain.calibration import Calibration, identity
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError, ContractBroken
 from neopain.features.pack import Arrays, require_match
@@ -21,6 +25,7 @@ from neopain.scoring.inference import Triton
 
 MODEL_FILE = "model.json"
 GOLDEN_FILE = "golden.npz"
+CALIBRATION_FILE = "calibration.json"
 MEDIAN = QUANTILES.index(0.5)
 
 
@@ -49,8 +54,10 @@ class ServedModel:
     """What the repository's folder says of the model."""
 
     version: ModelVersion
+    """Its name ends with the calibration's digest: calibrated anew, the same nets give other scores."""
     tolerance: Deviation
     golden: tuple[GoldenWindow, ...]
+    calibration: Calibration = field(default_factory=identity)
 
 
 def read_served_model(repository: Path | None) -> ServedModel:
@@ -59,7 +66,8 @@ def read_served_model(repository: Path | None) -> ServedModel:
         raise ConfigurationError("NEOPAIN_SCORING_MODEL_REPOSITORY is not set: name the folder that Triton serves")
     version, tolerance = _read_model_file(repository / MODEL_FILE)
     golden = _read_golden_file(repository / GOLDEN_FILE)
-    return ServedModel(version, tolerance, golden)
+    version, calibration = _read_calibration_file(repository / CALIBRATION_FILE, version)
+    return ServedModel(version, tolerance, golden, calibration)
 
 
 async def verify(triton: Triton, model: ServedModel) -> Deviation:
@@ -120,3 +128,15 @@ def _read_golden_file(path: Path) -> tuple[GoldenWindow, ...]:
         )
         for index in range(count)
     )
+
+
+def _read_calibration_file(path: Path, version: ModelVersion) -> tuple[ModelVersion, Calibration]:
+    try:
+        text = path.read_text() if path.exists() else None
+        calibration = calibration_of(version, text)
+    except (OSError, ValueError, ConfigurationError) as error:
+        raise ConfigurationError(f"{path} cannot be used: {error}") from error
+    if text is None:
+        return version, calibration
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return replace(version, name=f"{version.name}-c{digest}"), calibration

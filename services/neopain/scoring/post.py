@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from neopain.domain.calibration import GA_UNKNOWN, NOT_FINITE, SCALE_MAX, Calibration, Floats, ga_band, pattern_of
 from neopain.domain.census import BedState
 from neopain.domain.identity import PatientId
 from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
@@ -23,7 +24,6 @@ from neopain.features.signature import (
     SEDATION,
 )
 
-SCALE_MAX = 10.0
 SEDATION_MIN = -10.0
 
 LOW, MEDIAN, HIGH = (QUANTILES.index(quantile) for quantile in (0.05, 0.5, 0.95))
@@ -34,20 +34,9 @@ TRUST = (Processing.PRODUCTION, Processing.DEBUGGING, Processing.TRAINING)
 Item = VitalsBatch | FaceFrame | AudioChunk | MovementSample
 
 NOTHING_PRESENT = "no-modality-present"
-NOT_FINITE = "model-output-not-finite"
-UNLIKE_TRAINING = "unlike-training-data"
-TOO_UNSURE = "interval-too-wide"
 TOO_LATE = "too-late"
 TRITON_UNAVAILABLE = "triton-unavailable"
 UNREADABLE_ITEMS = "unreadable-items"
-
-
-@dataclass(frozen=True, slots=True)
-class AbstentionLimits:
-    """When a site wants no number; None never abstains for that reason. ``widest`` is of the interval, on 0..10."""
-
-    most_distance: float | None = None
-    widest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +58,26 @@ def missed(reason: str) -> Verdict:
     return Verdict(Outcome.MISSED, reason)
 
 
-def judge(outputs: Arrays, presences: Iterable[Presence], limits: AbstentionLimits) -> Verdict:
-    """The estimate of the outputs (arrays without batch axis), clipped to its scales, or an abstention."""
+def judge(outputs: Arrays, presences: Sequence[Presence], *, calibration: Calibration, band: str) -> Verdict:
+    """The calibrated estimate of the outputs (arrays without batch axis), or an abstention.
+
+    ``band`` is the infant's band of gestational age, one of ``GA_BAND_NAMES``.
+    """
     if not all(np.isfinite(outputs[spec.name]).all() for spec in OUTPUTS):
         return abstained(NOT_FINITE)
-    estimate = _estimate(outputs, presences)
-    if limits.most_distance is not None and estimate.distance > limits.most_distance:
-        return abstained(UNLIKE_TRAINING)
-    if limits.widest is not None and estimate.high - estimate.low > limits.widest:
-        return abstained(TOO_UNSURE)
-    return Verdict(Outcome.SCORED, estimate=estimate)
+    quantiles = calibration.applied(outputs[SCORE_QUANTILES.name], pattern=pattern_of(presences), band=band)
+    estimate = _estimate(quantiles, outputs, presences)
+    reason = calibration.limits.reason_for(distance=estimate.distance, width=estimate.high - estimate.low)
+    return abstained(reason) if reason else Verdict(Outcome.SCORED, estimate=estimate)
 
 
-def _estimate(outputs: Arrays, presences: Iterable[Presence]) -> Estimate:
-    # Quantiles that cross say nothing about which of them is wrong: the interval is what contains all three.
-    quantiles = np.clip(outputs[SCORE_QUANTILES.name].astype(np.float64), 0.0, SCALE_MAX)
+def _estimate(quantiles: Floats, outputs: Arrays, presences: Sequence[Presence]) -> Estimate:
     encoders = encoder_modalities(presences)
     scores = np.clip(outputs[SCORE_BY_MODALITY.name].astype(np.float64), 0.0, SCALE_MAX)
     return Estimate(
         value=float(quantiles[MEDIAN]),
-        low=float(quantiles.min()),
-        high=float(quantiles.max()),
+        low=float(quantiles[LOW]),
+        high=float(quantiles[HIGH]),
         sedation=float(np.clip(outputs[SEDATION.name].astype(np.float64)[0], SEDATION_MIN, 0.0)),
         distance=float(outputs[DISTANCE.name].astype(np.float64)[0]),
         per_modality={modality: float(scores[index]) for index, modality in encoders.items()},
@@ -106,6 +94,13 @@ def encoder_modalities(presences: Iterable[Presence]) -> dict[int, Modality]:
     vitals = Modality.PHYSIOLOGY if Modality.PHYSIOLOGY in present else Modality.MOVEMENT
     encoders = (Modality.FACE, Modality.CRY, vitals)
     return {index: modality for index, modality in enumerate(encoders) if modality in present}
+
+
+def ga_band_of(state: BedState | None) -> str:
+    """The band of whoever lies there; unknown in a held bed, as in CONTEXT: nobody knows whose it would be."""
+    if state is None or state.infant is None or state.is_held:
+        return GA_UNKNOWN
+    return ga_band(state.infant.gestational_age_days)
 
 
 def least_trusted(items: Iterable[Item], state: BedState | None) -> Processing:

@@ -20,7 +20,8 @@ class ScoringSettings(ServiceSettings):
 
     triton_url: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC service")
     model_repository: Path | None = Field(
-        None, description="Folder with model.json and golden.npz of what Triton serves; the worker needs it"
+        None,
+        description="Folder that Triton serves, with model.json, golden.npz, calibration.json; the worker needs it",
     )
     triton_model: str = Field("neopain", description="Name of the ensemble")
     triton_deadline: timedelta = Field(timedelta(seconds=5), description="How long one request to Triton may take")

@@ -14,6 +14,7 @@ from neopain.bus.bus import Bus, Entry
 from neopain.bus.census import read_bed
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import SCORES, TICKS
+from neopain.domain.calibration import AbstentionLimits
 from neopain.domain.identity import is_recording
 from neopain.domain.score import Outcome, Score
 from neopain.domain.window import LATENESS, OLDEST_TICK, Tick
@@ -30,7 +31,7 @@ from neopain.scoring import post
 from neopain.scoring.golden import read_served_model
 from neopain.scoring.inference import Triton
 from neopain.scoring.parts import Parts
-from neopain.scoring.post import AbstentionLimits, Verdict
+from neopain.scoring.post import Verdict
 from neopain.scoring.reader import read_window
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.trusted import TrustedTriton
@@ -109,7 +110,9 @@ class Worker:
                 if not await self.triton.running.pause(min(backoff.next_seconds(), left)):
                     raise
             else:
-                return post.judge(outputs, window.presences, self.limits)
+                calibration = self.triton.model.calibration.tightened_by(self.limits)
+                band = post.ga_band_of(looked.items.bed_state)
+                return post.judge(outputs, window.presences, calibration=calibration, band=band)
         return post.missed(post.TRITON_UNAVAILABLE)
 
     async def _publish(self, tick: Tick, looked: Looked, verdict: Verdict, parts: Parts) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from neopain.bus.bus import Bus
 from neopain.bus.streams import SCORES
+from neopain.domain.calibration import AbstentionLimits
 from neopain.domain.score import Score
 from neopain.domain.window import window_end_before
 from neopain.embedded.triton import Triton as TritonServer
@@ -17,7 +18,6 @@ from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running
 from neopain.scoring.golden import read_served_model
 from neopain.scoring.inference import Triton
-from neopain.scoring.post import AbstentionLimits
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.trusted import TrustedTriton
 from neopain.scoring.worker import Worker

@@ -14,6 +14,7 @@ import pytest
 
 from neopain.bus.bus import Bus
 from neopain.bus.streams import TICKS
+from neopain.domain.calibration import AbstentionLimits
 from neopain.domain.score import Modality, Outcome, Weights
 from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton as TritonServer
@@ -24,7 +25,6 @@ from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running
 from neopain.scoring.golden import ServedModel, read_served_model, verify
 from neopain.scoring.inference import Triton
-from neopain.scoring.post import AbstentionLimits
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.trusted import TrustedTriton
 from neopain.scoring.worker import Worker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from neopain.bus.bus import Bus
 from neopain.bus.streams import CENSUS, FRAMES, TICKS, VITALS
-from neopain.domain.census import BedState
+from neopain.domain.calibration import POOLED, AbstentionLimits, Margins, identity
+from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import PatientId, SourceId, recording_bed
 from neopain.domain.media import FaceFrame
 from neopain.domain.score import Modality, Outcome, Presence, Score, Weights
@@ -19,7 +21,6 @@ from neopain.domain.vitals import Processing
 from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
 from neopain.scoring.inference import Triton
-from neopain.scoring.post import AbstentionLimits
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.worker import Worker
 from neopain.wire.census import encode_bed_state
@@ -205,6 +206,21 @@ async def test_a_window_beyond_the_sites_limit_abstains(
     await bedside.tick(end)
     score = await handle()
     assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, "unlike-training-data", None)
+
+
+async def test_a_score_is_calibrated_for_what_was_present_and_the_infants_age(
+    bus: Bus, bedside: Any, worker: Worker, handle: Handle, end: datetime
+) -> None:
+    margins = {POOLED: Margins((0.0,) * 4, infants=99), ("FCPM", "<28"): Margins((0.0, 0.0, 0.5, 0.5), infants=25)}
+    worker.triton.model = replace(worker.triton.model, calibration=replace(identity(), margins=margins))
+    infant = Infant((PatientId("4711", "HOSPITAL"),), gestational_age_days=190)
+    state = BedState(bedside.bed, since=end - timedelta(hours=1), infant=infant)
+    await bus.durable.hset(bus.key(CENSUS.name, "beds"), bedside.bed, encode_bed_state(state))
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert score.estimate is not None
+    assert (score.estimate.low, score.estimate.value, score.estimate.high) == (5.5, 7.0, 8.5)
 
 
 async def test_a_source_of_one_value_a_minute_is_held_from_before_the_window(

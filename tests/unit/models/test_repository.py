@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neopain.domain.calibration import identity
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError, ContractBroken
 from neopain.features import signature
@@ -21,8 +22,10 @@ from neopain.models.repository import (
     deviation,
     is_exported,
     lay_out_graph,
+    read_calibration,
     read_golden,
     read_model,
+    save_calibration,
     save_golden,
     source_digest,
     version_name,
@@ -47,7 +50,7 @@ def window(middle: float) -> GoldenWindow:
 
 def outputs(middle: float) -> Arrays:
     given: Arrays = {s.name: np.zeros((1, *s.shape), dtype=s.dtype) for s in signature.OUTPUTS}
-    given["SCORE_QUANTILES"] = np.array([[0.0, middle, 10.0]], dtype=np.float32)
+    given["SCORE_QUANTILES"] = np.array([[0.0] * 4 + [middle] + [10.0] * 4], dtype=np.float32)
     return given
 
 
@@ -74,11 +77,42 @@ def test_the_version_names_weights_seed_and_sources() -> None:
     assert version_name(seed=3) == f"untrained-s3-{source_digest(seed=3)[:8]}"
 
 
+def test_a_calibration_is_that_of_the_model_beside_it(tmp_path: Path) -> None:
+    MODEL.save(tmp_path)
+    save_calibration(tmp_path, replace(identity(), edge=0.35, fitted_for="somebody else's"))
+    assert read_calibration(tmp_path) == replace(identity(), edge=0.35, fitted_for="untrained-s0-00000000")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["calibration.json", "model.json"]
+
+
+def test_untrained_nets_need_no_calibration(tmp_path: Path) -> None:
+    MODEL.save(tmp_path)
+    assert read_calibration(tmp_path) == identity()
+
+
+def test_trained_nets_without_a_calibration_are_refused(tmp_path: Path) -> None:
+    replace(MODEL, version=ModelVersion("sim-1", Weights.SIMULATOR)).save(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"calibration\.json cannot be used: there is no calibration of sim-1"):
+        read_calibration(tmp_path)
+
+
+def test_the_calibration_of_another_model_is_refused(tmp_path: Path) -> None:
+    MODEL.save(tmp_path)
+    save_calibration(tmp_path, identity())
+    replace(MODEL, version=ModelVersion("untrained-s1-00000000", Weights.UNTRAINED)).save(tmp_path)
+    with pytest.raises(ConfigurationError, match="fitted for 'untrained-s0-00000000'"):
+        read_calibration(tmp_path)
+
+
+def test_without_a_model_there_is_nothing_to_calibrate(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"model\.json cannot be read"):
+        save_calibration(tmp_path, identity())
+
+
 def test_golden_windows_survive_writing_and_reading(tmp_path: Path) -> None:
     save_golden(tmp_path, [window(3.0), window(4.0)])
     again = read_golden(tmp_path)
     assert len(again) == 2
-    assert again[1].expected["SCORE_QUANTILES"].tolist() == [[0.0, 4.0, 10.0]]
+    assert again[1].expected["SCORE_QUANTILES"].tolist() == [[0.0] * 4 + [4.0] + [10.0] * 4]
     assert again[0].inputs["CLIP"].dtype == np.uint8
     assert again[0].inputs["CLIP"].shape == (1, 16, 224, 224, 3)
 
@@ -96,7 +130,7 @@ def test_either_figure_beyond_its_tolerance_is_beyond() -> None:
     assert not within(Deviation(mean=0.01, p99=0.20), tolerance)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((0,), dtype=np.float32), np.full((1, 3), np.nan, dtype=np.float32)])
+@pytest.mark.parametrize("bad", [np.zeros((0,), dtype=np.float32), np.full((1, 9), np.nan, dtype=np.float32)])
 def test_an_empty_or_unreal_answer_must_not_be_served(bad: np.ndarray) -> None:
     with pytest.raises(ContractBroken, match="SCORE_QUANTILES"):
         deviation([window(3.0)], [outputs(3.0) | {"SCORE_QUANTILES": bad}])

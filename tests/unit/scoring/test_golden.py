@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from neopain.codecs.calibration import calibration_to_json
+from neopain.domain.calibration import Calibration, identity
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 from neopain.features.signature import INPUTS, OUTPUTS
@@ -34,7 +37,7 @@ def write_golden(folder: Path, *, windows: int, **changes: Any) -> None:
 def window(score: float, **changes: Any) -> GoldenWindow:
     """A window whose median is the score."""
     expected = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in OUTPUTS}
-    expected["SCORE_QUANTILES"] = np.array([score - 1, score, score + 1], np.float32)
+    expected["SCORE_QUANTILES"] = np.array([score - 1] * 4 + [score] + [score + 1] * 4, np.float32)
     return GoldenWindow({}, expected | changes)
 
 
@@ -42,6 +45,50 @@ def test_the_folder_tells_the_version_and_the_tolerance(repository: Path) -> Non
     model = read_served_model(repository)
     assert model.version == ModelVersion("m-1", Weights.UNTRAINED)
     assert (model.tolerance, len(model.golden)) == (Deviation(mean=0.05, p99=0.15), 2)
+
+
+def calibrate(folder: Path, calibration: Calibration) -> None:
+    """Writes the calibration beside the model."""
+    (folder / "calibration.json").write_text(calibration_to_json(calibration))
+
+
+def test_untrained_weights_are_served_as_they_are(repository: Path) -> None:
+    assert read_served_model(repository).calibration == identity()
+
+
+def test_trained_weights_without_a_calibration_are_refused(repository: Path) -> None:
+    (repository / "model.json").write_text(json.dumps(MODEL | {"weights": "site"}))
+    with pytest.raises(ConfigurationError, match=r"calibration\.json cannot be used: there is no calibration of m-1"):
+        read_served_model(repository)
+
+
+def test_trained_weights_are_served_with_their_calibration(repository: Path) -> None:
+    (repository / "model.json").write_text(json.dumps(MODEL | {"weights": "site"}))
+    calibration = replace(identity(), edge=0.35, fitted_for="m-1")
+    calibrate(repository, calibration)
+    assert read_served_model(repository).calibration == calibration
+
+
+def test_the_calibration_of_another_model_is_refused(repository: Path) -> None:
+    calibrate(repository, replace(identity(), fitted_for="m-2"))
+    with pytest.raises(ConfigurationError, match=r"calibration\.json cannot be used: .* fitted for 'm-2'"):
+        read_served_model(repository)
+
+
+def test_a_calibration_that_cannot_be_read_is_refused(repository: Path) -> None:
+    (repository / "calibration.json").write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"calibration\.json cannot be used"):
+        read_served_model(repository)
+
+
+def test_another_calibration_makes_another_version(repository: Path) -> None:
+    names = [read_served_model(repository).version.name]
+    for seed in (0, 1):
+        calibrate(repository, replace(identity(), fitted_for="m-1", seed=seed))
+        names.append(read_served_model(repository).version.name)
+    assert names[0] == "m-1"
+    assert all(name.startswith("m-1-c") for name in names[1:])
+    assert len(set(names)) == 3
 
 
 def test_no_folder_is_a_missing_setting() -> None:

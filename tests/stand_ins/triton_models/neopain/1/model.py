@@ -3,6 +3,9 @@
 import numpy as np
 import triton_python_backend_utils as pb
 
+OFFSETS = np.array([-2, -1, -0.75, -0.5, 0, 0.5, 0.75, 1, 2], np.float32)
+"""Of the quantiles from the score: the 90 % interval is one to either side."""
+
 
 class TritonPythonModel:
     """What Triton loads."""
@@ -20,7 +23,7 @@ def _outputs(present):
     parts = present.astype(np.float32) * np.array([1, 2, 4], np.float32)
     score = parts.sum(axis=1, keepdims=True)
     outputs = {
-        "SCORE_QUANTILES": np.concatenate([score - 1, score, score + 1], axis=1),
+        "SCORE_QUANTILES": score + OFFSETS,
         "SCORE_BY_MODALITY": parts,
         "ATTENTION": parts / np.maximum(score, 1),
         "SEDATION": np.zeros_like(score),
