@@ -1,0 +1,84 @@
+"""``neopain calibrate``: margins and limits of a model repository from rated infants that its nets have never met."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neopain.bootstrap.evaluated_data import own_data
+from neopain.bootstrap.evaluated_model import OPENVINO, TORCH, find_model
+from neopain.bootstrap.places import state_folder
+from neopain.bootstrap.train import Teller
+from neopain.codecs.calibration import calibration_to_json
+from neopain.domain.calibration import NINETY, POOLED, Calibration
+from neopain.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateOptions:
+    """What ``calibrate`` was asked for."""
+
+    data: Path
+    model: Path
+    seed: int = 0
+    device: str = "cpu"
+    state_dir: Path | None = None
+    as_json: bool = False
+
+
+def run_calibrate(options: CalibrateOptions) -> int:
+    """Fits a calibration, writes it beside the model and says what it is; 0.
+
+    ``ConfigurationError`` when the data set or the model cannot be used, or the model was trained on these infants.
+    """
+    from neopain.training.calibrate import calibrate
+    from neopain.training.judged import calibration_set, judgeable, raw_predictions
+    from neopain.training.nets import encode_all
+
+    data = own_data(options.data)
+    model = find_model(options.model, None)
+    if data.simulated_seed is not None and data.simulated_seed in model.simulated_seeds():
+        raise ConfigurationError(f"the cohort of seed {data.simulated_seed} trained {model.name}: take another")
+    with Teller() as told:
+        windows = data.windows(state_folder(options.state_dir, "evaluate") / "windows", told)
+        indices = judgeable(windows.segments, windows.labels)
+        segments = tuple(windows.segments[index] for index in indices.tolist())
+        nets = model.nets(options.device)
+        encoded = encode_all(nets, windows, indices, told)
+        told.say("fitting margins")
+        raw = raw_predictions(nets, encoded, segments, {})
+        found = calibrate(calibration_set(raw, np.arange(len(segments))), seed=options.seed)
+        made_from = {"data": data.name, "windows": len(segments), "digest": windows.folder.name} | data.simulation
+        path = _save(found, model.folder, engine=model.engine, made_from=made_from)
+    _print(found, path, as_json=options.as_json)
+    return 0
+
+
+def _save(found: Calibration, folder: Path, *, engine: str, made_from: dict[str, object]) -> Path:
+    from neopain.models.repository import CALIBRATION_FILE, note, save_calibration
+
+    if engine == OPENVINO:
+        save_calibration(folder, found)
+        note(folder, "calibrated_on", made_from)
+    elif engine == TORCH:
+        (folder / CALIBRATION_FILE).write_text(calibration_to_json(found))
+    return folder / CALIBRATION_FILE
+
+
+def _print(found: Calibration, path: Path, *, as_json: bool) -> None:
+    pooled = found.margins[POOLED]
+    facts = {
+        "calibration": str(path),
+        "infants": pooled.infants,
+        "groups": len(found.margins),
+        "margin90": pooled.widths[NINETY],
+        "most_distance": found.limits.most_distance,
+        "widest": found.limits.widest,
+    }
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()))

@@ -1,0 +1,146 @@
+"""What ``neopain evaluate --model`` names: a run, a checkpoint or a model repository, and what came with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neopain.bootstrap.places import state_folder
+from neopain.bootstrap.weights import ensure_weights
+from neopain.codecs.calibration import calibration_from_json
+from neopain.domain.calibration import Calibration, identity
+from neopain.domain.score import Weights
+from neopain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from neopain.training.baselines.models import Baseline
+    from neopain.training.nets import Nets
+
+CALIBRATION_FILE = "calibration.json"
+MODEL_FILE = "model.json"
+CHECKPOINT_FILE = "checkpoint.pt"
+BASELINES_FILE = "baselines.pt"
+
+TORCH, OPENVINO, TRITON = ENGINES = ("torch", "openvino", "triton")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedModel:
+    """One model. ``place`` is the repository's folder, or the checkpoint's file for the engine ``torch``."""
+
+    name: str
+    weights: str
+    place: Path
+    engine: str
+    about: dict[str, Any] = field(default_factory=dict)
+    """What its maker noted."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the other files of the model lie."""
+        return self.place.parent if self.engine == TORCH else self.place
+
+    def nets(self, device: str) -> Nets:
+        """The nets, loaded."""
+        from neopain.models.checkpoint import load_checkpoint
+        from neopain.training.exported_nets import ExportedNets
+        from neopain.training.nets import CheckpointNets
+
+        if self.engine == TORCH:
+            return CheckpointNets.of_checkpoint(load_checkpoint(self.place), device=device)
+        return ExportedNets(self.place)
+
+    def calibration(self) -> Calibration:
+        """What came with it. ``ConfigurationError`` when it cannot be used, or a served model lacks it."""
+        from neopain.models.repository import read_calibration
+
+        if self.engine != TORCH:
+            return read_calibration(self.place)
+        path = self.folder / CALIBRATION_FILE
+        try:
+            return calibration_from_json(path.read_text()) if path.exists() else identity()
+        except (OSError, ValueError, ConfigurationError) as error:
+            raise ConfigurationError(f"{path} cannot be used: {error}") from error
+
+    def calibrated(self) -> str:
+        """In words, what the calibration rests on."""
+        if not (self.folder / CALIBRATION_FILE).exists():
+            return "none: quantiles are said as the nets give them"
+        calibration = self.calibration()
+        infants = max(margins.infants for margins in calibration.margins.values())
+        return f"{CALIBRATION_FILE} of the model, fitted to {infants} other infants (seed {calibration.seed})"
+
+    def baselines(self, given: Path | None) -> dict[str, Baseline]:
+        """The baselines of the given run, else those beside the model, else none."""
+        from neopain.training.baselines.saved import load_baselines
+
+        folder = given or self.folder
+        return load_baselines(folder) if given or (folder / BASELINES_FILE).exists() else {}
+
+    def facts(self) -> dict[str, str]:
+        """What its maker noted, in words."""
+        from neopain.training.report.origin import origin
+
+        return origin(self.about)
+
+    def simulated_seeds(self) -> set[int]:
+        """Seeds of the simulated cohorts that went into it."""
+        return {
+            note["seed"] for note in _dicts(self.about) if "simulator" in note and isinstance(note.get("seed"), int)
+        }
+
+    def data_digests(self) -> set[str]:
+        """Digests of the prepared windows that went into it."""
+        return {note["digest"] for note in _dicts(self.about) if "windows" in note and "digest" in note}
+
+
+def find_model(given: Path | None, engine: str | None) -> EvaluatedModel:
+    """The model that is named, or the one that is served here; ``engine`` None takes the one that fits it.
+
+    ``ConfigurationError`` when there is no such model, or it cannot run on that engine.
+    """
+    place = given if given is not None else ensure_weights(state_folder(None, ""))
+    if (place / MODEL_FILE).is_file():
+        return _repository(place, engine or OPENVINO)
+    checkpoint = place / CHECKPOINT_FILE if place.is_dir() else place
+    if not checkpoint.is_file():
+        raise ConfigurationError(
+            f"{place} is no model: name a model repository ({MODEL_FILE} in it), a finished run ({CHECKPOINT_FILE} in "
+            "it) or a checkpoint"
+        )
+    if engine not in {None, TORCH}:
+        raise ConfigurationError(
+            f"--engine {engine} runs a model repository, {place} is a checkpoint: export it first, "
+            "or give --engine torch"
+        )
+    return _checkpoint(checkpoint)
+
+
+def _repository(place: Path, engine: str) -> EvaluatedModel:
+    from neopain.models.repository import read_model
+
+    if engine == TORCH:
+        raise ConfigurationError(
+            f"--engine torch runs a checkpoint, {place} is a model repository: give --engine openvino or triton"
+        )
+    model = read_model(place)
+    about = {"seed": model.seed, "sources": model.digest[:12], "precision": model.precision, **model.about}
+    return EvaluatedModel(model.version.name, model.version.weights.value, place, engine, about)
+
+
+def _checkpoint(path: Path) -> EvaluatedModel:
+    from neopain.models.checkpoint import load_checkpoint
+
+    about = load_checkpoint(path).about
+    name = path.parent.name if path.name == CHECKPOINT_FILE else path.stem
+    return EvaluatedModel(name, about.get("weights", Weights.UNTRAINED.value), path, TORCH, about)
+
+
+def _dicts(notes: object) -> Iterator[dict[str, Any]]:
+    """Every dictionary in the notes, at any depth."""
+    if isinstance(notes, dict):
+        yield notes
+    for value in notes.values() if isinstance(notes, dict) else notes if isinstance(notes, list) else ():
+        yield from _dicts(value)

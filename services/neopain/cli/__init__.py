@@ -1,0 +1,56 @@
+"""The ``neopain`` command: reads arguments, hands over to ``bootstrap``, turns errors into one line and an exit code.
+
+Exit codes: 0 done; 1 it ran and what it was to show does not hold; 2 arguments, input or settings that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from neopain import __version__
+from neopain.cli.grammar import Action, Wide
+from neopain.cli.line import add_line
+from neopain.cli.model import add_model
+from neopain.cli.training import add_training
+from neopain.errors import ConfigurationError, NeopainError, UnreadableRecording
+
+NOTICE = (
+    "Investigational software: a score is a suggestion that a nurse verifies. "
+    "Not a medical device, not for clinical use."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point; ends the process with the exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        action: Action = options.action
+        return action(options)
+    except (ConfigurationError, UnreadableRecording) as error:
+        print(f"neopain: {error}", file=sys.stderr)
+        return 2
+    except NeopainError as error:
+        print(f"neopain: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command in one tree."""
+    parser = argparse.ArgumentParser(prog="neopain", description=__doc__, epilog=NOTICE, formatter_class=Wide)
+    parser.description = "Continuous pain scores for newborns from what is already at the bedside."
+    parser.add_argument("--version", action="version", version=f"neopain {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_line(commands)
+    add_training(commands)
+    add_model(commands)
+    return parser

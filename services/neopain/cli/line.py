@@ -1,0 +1,143 @@
+"""The commands of the line from bedside to chart: demo, recordings, services, and the tools around them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neopain.cli.grammar import Action, Commands, box, command, count, group, positive
+
+
+def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
+    """The demo, recordings, services and the tools around them."""
+    _add_demo(commands)
+    _add_score(commands)
+    _add_services(commands)
+    _add_tools(commands)
+
+
+def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
+    demo = command(commands, "demo", _demo, "The whole line on this machine, with a ward of simulated infants")
+    demo.add_argument("--seconds", type=positive, help="stop after this long; without it, at Ctrl-C")
+    demo.add_argument("--json", action="store_true", help="print one JSON summary as the last line instead of a table")
+    demo.add_argument("--beds", type=count, default=2, help="number of beds (default 2)")
+    demo.add_argument("--seed", type=int, default=1, help="seed of the simulated infants (default 1)")
+    demo.add_argument("--state", type=Path, help="folder for data and logs (default var/demo in the checkout)")
+
+
+def _add_score(commands: Commands[argparse.ArgumentParser]) -> None:
+    score = command(commands, "score", _score, "Score your own recordings; never charted")
+    score.add_argument("--video", type=Path, metavar="FILE", help="mp4, webm or mov; the face needs --face-box")
+    score.add_argument("--audio", type=Path, metavar="FILE", help="wav, mp3 or m4a")
+    score.add_argument("--hl7", type=Path, metavar="FILE", nargs="+", default=[], help="HL7 v2 text: CR, LF or CRLF")
+    score.add_argument("--face-box", type=box, metavar="X,Y,W,H", help="where the face is, in pixels of the video")
+    for way in ("video", "audio", "hl7"):
+        text = f"seconds by which the {way} begins later than the others (default: aligned at first samples)"
+        score.add_argument(f"--{way}-offset", type=float, default=0.0, metavar="S", help=text)
+    score.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    score.add_argument("--state", type=Path, help="folder for data and logs (default var/score in the checkout)")
+
+
+def _add_services(commands: Commands[argparse.ArgumentParser]) -> None:
+    for service, parts in SERVICES.items():
+        own = group(commands, service, f"The {service} service's processes; settings NEOPAIN_{service.upper()}_*")
+        for part, (text, action) in parts.items():
+            command(own, part, action, text)
+
+
+def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
+    audit = group(commands, "audit", "The audit trail")
+    verify = command(audit, "verify", _audit_verify, "Check the chain; names the first broken row, exit 1")
+    verify.add_argument("--json", action="store_true", help="print one JSON object")
+    bench = group(commands, "bench", "Measurements that print JSON")
+    latency = command(bench, "latency", _bench_latency, "Window complete to score on the bus, with its parts")
+    latency.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    latency.add_argument("--seconds", type=positive, default=60.0, help="how long to measure (default 60)")
+    latency.add_argument("--beds", type=count, default=1, help="beds at one window a second (default 1)")
+    latency.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
+    letters = group(commands, "dead-letters", "What could not be processed")
+    listed = command(letters, "list", _dead_letters, "One line each: id, origin, source, place, reason")
+    listed.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.demo import DemoOptions, run_demo
+
+    return run_demo(
+        DemoOptions(
+            seconds=options.seconds,
+            as_json=options.json,
+            beds=options.beds,
+            seed=options.seed,
+            state_dir=options.state,
+        )
+    )
+
+
+def _score(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.score import ScoreOptions, run_score
+
+    return run_score(
+        ScoreOptions(
+            video=options.video,
+            audio=options.audio,
+            hl7=tuple(options.hl7),
+            face_box=options.face_box,
+            video_offset_seconds=options.video_offset,
+            audio_offset_seconds=options.audio_offset,
+            hl7_offset_seconds=options.hl7_offset,
+            as_json=options.json,
+            state_dir=options.state,
+        )
+    )
+
+
+def _service(service: str, part: str) -> Action:
+    def action(_: argparse.Namespace) -> int:
+        from neopain.bootstrap import services
+
+        services.run(service, part)
+        return 0
+
+    return action
+
+
+def _audit_verify(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.tools import audit_verify
+
+    return audit_verify(as_json=options.json)
+
+
+def _bench_latency(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.latency import LatencyOptions, run_latency
+
+    return run_latency(
+        LatencyOptions(seconds=options.seconds, beds=options.beds, as_json=options.json, state_dir=options.state)
+    )
+
+
+def _dead_letters(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.tools import list_dead_letters
+
+    return list_dead_letters(as_json=options.json)
+
+
+SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
+    "ingest": {
+        "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
+        "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
+    },
+    "scoring": {
+        "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),
+        "worker": ("Scores windows with Triton", _service("scoring", "worker")),
+    },
+    "charting": {
+        "migrate": ("Bring the database's schema up to date", _service("charting", "migrate")),
+        "consumer": ("Turns scores into entries", _service("charting", "consumer")),
+        "delivery": ("Celery worker: brings entries to the EHR", _service("charting", "delivery")),
+        "beat": ("Celery beat: looks for due entries", _service("charting", "beat")),
+    },
+    "simulator": {
+        "ward": ("Simulated infants at the doors of ingest", _service("simulator", "ward")),
+    },
+}

@@ -1,0 +1,69 @@
+"""The commands of the nets' weights."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from neopain.cli.grammar import Commands, command, group
+from neopain.errors import ConfigurationError
+
+
+def add_model(commands: Commands[argparse.ArgumentParser]) -> None:
+    """The nets: bringing weights in and out."""
+    model = group(commands, "model", "The nets")
+    export = command(model, "export", _model_export, "Export the nets and print the model repository's folder")
+    export.add_argument("--checkpoint", type=Path, metavar="FILE", help="trained nets (default: those served here)")
+    export.add_argument("--data", type=Path, metavar="FOLDER", help="data set whose windows tell int8 its ranges")
+    export.add_argument("--out", type=Path, metavar="FOLDER", help="the repository to write, with --checkpoint")
+    export.add_argument("--name", default="model", help="first part of the model's name (default model)")
+    export.add_argument("--state", type=Path, help="folder that keeps exported nets (default var in the checkout)")
+    text = "Take published weights of the backbones into a checkpoint to train from (docs/weights.md)"
+    taken = command(model, "import", _model_import, text)
+    taken.add_argument("--video", type=Path, metavar="FILE", help="I3D-R50 of pytorchvideo or PySlowFast: .pyth, .pkl")
+    taken.add_argument("--audio", type=Path, metavar="FILE", help="VGGish of torchvggish or torchaudio: .pth, .pt")
+    taken.add_argument("--out", type=Path, metavar="FILE", required=True, help="the checkpoint to write")
+    taken.add_argument("--width", type=int, default=192, help="length of one token (default 192, which is served)")
+    taken.add_argument("--seed", type=int, default=0, help="seed of all that is not imported (default 0)")
+    taken.add_argument("--fully-connected", action="store_true", help="VGGish with its fully connected layers")
+    taken.add_argument("--embedding-relu", action="store_true", help="a ReLU behind them, as torchvggish has")
+    taken.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _model_import(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.model_import import ModelImportOptions, run_model_import
+
+    return run_model_import(
+        ModelImportOptions(
+            out=options.out,
+            video=options.video,
+            audio=options.audio,
+            width=options.width,
+            seed=options.seed,
+            fully_connected=options.fully_connected,
+            embedding_relu=options.embedding_relu,
+            as_json=options.json,
+        )
+    )
+
+
+def _model_export(options: argparse.Namespace) -> int:
+    if options.checkpoint is not None:
+        from neopain.bootstrap.model_export import ModelExportOptions, run_model_export
+
+        if options.out is None:
+            raise ConfigurationError("--checkpoint needs --out: the folder of the repository to write")
+        return run_model_export(
+            ModelExportOptions(
+                checkpoint=options.checkpoint,
+                data=options.data,
+                out=options.out,
+                name=options.name,
+                state_dir=options.state,
+            )
+        )
+    from neopain.bootstrap.places import state_folder
+    from neopain.bootstrap.weights import ensure_weights
+
+    print(ensure_weights(state_folder(options.state, "")))
+    return 0

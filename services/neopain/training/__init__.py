@@ -1,0 +1,1 @@
+"""From rated recordings to weights: data sets, training, calibration, evaluation. Knows the nets, not the services."""

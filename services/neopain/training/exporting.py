@@ -1,0 +1,108 @@
+"""From a trained checkpoint to the model repository that Triton serves; real windows tell int8 its ranges."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neopain.domain.score import ModelVersion, Weights
+from neopain.errors import ConfigurationError
+from neopain.features import signature
+from neopain.models.checkpoint import Checkpoint, load_checkpoint
+from neopain.models.export import ExportWindows, Identity, export_networks, silenced
+from neopain.models.networks import Networks
+from neopain.models.repository import ExportedModel
+from neopain.models.sample_windows import Window
+from neopain.training.windows import PreparedWindows
+
+RANGE_WINDOWS = 48
+CHECK_WINDOWS = 12
+EVERYTHING = "FCPM"
+
+CLIP_STEP = 16
+CRY_STEPS = 256
+"""Golden windows lie in the repository: coarser pixels and samples make them a tenth as large, and as good a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """``name`` begins the version's; from ``seed`` follow the windows that are taken: ``ranges`` of them tell int8 what
+    there is, on ``checks`` the engines are compared with float32."""
+
+    name: str
+    weights: Weights
+    seed: int = 0
+    ranges: int = RANGE_WINDOWS
+    checks: int = CHECK_WINDOWS
+
+
+def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: ExportOptions) -> ExportedModel:
+    """Exports a checkpoint; the version's name is ``options.name`` and eight digits of the file's digest.
+
+    ``ConfigurationError`` when the checkpoint cannot be used, is not of whole nets, or the data set has too few windows
+    with all four modalities present.
+    """
+    checkpoint = load_checkpoint(path)
+    networks = networks_of(checkpoint)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    version = ModelVersion(f"{options.name}-{digest[:8]}", options.weights)
+    identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
+    return export_networks(networks, out, identity, _export_windows(windows, options))
+
+
+def networks_of(checkpoint: Checkpoint) -> Networks:
+    """The nets of a checkpoint in evaluation mode; ``ConfigurationError`` when weights are missing or too many."""
+    networks = Networks(checkpoint.config)
+    found = networks.load_state_dict(checkpoint.state, strict=False)
+    if found.missing_keys or found.unexpected_keys:
+        raise ConfigurationError(
+            f"the checkpoint lacks {found.missing_keys[:3]} and has unknown {found.unexpected_keys[:3]}: "
+            "take one that 'neopain train' finished"
+        )
+    return networks.eval()
+
+
+def _told(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {key: value for key, value in checkpoint.about.items() if key != "weights"}
+
+
+def _export_windows(windows: PreparedWindows, options: ExportOptions) -> ExportWindows:
+    full = [index for index, pattern in enumerate(windows.patterns) if pattern == EVERYTHING]
+    needed = options.ranges + options.checks
+    if len(full) < needed:
+        raise ConfigurationError(
+            f"{windows.folder} has {len(full)} windows with face, cry, physiology and movement, the export needs "
+            f"{needed}: take a larger data set"
+        )
+    chosen = _spread(windows, full, needed, np.random.default_rng(options.seed))
+    ranges = [_window(windows, index) for index in chosen[options.checks :]]
+    checks = [coarser(_window(windows, index)) for index in chosen[: options.checks]]
+    return ExportWindows(ranges, silenced(checks))
+
+
+def _spread(windows: PreparedWindows, full: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
+    """Windows of the whole range of labels, in a random order: one of each of ``count`` strata."""
+    labels = np.nan_to_num(windows.labels[list(full)])
+    ordered = np.array(full)[np.lexsort((rng.random(len(full)), labels))]
+    strata = np.array_split(ordered, count)
+    return [int(one) for one in rng.permutation([rng.choice(stratum) for stratum in strata])]
+
+
+def _window(windows: PreparedWindows, index: int) -> Window:
+    return dict(windows.tensors(index).by_name())
+
+
+def coarser(window: Window) -> Window:
+    """The window with fewer levels of brightness and loudness, so that it packs well."""
+    clip = np.asarray(window[signature.CLIP.name], np.uint8)
+    cry = np.asarray(window[signature.CRY.name], np.float32)
+    coarse: Window = {
+        signature.CLIP.name: np.asarray(clip // CLIP_STEP * CLIP_STEP + CLIP_STEP // 2, np.uint8),
+        signature.CRY.name: np.asarray(np.round(cry * CRY_STEPS) / CRY_STEPS, np.float32),
+    }
+    return window | coarse

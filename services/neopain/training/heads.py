@@ -1,0 +1,128 @@
+"""Nets from tokens to a score with its quantiles: the fusion head that is served, and what it is compared with.
+
+They take the same batch (``training.encoded``) and are trained by the same loss, so a difference is one of the design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from neopain.features.signature import CONTEXT_FIELDS, PRESENT_FLAGS, QUANTILES
+from neopain.models.config import NetConfig
+from neopain.models.fusion_head import ContextToken, FusionHead
+from neopain.models.networks import SOMEBODY_LOGIT
+from neopain.training.encoded import CONTEXT, CRY, FACE, PRESENT, SCORES, VITALS
+from neopain.training.machine import Batch
+from neopain.training.patterns import AGES
+
+SCALE = 10.0
+
+
+class Answer(NamedTuple):
+    """Quantiles [B, 9] on 0..10, sedation [B] on 0..-10, the logit of there being no infant [B] (0 from a net that does
+    not tell), and the vector [B, k] that they were read from."""
+
+    quantiles: Tensor
+    sedation: Tensor
+    nobody: Tensor
+    pooled: Tensor
+
+
+class QuantileNet(Protocol):
+    """From a batch of tokens to an answer."""
+
+    pooled_features: int
+
+    def __call__(self, batch: Batch) -> Answer: ...
+
+
+class Fused(nn.Module):
+    """The fusion head on everything that is present."""
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        self.head = FusionHead(config)
+        self.head.dropout = 0.0
+        """The batches hide modalities themselves, letter by letter."""
+        nn.init.zeros_(self.head.nobody.weight)
+        nn.init.constant_(self.head.nobody.bias, SOMEBODY_LOGIT)
+        self.pooled_features = config.width
+        self._pooled: list[Tensor] = []
+        self.head.norm.register_forward_hook(lambda _module, _inputs, output: self._pooled.append(output))
+
+    def forward(self, batch: Batch) -> Answer:
+        """See ``Answer``."""
+        self._pooled.clear()
+        quantiles, _, _, sedation, _ = fusion_outputs(self.head, batch)
+        pooled = self._pooled.pop()
+        return Answer(quantiles, sedation[:, 0], self.head.nobody(pooled)[:, 0], pooled)
+
+
+def fusion_outputs(head: FusionHead, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """All outputs of the head on a batch of tokens, in the order of ``features.signature.OUTPUTS``."""
+    scores = batch[SCORES]
+    outputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor] = head(
+        (batch[FACE], batch[CRY], batch[VITALS]),
+        (scores[:, :1], scores[:, 1:2], scores[:, 2:]),
+        batch[CONTEXT],
+        batch[PRESENT],
+    )
+    return outputs
+
+
+class Alone(nn.Module):
+    """The same head with one modality, the others absent. Vitals keep the whole context, the others only the ages."""
+
+    def __init__(self, config: NetConfig, modality: str) -> None:
+        super().__init__()
+        self.fused = Fused(config)
+        self.pooled_features = config.width
+        self.register_buffer("kept", torch.tensor([flag == modality for flag in PRESENT_FLAGS]), persistent=False)
+        fields = [modality == "vitals" or name in AGES for name in CONTEXT_FIELDS] * 2
+        self.register_buffer("context", torch.tensor(fields), persistent=False)
+
+    def forward(self, batch: Batch) -> Answer:
+        """See ``Answer``."""
+        kept, context = self.get_buffer("kept"), self.get_buffer("context")
+        own = {PRESENT: batch[PRESENT] & kept, CONTEXT: torch.where(context, batch[CONTEXT], 0.0)}
+        answer: Answer = self.fused(batch | own)
+        return answer
+
+
+class Early(nn.Module):
+    """Early fusion: the mean tokens of all modalities side by side, zeros and a flag for an absent one, and an MLP."""
+
+    def __init__(self, config: NetConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.context = ContextToken(width)
+        inputs = len(PRESENT_FLAGS) * (width + 1) + width
+        self.norm = nn.LayerNorm(inputs)
+        self.net = nn.Sequential(nn.Linear(inputs, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.GELU())
+        self.steps = nn.Linear(width, len(QUANTILES) + 1)
+        self.sedation = nn.Linear(width, 1)
+        self.pooled_features = width
+
+    def forward(self, batch: Batch) -> Answer:
+        """See ``Answer``."""
+        present = batch[PRESENT]
+        means = torch.stack([batch[name].mean(dim=1) for name in (FACE, CRY, VITALS)], dim=1)
+        given = torch.where(present[:, :, None], means, 0.0).flatten(1)
+        context = self.context(batch[CONTEXT])[:, 0]
+        pooled = self.net(self.norm(torch.cat([given, present.to(given.dtype), context], dim=1)))
+        quantiles = SCALE * self.steps(pooled).softmax(dim=-1).cumsum(dim=-1)[:, : len(QUANTILES)]
+        sedation = -SCALE * self.sedation(pooled).sigmoid()[:, 0]
+        return Answer(quantiles, sedation, torch.zeros_like(sedation), pooled)
+
+
+FUSION = "fusion"
+HEADS: dict[str, Callable[[NetConfig], nn.Module]] = {
+    FUSION: Fused,
+    **{flag: (lambda config, flag=flag: Alone(config, flag)) for flag in PRESENT_FLAGS},  # type: ignore[misc]
+    "early": Early,
+}
+"""Name of a model to its net: the fusion that is served, and the learned baselines."""

@@ -1,0 +1,44 @@
+"""What a model's maker noted about it (``Checkpoint.about``, ``model.json``), in words for the report."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+LEFT_OUT: Final = frozenset({"config", "weights", "baselines"})
+"""Too long to read, or said elsewhere."""
+LONGEST: Final = 300
+"""Notes that are not known here are told when they are not longer than this."""
+
+Notes = Mapping[str, Any]
+
+
+def origin(about: Notes) -> dict[str, str]:
+    """Name to text, in the order of the notes."""
+    told: dict[str, str] = {}
+    for name, value in about.items():
+        if name == "data" and isinstance(value, list):
+            told["data"] = "; ".join(_data(one) for one in value)
+        elif name == "figures" and isinstance(value, dict):
+            told["stages"] = "; ".join(_stage(stage, one) for stage, one in value.get("stages", {}).items())
+        elif name not in LEFT_OUT:
+            told[name] = value if isinstance(value, str) else json.dumps(value)
+    return {name: text for name, text in told.items() if text and (len(text) <= LONGEST or name in {"data", "stages"})}
+
+
+def _data(one: Notes) -> str:
+    simulated = one.get("dataset") or {}
+    text = f"{one.get('folder', 'data')}: {one.get('infants', '?')} infants, {one.get('windows', '?')} windows"
+    if "simulator" not in simulated:
+        return text
+    return f"{text} (simulator {simulated['simulator']}, seed {simulated.get('seed', '?')})"
+
+
+def _stage(name: str, one: Notes) -> str:
+    parts = [f"{one[key]:.0f} {unit}" for key, unit in (("steps", "steps"), ("seconds", "s")) if key in one]
+    error = one.get("tune_mae")
+    if isinstance(error, int | float) and math.isfinite(error):
+        parts.append(f"MAE {error:.2f} on tune infants")
+    return f"{name} {', '.join(parts)}"

@@ -1,0 +1,30 @@
+from neopain.training.report.origin import origin
+
+
+def test_what_a_training_noted_is_told_in_words():
+    about = {
+        "seed": 3,
+        "code": "0.1.0+abc",
+        "weights": "site",
+        "config": {"nets": {}},
+        "data": [
+            {"folder": "a", "infants": 9, "windows": 90, "dataset": {"simulator": "1", "seed": 11}},
+            {"folder": "b", "infants": 2, "windows": 20, "dataset": {}},
+        ],
+        "figures": {
+            "stages": {
+                "face": {"steps": 60, "seconds": 12.4, "tune_mae": 1.234},
+                "tokens": {"seconds": 5.0, "tune_mae": float("nan")},
+            }
+        },
+    }
+    assert origin(about) == {
+        "seed": "3",
+        "code": "0.1.0+abc",
+        "data": "a: 9 infants, 90 windows (simulator 1, seed 11); b: 2 infants, 20 windows",
+        "stages": "face 60 steps, 12 s, MAE 1.23 on tune infants; tokens 5 s",
+    }
+
+
+def test_notes_that_nobody_would_read_are_left_out():
+    assert origin({"start": "", "long": ["x" * 400], "half": {"cpu": "float32"}}) == {"half": '{"cpu": "float32"}'}

@@ -1,0 +1,177 @@
+"""A whole training on windows that can be learnt from, with nets that learn in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from neopain.models.config import NetConfig
+from neopain.models.networks import Networks
+from neopain.training.baselines.models import Baseline
+from neopain.training.config import (
+    AudioStageConfig,
+    FaceStageConfig,
+    FusionStageConfig,
+    SplitConfig,
+    Steps,
+    TokensStageConfig,
+    TrainConfig,
+    VideoStageConfig,
+    VitalsStageConfig,
+)
+from neopain.training.course import Course, Outcome, Start
+from neopain.training.leg import Leg, LegOver
+from neopain.training.loop import Workplace
+from neopain.training.pool import Pool
+from neopain.training.predict import encode_windows, predict_encoded, predict_networks
+
+Fake = Callable[..., Any]
+PLAN = Steps(steps=20, batch=8, lr=0.01, average=0.9, check_every=10, check_windows=8, weight_decay=0.0)
+
+
+@pytest.fixture(scope="module")
+def config(tiny: NetConfig) -> TrainConfig:
+    return TrainConfig(
+        nets=tiny,
+        split=SplitConfig(tune=0.2, fusion_only=0.2),
+        face=FaceStageConfig(replace(PLAN, steps=30), frame_px=32, sharp_px=0),
+        video=VideoStageConfig(replace(PLAN, steps=1, batch=2, check_windows=2), clip_px=32, statistics_clips=2),
+        audio=AudioStageConfig(replace(PLAN, steps=20, batch=4)),
+        vitals=VitalsStageConfig(replace(PLAN, steps=60)),
+        tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2),
+        fusion=FusionStageConfig(replace(PLAN, steps=60, batch=16, lr=0.02, check_every=20), trials=2, far_share=0.05),
+    )
+
+
+def windows(fake_windows: Fake) -> Any:
+    return fake_windows(infants=10, each=4, patterns_of_each=("FCPM", "FCPM", "CPM", "FP"), strangers=4)
+
+
+def course(fake_windows: Fake, config: TrainConfig, place: Workplace, *, is_trained: bool = False) -> Course:
+    torch.manual_seed(5)
+    start = Start(Networks(config.nets).state_dict(), is_given=is_trained, is_trained=is_trained)
+    return Course(Pool([windows(fake_windows)]), config, start, key="k", place=place)
+
+
+@pytest.fixture(scope="module")
+def outcome(
+    fake_windows: Fake, config: TrainConfig, work_in: Callable[..., Workplace], tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    return course(fake_windows, config, work_in(tmp_path_factory.mktemp("run"))).run()
+
+
+def test_every_stage_is_done_and_says_how_well(outcome: Outcome) -> None:
+    assert list(outcome.figures) == [
+        "face", "video", "audio", "vitals",
+        *(f"{name}-{trial}" for name in ("fusion", "face", "cry", "vitals", "early") for trial in (1, 2)),
+    ]  # fmt: skip
+    assert all(np.isfinite(figures["tune_mae"]) for figures in outcome.figures.values())
+
+
+def test_the_nets_have_learnt(outcome: Outcome, fake_windows: Fake) -> None:
+    unseen = fake_windows(infants=4, each=4, patterns_of_each=("FCPM",), seed=9)
+    found = predict_networks(outcome.networks, unseen, range(16))
+    assert np.abs(found.quantiles[:, 4] - unseen.labels).mean() < 1.5
+
+
+def test_the_figures_of_the_tune_infants_are_of_the_nets_that_are_kept(outcome: Outcome) -> None:
+    best = min(outcome.figures[f"fusion-{trial}"]["tune_mae"] for trial in (1, 2))
+    assert outcome.tune["mae"] == pytest.approx(best, abs=0.02)
+    assert 0 <= outcome.tune["coverage90"] <= 1
+    assert 0 < outcome.tune["width90"] <= 10
+
+
+def test_training_windows_are_seldom_far(outcome: Outcome, fake_windows: Fake) -> None:
+    given = windows(fake_windows)
+    distance = predict_networks(outcome.networks, given, range(40)).distance
+    assert np.mean(distance > 1) < 0.15
+
+
+def test_every_baseline_is_there_with_the_same_number_of_trials(outcome: Outcome) -> None:
+    assert list(outcome.baselines) == ["face", "cry", "vitals", "early", "late", "ridge"]
+    assert {baseline.effort.trials for baseline in outcome.baselines.values()} == {2}
+
+
+def test_every_baseline_predicts_every_pattern(outcome: Outcome, fake_windows: Fake) -> None:
+    encoded = encode_windows(outcome.networks, windows(fake_windows), range(8))
+    models: list[Baseline] = list(outcome.baselines.values())
+    for pattern in (None, "F", "CM"):
+        for model in models:
+            assert np.isfinite(model.predict(encoded, pattern).quantiles).all(), (model.name, pattern)
+
+
+def test_a_training_in_many_legs_is_the_same_training(
+    outcome: Outcome,
+    fake_windows: Fake,
+    config: TrainConfig,
+    tmp_path: Path,
+    *,
+    work_in: Callable[..., Workplace],
+    counted_leg: Callable[[int], Leg],
+) -> None:
+    found: Outcome | None = None
+    legs = 0
+    while found is None and legs < 60:
+        legs += 1
+        try:
+            found = course(fake_windows, config, work_in(tmp_path, counted_leg(61))).run()
+        except LegOver:
+            continue
+    assert legs > 10
+    assert found is not None
+    wanted = outcome.networks.state_dict()
+    for name, tensor in found.networks.state_dict().items():
+        assert torch.equal(tensor, wanted[name]), name
+    encoded = encode_windows(found.networks, windows(fake_windows), range(4))
+    for name, baseline in found.baselines.items():
+        assert np.array_equal(
+            baseline.predict(encoded).quantiles, outcome.baselines[name].predict(encoded).quantiles
+        ), name
+
+
+def test_without_any_sound_the_rest_is_learnt_and_a_cry_is_far(
+    fake_windows: Fake, config: TrainConfig, place: Workplace
+) -> None:
+    quick = replace(config, fusion=replace(config.fusion, plan=replace(PLAN, steps=4), trials=1))
+    torch.manual_seed(5)
+    deaf = fake_windows(infants=10, each=4, patterns_of_each=("FPM",))
+    start = Start(Networks(config.nets).state_dict())
+    outcome = Course(Pool([deaf]), quick, start, key="k", place=place).run()
+    assert "audio" not in outcome.figures
+    hearing = fake_windows(infants=1, each=4, seed=4)
+    assert (predict_networks(outcome.networks, hearing, range(4)).distance > 1).all()
+
+
+def test_a_trained_start_gives_its_head_to_every_trial(
+    fake_windows: Fake, config: TrainConfig, place: Workplace
+) -> None:
+    nothing = replace(PLAN, steps=0)
+    still = replace(
+        config,
+        face=replace(config.face, plan=nothing),
+        video=replace(config.video, plan=replace(nothing, batch=2, check_windows=2)),
+        audio=replace(config.audio, plan=nothing),
+        vitals=replace(config.vitals, plan=nothing),
+        fusion=replace(config.fusion, plan=nothing, trials=1),
+    )
+    torch.manual_seed(5)
+    state = Networks(config.nets).state_dict()
+    outcome = course(fake_windows, still, place, is_trained=True).run()
+    found = outcome.networks.state_dict()
+    assert torch.equal(found["fusion_head.latents"], state["fusion_head.latents"])
+    assert torch.allclose(
+        found["video_encoder.backbone.stem_conv.weight"], state["video_encoder.backbone.stem_conv.weight"], atol=1e-6
+    )
+
+
+def test_strangers_are_told_from_infants(outcome: Outcome, fake_windows: Fake) -> None:
+    given = windows(fake_windows)
+    encoded = encode_windows(outcome.networks, given, [*range(0, 40, 4), *range(40, 44)])
+    distance = predict_encoded(outcome.networks, encoded, "F").distance
+    assert distance[10:].min() > np.median(distance[:10])
