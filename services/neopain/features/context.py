@@ -84,9 +84,7 @@ def _beats(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end:
     return known
 
 
-def _blood_pressure(
-    batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end: datetime
-) -> dict[str, float]:
+def _blood_pressure(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end: datetime) -> dict[str, float]:
     """The newest usable mean pressure that was read, and how old it is at ``end``; it is a part of physiology, and
     absent where that is."""
     if not any(channels[kind.value].mask.any() for kind in MONITORED):
