@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -34,6 +35,9 @@ from neopain.runtime.settings import BusSettings
 from neopain.wire.media import encode_audio, encode_frame, encode_movement
 from neopain.wire.score import encode_tick
 from neopain.wire.vitals import encode_batch
+
+# Set before torch is loaded by whoever comes first: threads that wait for work take no processor from the servers.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

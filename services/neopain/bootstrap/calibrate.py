@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neopain.bootstrap.evaluated_data import own_data
-from neopain.bootstrap.evaluated_model import OPENVINO, TORCH, find_model
+from neopain.bootstrap.evaluated_model import OPENVINO, PROLONGED_FILE, TORCH, EvaluatedModel, find_model
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.train import Teller
 from neopain.codecs.calibration import calibration_to_json
+from neopain.codecs.prolonged import prolonged_to_json
+from neopain.domain.annotation import Segment
 from neopain.domain.calibration import NINETY, POOLED, Calibration
 from neopain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from neopain.training.predictions import ModelPredictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +37,14 @@ class CalibrateOptions:
 
 
 def run_calibrate(options: CalibrateOptions) -> int:
-    """Fits a calibration, writes it beside the model and says what it is; 0.
+    """Fits a calibration, and prolonged pain where there are courses of hours; writes both beside the model; 0.
 
     ``ConfigurationError`` when the data set or the model cannot be used, or the model was trained on these infants.
     """
-    from neopain.training.calibrate import calibrate
+    from neopain.training.calibrate import apply, calibrate
     from neopain.training.judged import calibration_set, judgeable, raw_predictions
     from neopain.training.nets import encode_all
+    from neopain.training.predictions import FUSION, Predictions
 
     data = own_data(options.data)
     model = find_model(options.model, None)
@@ -52,9 +60,27 @@ def run_calibrate(options: CalibrateOptions) -> int:
         raw = raw_predictions(nets, encoded, segments, {})
         found = calibrate(calibration_set(raw, np.arange(len(segments))), seed=options.seed)
         made_from = {"data": data.name, "windows": len(segments), "digest": windows.folder.name} | data.simulation
+        rows = Predictions(raw.recorded.windows, {FUSION: raw.recorded.models[FUSION]})
+        _save_prolonged(segments, apply(found, rows).models[FUSION], model, told)
         path = _save(found, model.folder, engine=model.engine, made_from=made_from)
     _print(found, path, as_json=options.as_json)
     return 0
+
+
+def _save_prolonged(
+    segments: Sequence[Segment], answers: ModelPredictions, model: EvaluatedModel, told: Teller
+) -> None:
+    """Where too few infants have a course of hours, what an earlier calibration left goes too."""
+    from neopain.training.prolonged import fit, looks_of
+
+    path = model.folder / PROLONGED_FILE
+    try:
+        aggregator = fit(looks_of(segments, answers))
+    except ConfigurationError as error:
+        path.unlink(missing_ok=True)
+        told.say(f"no prolonged pain: {error}")
+        return
+    path.write_text(prolonged_to_json(aggregator, fitted_for=model.name))
 
 
 def _save(found: Calibration, folder: Path, *, engine: str, made_from: dict[str, object]) -> Path:

@@ -8,8 +8,8 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from neopain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from neopain.bootstrap.served_answers import ServedAnswers
+    from neopain.domain.annotation import Segment
     from neopain.training.baselines.models import Baseline
     from neopain.training.evaluate import About
     from neopain.training.judged import Judged
@@ -145,6 +146,8 @@ def _judged(
     answers = predictions_of(served.outputs, encoded.letters) if served else None
     raw = raw_predictions(nets, encoded, segments, baselines, served=answers)
     done = judge(raw, split, own=own, seed=options.seed)
+    prolonged = _prolonged(model, tuple(one for one in segments if one.has_infant), done)
+    done = replace(done, prolonged=prolonged)
     return done, Timed(len(segments), seconds, served.milliseconds if served else ())
 
 
@@ -183,6 +186,16 @@ def _effort(baseline: Baseline) -> dict[str, object]:
     effort = baseline.effort
     budget = f"{effort.steps} steps, {effort.seconds:.0f} s" if effort.steps else f"{effort.seconds:.0f} s"
     return {"trials": effort.trials, "budget": budget, "tune_mae": effort.tune_mae}
+
+
+def _prolonged(model: EvaluatedModel, segments: Sequence[Segment], done: Judged) -> dict[str, Any] | None:
+    """The figures of prolonged pain, where the model came with an aggregator and there are courses of hours."""
+    from neopain.training.predictions import FUSION
+    from neopain.training.prolonged import looks_of, prolonged_figures
+
+    aggregator = model.prolonged()
+    looks = looks_of(segments, done.predictions.models[FUSION])
+    return prolonged_figures(aggregator, looks) if aggregator is not None and looks else None
 
 
 def _percentiles(milliseconds: tuple[float, ...]) -> dict[str, float]:
@@ -228,7 +241,7 @@ def _write_report(judged: Judged, about: About, out: Path, *, resamples: int, to
         about,
         without_infant=judged.without_infant if judged.without_infant.windows else None,
         resampling=Resampling(about.seed, resamples),
-    )
+    ) | {"prolonged": judged.prolonged}
     told.say("drawing the report")
     texts = {
         "figures.json": json.dumps(found, indent=1, allow_nan=False) + "\n",

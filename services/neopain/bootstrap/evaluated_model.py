@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.weights import ensure_weights
 from neopain.codecs.calibration import calibration_from_json
+from neopain.codecs.prolonged import prolonged_from_json
 from neopain.domain.calibration import Calibration, identity
+from neopain.domain.prolonged import ProlongedPain
 from neopain.domain.score import Weights
 from neopain.errors import ConfigurationError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from neopain.training.nets import Nets
 
 CALIBRATION_FILE = "calibration.json"
+PROLONGED_FILE = "prolonged.json"
 MODEL_FILE = "model.json"
 CHECKPOINT_FILE = "checkpoint.pt"
 BASELINES_FILE = "baselines.pt"
@@ -78,6 +81,14 @@ class EvaluatedModel:
 
         folder = given or self.folder
         return load_baselines(folder) if given or (folder / BASELINES_FILE).exists() else {}
+
+    def prolonged(self) -> ProlongedPain | None:
+        """The aggregator of prolonged pain that was fitted for it; None without one.
+
+        ``ConfigurationError`` when it cannot be used, or was fitted for another model.
+        """
+        path = self.folder / PROLONGED_FILE
+        return prolonged_from_json(path.read_text(), version=self.name) if path.exists() else None
 
     def facts(self) -> dict[str, str]:
         """What its maker noted, in words."""

@@ -9,14 +9,19 @@ from pathlib import Path
 
 from neopain.bootstrap.places import root_folder
 from neopain.errors import ConfigurationError
-from neopain.models.repository import cached_repository, is_exported, version_name
+from neopain.models.repository import cached_repository, committed_repository, is_exported, version_name
 
 
 def ensure_weights(var: Path) -> Path:
-    """Returns the folder of a complete Triton model repository below ``var``, exporting the nets first where needed.
+    """Returns the folder of a complete Triton model repository: ``triton_models/`` where trained nets lie in it.
+
+    Else it is one of untrained nets below ``var``, exported first where needed.
 
     ``ConfigurationError`` when torch cannot be installed or the export fails.
     """
+    committed = committed_repository()
+    if committed is not None:
+        return committed
     if not is_exported(var / "models" / version_name(seed=0)):
         _tell("the nets are exported once (seeded, untrained weights); this takes a minute or two")
         _ensure_torch()

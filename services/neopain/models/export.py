@@ -29,6 +29,7 @@ from neopain.models.repository import (
     CALIBRATION_FILE,
     GRAPH,
     MODEL_FILE,
+    PROLONGED_FILE,
     TOLERANCE,
     Arrays,
     Deviation,
@@ -122,18 +123,18 @@ def export_networks(networks: Networks, out: Path, identity: Identity, windows: 
             about=identity.about,
         )
         model.save(building)
-        _put_in_place(building, out)
+        put_in_place(building, out)
     return model
 
 
-def _put_in_place(building: Path, out: Path) -> None:
-    """The new repository instead of the old one; into a source tree's folder file by file, ``model.json`` last."""
+def put_in_place(building: Path, out: Path) -> None:
+    """Puts a new repository where the old one is; into ``triton_models/`` file by file, ``model.json`` last."""
     if out.resolve() != GRAPH:
         if out.exists():
             shutil.rmtree(out)
         building.rename(out)
         return
-    for stale in (MODEL_FILE, CALIBRATION_FILE):
+    for stale in (MODEL_FILE, CALIBRATION_FILE, PROLONGED_FILE):
         (out / stale).unlink(missing_ok=True)
     files = sorted(path for path in building.rglob("*") if path.is_file() and path.name != MODEL_FILE)
     for path in (*files, building / MODEL_FILE):

@@ -3,6 +3,7 @@
 - ``<repository>/model.json``: which model this is, and how exact its engines are
 - ``<repository>/golden.npz``: windows with the outputs of the float32 nets
 - ``<repository>/calibration.json``: what is done to the outputs before they are said; untrained nets have none
+- ``<repository>/prolonged.json``: how scores of hours become prolonged pain, where that was fitted
 - ``<repository>/<net>/config.pbtxt`` and ``<net>/1/model.py``: copied from triton_models/
 - ``<repository>/<net>/1/model.xml`` and ``model.bin``: the net as OpenVINO IR
 """
@@ -32,6 +33,7 @@ from neopain.models.config import NetConfig
 MODEL_FILE = "model.json"
 GOLDEN_FILE = "golden.npz"
 CALIBRATION_FILE = "calibration.json"
+PROLONGED_FILE = "prolonged.json"
 SERVICES = Path(__file__).parents[2]
 GRAPH = SERVICES.parent / "triton_models"
 """Where config.pbtxt and model.py of each model lie in the source tree."""
@@ -240,6 +242,14 @@ def lay_out_graph(repository: Path) -> None:
         if not target.exists() or target.read_bytes() != source.read_bytes():
             shutil.copyfile(source, target)
     (repository / "neopain" / "1").mkdir(parents=True, exist_ok=True)  # git keeps no empty folder; Triton wants it
+
+
+def committed_repository() -> Path | None:
+    """``triton_models/`` itself, where trained nets lie in it beside the graph; None while it holds the graph alone."""
+    if not (GRAPH / MODEL_FILE).exists():
+        return None
+    (GRAPH / "neopain" / "1").mkdir(parents=True, exist_ok=True)  # git keeps no empty folder; Triton wants it
+    return GRAPH
 
 
 def cached_repository(var: Path, *, seed: int = 0) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class Judged:
     predictions: Predictions
     patterns: dict[str, Predictions]
     without_infant: Predictions
+    prolonged: dict[str, Any] | None = None
+    """``prolonged.prolonged_figures`` of the courses of hours, if any."""
 
 
 def judgeable(segments: Sequence[Segment], labels: np.ndarray) -> Indices:

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from neopain.errors import ConfigurationError
-from neopain.training.config import Steps
 from neopain.training.curve import Curve
-from neopain.training.leg import Leg, LegOver, Told
-from neopain.training.machine import Batch, Machine
+from neopain.training.leg import LegOver
+from neopain.training.machine import Batch
+from neopain.training.stage import Stage, Workplace, seed_of
 from neopain.training.stage_file import load_stage, save_stage
 
 LOSS_MEMORY = 0.95
@@ -35,55 +32,6 @@ LONGEST_GRADIENT = 5.0
 """Norm to which a longer gradient is cut."""
 CURVE_ROWS = 200
 """About how many rows a stage writes, beside its looks at the tune infants."""
-_SEED_END = 2**63
-
-
-class Stage(Protocol):
-    """What one stage trains and on what."""
-
-    @property
-    def name(self) -> str:
-        """Of its files."""
-
-    @property
-    def plan(self) -> Steps: ...
-
-    @property
-    def nets(self) -> nn.Module:
-        """All that is trained, with what serves the training alone."""
-
-    def read(self, unit: int) -> Batch:
-        """Batch number ``unit``, on the CPU; called in another thread, so it touches no net."""
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Of a batch on the machine; chance comes from torch's global generator."""
-
-    def begin(self) -> None:
-        """Before the very first step, such as statistics for batch norms that will be held."""
-
-    def check(self) -> float:
-        """MAE on the tune infants; NaN when they carry no labels for this stage."""
-
-    def settle(self) -> None:
-        """Last touch to the kept weights, such as the batch norms' statistics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """What the loop needs beside the stage."""
-
-    machine: Machine
-    leg: Leg
-    told: Told
-    folder: Path
-    """The run's folder: ``stages/<name>.pt`` and ``curves/<name>.csv``."""
-    seed: int
-    readers: int = 2
-    save_seconds: float = 120.0
-
-    def stage_path(self, name: str) -> Path:
-        """Where a stage keeps its state."""
-        return self.folder / "stages" / f"{name}.pt"
 
 
 @dataclass(slots=True)
@@ -110,12 +58,6 @@ def run_stage(stage: Stage, place: Workplace) -> dict[str, float]:
         loop.train()
         finished = loop.finish()
     return finished
-
-
-def seed_of(seed: int, name: str, unit: int) -> int:
-    """A seed of its own for every batch of every stage."""
-    sequence = np.random.SeedSequence([seed, zlib.crc32(name.encode()), unit])
-    return int(sequence.generate_state(1, np.uint64)[0] % _SEED_END)
 
 
 class _Loop:

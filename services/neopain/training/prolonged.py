@@ -77,7 +77,7 @@ def fit(looks: Sequence[Look]) -> ProlongedPain:
 
 def prolonged_figures(aggregator: ProlongedPain, looks: Sequence[Look]) -> dict[str, Any]:
     """MAE, ICC(2,1) and coverage against the raters' hour, of all and of sedated infants, beside what is simpler:
-    the newest score alone, and the plain mean of the hour."""
+    the newest score alone, and the plain mean of the hour. None where there is nothing to tell it from."""
     told = [(look, aggregator.estimate(look.moments)) for look in looks]
     known = [(look, estimate) for look, estimate in told if estimate is not None]
     if not known:
@@ -91,7 +91,7 @@ def prolonged_figures(aggregator: ProlongedPain, looks: Sequence[Look]) -> dict[
         "newest_score": lambda look: min(look.moments, key=lambda one: one.age_seconds).value,
         "mean_of_hour": lambda look: float(np.mean([one.value for one in look.moments])),
     }
-    return {
+    found: dict[str, Any] = {
         "n_infants": len({look.subject for look in asked}),
         "n_looks": len(looks),
         "n_told": len(known),
@@ -103,6 +103,7 @@ def prolonged_figures(aggregator: ProlongedPain, looks: Sequence[Look]) -> dict[
         "half_life_seconds": aggregator.half_life_seconds,
         **{f"mae_{name}": mae(np.array([of(look) for look in asked]), targets) for name, of in simpler.items()},
     }
+    return {name: value if np.isfinite(value) else None for name, value in found.items()}
 
 
 def _courses(segments: Sequence[Segment]) -> list[list[int]]:

@@ -31,9 +31,9 @@ from neopain.training.baselines.saved import save_baselines
 from neopain.training.config import TrainConfig
 from neopain.training.course import Course, Outcome, Start
 from neopain.training.leg import Leg, LegOver, Told
-from neopain.training.loop import Workplace
 from neopain.training.machine import Machine, find_machine, half_name
 from neopain.training.pool import Pool
+from neopain.training.stage import Workplace
 from neopain.training.windows import PreparedWindows, prepare
 
 RUN_FILE = "run.json"

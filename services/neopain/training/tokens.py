@@ -19,12 +19,12 @@ from neopain.training.augment.sounds import FRAMES, log_mel_frames
 from neopain.training.baselines.hand import HAND_FEATURES, hand_features
 from neopain.training.config import TokensStageConfig
 from neopain.training.encoded import Encoded
-from neopain.training.loop import Workplace, seed_of
 from neopain.training.machine import Machine
 from neopain.training.modalities import SCORES, TOKENS, Modality
 from neopain.training.patterns import letters_of
 from neopain.training.pool import Indices, Pool
 from neopain.training.rows import Array, Compute, KeptRows, Rows, Shapes, rows_in_memory
+from neopain.training.stage import Workplace, seed_of
 
 CLIPS_AT_ONCE = 4
 """That a prediction holds in memory."""

@@ -12,6 +12,7 @@ from neopain.domain.calibration import identity
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError, ContractBroken
 from neopain.features import signature
+from neopain.models import repository
 from neopain.models.config import NetConfig
 from neopain.models.repository import (
     SERVICES,
@@ -134,6 +135,18 @@ def test_either_figure_beyond_its_tolerance_is_beyond() -> None:
 def test_an_empty_or_unreal_answer_must_not_be_served(bad: np.ndarray) -> None:
     with pytest.raises(ContractBroken, match="SCORE_QUANTILES"):
         deviation([window(3.0)], [outputs(3.0) | {"SCORE_QUANTILES": bad}])
+
+
+def test_a_tree_with_the_graph_alone_has_no_committed_nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "GRAPH", tmp_path)
+    assert repository.committed_repository() is None
+
+
+def test_committed_nets_are_served_from_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "GRAPH", tmp_path)
+    MODEL.save(tmp_path)
+    assert repository.committed_repository() == tmp_path
+    assert (tmp_path / "neopain" / "1").is_dir()
 
 
 def test_the_graph_is_laid_out_beside_the_nets(tmp_path: Path) -> None:

@@ -79,6 +79,15 @@ def test_too_few_courses_cannot_be_fitted() -> None:
         fit(looks_of(*cohort(range(4))))
 
 
+def test_what_there_is_nothing_to_tell_from_is_none() -> None:
+    aggregator = fit(looks_of(*cohort(range(40))))
+    segments, values = course(2)
+    found = prolonged_figures(aggregator, looks_of(segments, answers(values, np.zeros(LOOKS))))
+
+    assert found["mae_sedated"] is None
+    assert found["mae_awake"] == found["mae"]
+
+
 def test_courses_of_which_nothing_can_be_told_give_no_figures() -> None:
     aggregator = fit(looks_of(*cohort(range(40))))
     segments, values = course(1)

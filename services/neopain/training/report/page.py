@@ -25,6 +25,7 @@ CONTENTS: Final = (
     ("comparisons", "Comparisons"),
     ("abstention", "Abstention"),
     ("sedation", "Sedation"),
+    ("prolonged", "Prolonged pain"),
     ("data", "Data"),
     ("method", "Method"),
     ("limits", "Limits"),
@@ -38,7 +39,7 @@ def report_page(figures: Node, predictions: Predictions) -> str:
     """The whole page, from ``evaluate.figures`` and the predictions they were made of."""
     return render(
         "page.html.j2",
-        **figures,
+        **({"prolonged": None} | figures),
         contents=CONTENTS,
         level90=figures["intervals"]["levels"]["0.9"],
         agreement_rows=_agreement_rows(figures),

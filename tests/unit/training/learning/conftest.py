@@ -15,10 +15,10 @@ from neopain.features.signature import CONTEXT_FIELDS, VITALS_CHANNELS
 from neopain.models.config import AudioConfig, FusionConfig, NetConfig, VideoConfig, VitalsConfig
 from neopain.models.networks import Networks
 from neopain.training.leg import Leg, Silent
-from neopain.training.loop import Workplace
 from neopain.training.machine import Machine
 from neopain.training.patterns import letters_of
 from neopain.training.pool import Flags, Floats, Pixels
+from neopain.training.stage import Workplace
 
 TINY = NetConfig(
     width=16,

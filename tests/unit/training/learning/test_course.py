@@ -27,9 +27,9 @@ from neopain.training.config import (
 )
 from neopain.training.course import Course, Outcome, Start
 from neopain.training.leg import Leg, LegOver
-from neopain.training.loop import Workplace
 from neopain.training.pool import Pool
 from neopain.training.predict import encode_windows, predict_encoded, predict_networks
+from neopain.training.stage import Workplace
 
 Fake = Callable[..., Any]
 PLAN = Steps(steps=20, batch=8, lr=0.01, average=0.9, check_every=10, check_windows=8, weight_decay=0.0)

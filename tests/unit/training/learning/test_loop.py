@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from neopain.errors import ConfigurationError
 from neopain.training.config import Steps
 from neopain.training.leg import Leg, LegOver
-from neopain.training.loop import Workplace, run_stage
+from neopain.training.loop import run_stage
 from neopain.training.machine import Batch
+from neopain.training.stage import Workplace
 
 PLAN = Steps(steps=40, batch=8, lr=0.05, warmup=0.1, average=0.9, check_every=10, patience=100, weight_decay=0.0)
 
@@ -97,7 +98,8 @@ import torch
 sys.path.insert(0, {here!r})
 import test_loop
 from neopain.training.leg import Leg, Silent
-from neopain.training.loop import Workplace, run_stage
+from neopain.training.loop import run_stage
+from neopain.training.stage import Workplace
 from neopain.training.machine import Machine
 torch.set_num_threads(1)
 stage = test_loop.Line()

@@ -20,8 +20,9 @@ from neopain.training.config import (
     VideoStageConfig,
     VitalsStageConfig,
 )
-from neopain.training.loop import Workplace, run_stage
+from neopain.training.loop import run_stage
 from neopain.training.pool import Pool
+from neopain.training.stage import Workplace
 from neopain.training.stages.audio import AudioStage
 from neopain.training.stages.face import FaceStage, face_targets
 from neopain.training.stages.lesson import Infants
