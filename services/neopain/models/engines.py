@@ -6,6 +6,7 @@ nothing for more, since a CPU is full with one.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,18 @@ def load_engine(folder: Path, options: EngineOptions) -> Engine:
     return OpenVinoEngine(folder / IR_FILE, options)
 
 
+@functools.cache
+def openvino_core() -> openvino.Core:
+    """OpenVINO in this process: one for all engines, and never given up.
+
+    Its CPU plugin gives the thread a stack for signals and, when it goes, puts back the one that it found. Of two, the
+    second puts back what the first has already freed, and the next signal to a Python handler ends the process.
+    """
+    core = openvino.Core()
+    core.get_versions("CPU")  # loads the plugin now: before those that NNCF has for a while
+    return core
+
+
 class OpenVinoEngine:
     """An OpenVINO IR, compiled for this processor: one stream, so that a window gets all threads."""
 
@@ -83,7 +96,7 @@ class OpenVinoEngine:
         }
         if options.precision == "f32":
             settings["INFERENCE_PRECISION_HINT"] = "f32"
-        net = openvino.Core().compile_model(path, "CPU", settings)
+        net = openvino_core().compile_model(path, "CPU", settings)
         self._outputs = [output.get_any_name() for output in net.outputs]
         self._request = net.create_infer_request()
         self.run({port.get_any_name(): _zeros(port) for port in net.inputs})

@@ -15,6 +15,7 @@ from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from torch import Tensor, nn
 
 from neopain.features.signature import TensorSpec
+from neopain.models.engines import openvino_core
 from neopain.models.fusion_head import FusionHead
 from neopain.models.graph import NetSpec
 
@@ -67,6 +68,7 @@ def _name(ports: Sequence[openvino.Output], specs: tuple[TensorSpec, ...]) -> No
 
 def quantise(model: openvino.Model, net: NetSpec, samples: list[npt.NDArray[np.generic]]) -> openvino.Model:
     """A copy of the IR with convolutions in int8, their ranges taken from ``samples`` (its one input, batch of 1)."""
+    openvino_core()  # stays behind NNCF's own
     return nncf.quantize(
         model.clone(),
         nncf.Dataset(samples),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +107,25 @@ def test_the_exported_fusion_head_equals_the_eager_one(tmp_path: Path, pattern: 
         expected = eager(*(torch.from_numpy(inputs[spec.name]) for spec in FUSION_HEAD.inputs))
     for spec, value in zip(FUSION_HEAD.outputs, expected, strict=True):
         assert np.abs(given[spec.name] - value.numpy()).max() <= 1e-4, spec.name
+
+
+OUTLIVED = """
+import os, signal, sys
+from pathlib import Path
+from neopain.models.engines import EngineOptions, load_engine
+
+first = load_engine(Path(sys.argv[1]), EngineOptions())
+second = load_engine(Path(sys.argv[1]), EngineOptions())
+del first
+del second
+heard = []
+signal.signal(signal.SIGTERM, lambda *_: heard.append("told"))
+os.kill(os.getpid(), signal.SIGTERM)
+print(*heard)
+"""
+
+
+def test_a_process_that_outlives_its_engines_still_takes_signals(tmp_path: Path) -> None:
+    openvino.save_model(convert(VitalsEncoder(NetConfig()).eval(), VITALS_ENCODER), tmp_path / "model.xml")
+    done = subprocess.run([sys.executable, "-c", OUTLIVED, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "told\n")
