@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from neopain.models.engines import Arrays, Engine, EngineOptions, answer, load_e
 from neopain.models.fusion_head import FusionHead
 from neopain.models.graph import AUDIO_ENCODER, FUSION_HEAD, VITALS_ENCODER
 from neopain.models.quantise import FlatFusion, convert
+from neopain.models.repository import SERVICES
 from neopain.models.sample_windows import sample_window
 from neopain.models.vitals_encoder import VitalsEncoder
 
@@ -127,5 +129,7 @@ print(*heard)
 
 def test_a_process_that_outlives_its_engines_still_takes_signals(tmp_path: Path) -> None:
     openvino.save_model(convert(VitalsEncoder(NetConfig()).eval(), VITALS_ENCODER), tmp_path / "model.xml")
-    done = subprocess.run([sys.executable, "-c", OUTLIVED, tmp_path], capture_output=True, text=True, check=False)
+    env = {**os.environ, "PYTHONPATH": str(SERVICES)}
+    argv = [sys.executable, "-c", OUTLIVED, str(tmp_path)]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "told\n")
