@@ -15,9 +15,9 @@ from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.checkpoint import Checkpoint, load_checkpoint
 from neopain.models.export import ExportWindows, Identity, export_networks, silenced
-from neopain.models.networks import Networks
 from neopain.models.repository import ExportedModel
 from neopain.models.sample_windows import Window
+from neopain.training.nets import networks_of
 from neopain.training.windows import PreparedWindows
 
 RANGE_WINDOWS = 48
@@ -53,18 +53,6 @@ def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: 
     version = ModelVersion(f"{options.name}-{digest[:8]}", options.weights)
     identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
     return export_networks(networks, out, identity, _export_windows(windows, options))
-
-
-def networks_of(checkpoint: Checkpoint) -> Networks:
-    """The nets of a checkpoint in evaluation mode; ``ConfigurationError`` when weights are missing or too many."""
-    networks = Networks(checkpoint.config)
-    found = networks.load_state_dict(checkpoint.state, strict=False)
-    if found.missing_keys or found.unexpected_keys:
-        raise ConfigurationError(
-            f"the checkpoint lacks {found.missing_keys[:3]} and has unknown {found.unexpected_keys[:3]}: "
-            "take one that 'neopain train' finished"
-        )
-    return networks.eval()
 
 
 def _told(checkpoint: Checkpoint) -> dict[str, Any]:

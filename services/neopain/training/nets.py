@@ -44,15 +44,8 @@ class CheckpointNets:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint, *, device: str = "cpu") -> CheckpointNets:
-        """``ConfigurationError`` when the checkpoint holds a part of the nets only."""
-        networks = Networks(checkpoint.config)
-        try:
-            networks.load_state_dict(checkpoint.state)
-        except RuntimeError as error:
-            raise ConfigurationError(
-                f"the checkpoint does not hold all of the nets ({error}): let the training come to its end"
-            ) from error
-        return cls(networks.eval(), device=device)
+        """See ``networks_of``."""
+        return cls(networks_of(checkpoint), device=device)
 
     def encode(self, windows: Windows, indices: Sequence[int]) -> Encoded:
         """See ``Nets``."""
@@ -61,6 +54,18 @@ class CheckpointNets:
     def predict(self, encoded: Encoded, pattern: str | None = None) -> ModelPredictions:
         """See ``Nets``."""
         return predict_encoded(self._networks, encoded, pattern)
+
+
+def networks_of(checkpoint: Checkpoint) -> Networks:
+    """The nets of a checkpoint in evaluation mode; ``ConfigurationError`` when it holds a part of them only."""
+    networks = Networks(checkpoint.config)
+    try:
+        networks.load_state_dict(checkpoint.state)
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"the checkpoint does not hold all of the nets ({error}): let the training come to its end"
+        ) from error
+    return networks.eval()
 
 
 def encode_all(nets: Nets, windows: Windows, indices: Indices, told: Told) -> Encoded:
