@@ -24,7 +24,7 @@ from neopain.models.config import NetConfig
 from neopain.models.engines import IR_FILE, EngineOptions, LocalEnsemble
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
 from neopain.models.networks import Networks, as_batch, build_networks
-from neopain.models.quantise import FlatFusion, compress, convert, quantise
+from neopain.models.quantise import FlatFusion, compress, convert, quantise, save_ir
 from neopain.models.repository import (
     CALIBRATION_FILE,
     GRAPH,
@@ -210,9 +210,7 @@ def _modules(networks: Networks) -> list[tuple[NetSpec, nn.Module]]:
 
 
 def _save(model: openvino.Model, net: NetSpec, folder: Path) -> None:
-    path = folder / net.name / "1" / IR_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    openvino.save_model(model, path, compress_to_fp16=net.name not in KEPT_FLOAT32)
+    save_ir(model, folder / net.name / "1" / IR_FILE, half=net.name not in KEPT_FLOAT32)
 
 
 def measure(repository: Path, windows: list[GoldenWindow]) -> Deviation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import nncf
 import numpy as np
@@ -92,3 +93,9 @@ def compress(model: openvino.Model) -> openvino.Model:
 def _nodes(model: openvino.Model, beginnings: tuple[str, ...]) -> nncf.IgnoredScope:
     names = (node.get_friendly_name() for node in model.get_ordered_ops())
     return nncf.IgnoredScope(names=[name for name in names if name.startswith(beginnings)])
+
+
+def save_ir(model: openvino.Model, path: Path, *, half: bool = True) -> None:
+    """Writes an IR, its folder too; floating-point constants as float16 unless not ``half``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    openvino.save_model(model, path, compress_to_fp16=half)
