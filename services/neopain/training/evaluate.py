@@ -80,7 +80,7 @@ def figures(
         "bland_altman": accuracy.limits_of_agreement(sample, resampling),
         "reliability": accuracy.reliability(sample, resampling),
         "decision": accuracy.decision(sample, resampling, cutoff_nips=about.cutoff_nips),
-        "intervals": doubt.intervals(sample),
+        "intervals": doubt.intervals(sample, cutoff_nips=about.cutoff_nips),
         "abstention": doubt.abstention(predictions, FUSION, without_infant, resampling),
         "sedation": doubt.sedation(predictions.windows, answers, resampling),
         "groups": groups.groups(sample, resampling),

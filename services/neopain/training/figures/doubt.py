@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from neopain.domain.calibration import SCALE_MAX
+from neopain.domain.scales import NIPS_X10_7
 from neopain.features.signature import QUANTILES
 from neopain.training.figures.sample import Node, Resampling, Sample, estimate, finite_rows, number
 from neopain.training.predictions import ModelPredictions, Predictions, RatedWindow
@@ -17,20 +18,25 @@ from neopain.training.statistics.crps import constant_width, crps
 NINETY = 0.9
 
 
-def intervals(sample: Sample) -> Node:
+def intervals(sample: Sample, *, cutoff_nips: float) -> Node:
     """Coverage and width at each level, CRPS, and CRPS of the same scores with one width for all.
 
-    That width is fitted to these very labels: the reference could not be better.
+    That width is fitted to these very labels: the reference could not be better. ``with_pain`` is of the windows whose
+    label is above so many NIPS points: the promise holds over all windows, and the easy ones must not hide the others.
     """
     same_width = constant_width(sample.scores, sample.labels, QUANTILES, bounds=(0.0, SCALE_MAX))
-    found = interval_figures(sample.quantiles, QUANTILES, sample.labels, subjects=sample.subjects)
+    painful = sample.where(sample.labels > NIPS_X10_7.to_reported(cutoff_nips))
     return {
-        "levels": {
-            str(one.level): {"coverage": estimate(one.coverage), "width": number(one.mean_width)} for one in found
-        },
+        "levels": _levels(sample),
+        "with_pain": {"windows": len(painful.windows), "levels": _levels(painful)},
         "crps": _mean(crps(sample.quantiles, QUANTILES, sample.labels)),
         "crps_constant_width": _mean(crps(same_width, QUANTILES, sample.labels)),
     }
+
+
+def _levels(sample: Sample) -> Node:
+    found = interval_figures(sample.quantiles, QUANTILES, sample.labels, subjects=sample.subjects)
+    return {str(one.level): {"coverage": estimate(one.coverage), "width": number(one.mean_width)} for one in found}
 
 
 def _mean(values: np.ndarray) -> float | None:

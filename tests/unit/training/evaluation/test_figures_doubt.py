@@ -5,10 +5,19 @@ from neopain.training.predictions import Predictions
 
 
 def test_coverage_and_width_are_told_at_every_level(make_sample):
-    found = intervals(make_sample([5.0, 5.6, 5.9, 9.0], [5.0] * 4, half_width=1.0))
+    found = intervals(make_sample([5.0, 5.6, 5.9, 9.0], [5.0] * 4, half_width=1.0), cutoff_nips=3.0)
     assert list(found["levels"]) == ["0.5", "0.8", "0.9", "0.95"]
     assert [node["coverage"]["value"] for node in found["levels"].values()] == [0.25, 0.5, 0.75, 0.75]
     assert [node["width"] for node in found["levels"].values()] == [1.0, 1.5, 2.0, 4.0]
+
+
+def test_windows_with_pain_have_a_coverage_of_their_own(make_sample):
+    # 3 of 7 NIPS points are 4.29 of 10: the last two are painful, and only one of them is in its interval.
+    sample = make_sample([0.0, 4.2, 5.0, 9.0], [0.0, 4.2, 5.0, 5.0], half_width=1.0)
+    found = intervals(sample, cutoff_nips=3.0)
+    assert found["levels"]["0.9"]["coverage"]["value"] == 0.75
+    assert found["with_pain"]["windows"] == 2
+    assert found["with_pain"]["levels"]["0.9"]["coverage"]["value"] == 0.5
 
 
 def test_doubt_that_knows_the_hard_windows_beats_one_width_for_all(make_sample):
@@ -18,7 +27,7 @@ def test_doubt_that_knows_the_hard_windows_beats_one_width_for_all(make_sample):
     knowing = type(sample)(
         sample.windows, sample.scores[:, None] + widths * (sample.quantiles - sample.scores[:, None])
     )
-    found = intervals(knowing)
+    found = intervals(knowing, cutoff_nips=3.0)
     assert found["crps"] < found["crps_constant_width"]
 
 
