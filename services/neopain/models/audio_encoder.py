@@ -110,13 +110,25 @@ class AudioEncoder(nn.Module):
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [B, 160000], -1..1 -> tokens [B, 20, W], oldest first, and pain [B, 1] in 0..10."""
-        patches = self.log_mel(samples).flatten(0, 1).unsqueeze(1)
-        features = self._features(self.convolutions(patches))
-        steps = split_axis(self.project(self.neck(features)), 0, (-1, self.steps)) + self.clock
+        tokens = self._read(self.log_mel(samples), self.clock, PATCHES)
+        return tokens, self.head(tokens)
+
+    def hear(self, patches: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Some patches of a window: log-mel [B, n, 96, 64] of ``places`` int64 [B, n] out of 0..9, ascending.
+
+        Returns tokens [B, 2 n, W] and pain [B, 1] as far as these tell: with all ten, what ``forward`` gives.
+        """
+        clock = split_axis(self.clock, 0, (PATCHES, self.steps // PATCHES))[places].flatten(1, 2)
+        tokens = self._read(patches, clock, places.shape[1])
+        return tokens, self.head(tokens)
+
+    def _read(self, patches: Tensor, clock: Tensor, count: int) -> Tensor:
+        """So many patches, [B, count, 96, 64], to their tokens."""
+        features = self._features(self.convolutions(patches.flatten(0, 1).unsqueeze(1)))
+        steps = split_axis(self.project(self.neck(features)), 0, (-1, count * self.steps // PATCHES)) + clock
         for layer in self.layers:
             steps = layer(steps)
-        tokens = self._tokens(steps)
-        return tokens, self.head(tokens)
+        return self._tokens(steps, count)
 
     def _features(self, maps: Tensor) -> Tensor:
         """Maps of all patches to features of all steps, [B * steps, F]."""
@@ -125,8 +137,8 @@ class AudioEncoder(nn.Module):
         features: Tensor = self.embedding(in_tensorflow_order(maps))
         return features
 
-    def _tokens(self, steps: Tensor) -> Tensor:
-        """[B, steps, W] -> [B, 20, W]."""
+    def _tokens(self, steps: Tensor, count: int) -> Tensor:
+        """[B, steps, W] of so many patches -> [B, 2 count, W]."""
         if self.embedding is None:
-            return split_axis(steps, 1, (AUDIO_TOKENS, STEPS_PER_TOKEN)).mean(dim=2)
+            return split_axis(steps, 1, (count * TOKENS_PER_PATCH, STEPS_PER_TOKEN)).mean(dim=2)
         return steps.repeat_interleave(TOKENS_PER_PATCH, dim=1)

@@ -1,5 +1,8 @@
 """Masked cross-modal attention: eight latent queries read the tokens of all present modalities and the context.
 
+Beside its tokens over time each modality has one that sums it up: their mean, and what its encoder alone would say. So
+the queries need not learn to average before they can weigh one modality against another.
+
 An absent modality is fully masked and its own learned "absent" token takes its place, so that the net knows what is
 missing and never meets a window with every key masked. What lies behind a mask is replaced before it is used.
 """
@@ -20,6 +23,9 @@ FRAME_SECONDS = 4 / 30
 
 NOBODY_DISTANCE = 2.0
 """DISTANCE of a window that certainly shows no infant; at even odds it is 1, the edge of the training data."""
+
+SCORE_CENTRE, SCORE_SPREAD = 5.0, 3.0
+"""They only bring the encoders' scores, 0..10, to the scale of the tokens."""
 
 TOKENS = (VIDEO_TOKENS, audio_encoder.AUDIO_TOKENS, vitals_encoder.VITALS_TOKENS)
 """Tokens of face, cry and vitals, in the order of PRESENT."""
@@ -105,6 +111,9 @@ class FusionHead(nn.Module):
         self.register_buffer("clock", time_code(seconds, width), persistent=False)
         self.modality = nn.Parameter(torch.randn(modalities, width) * 0.5)
         self.absent = nn.Parameter(torch.randn(modalities, width) * 0.5)
+        self.summary = nn.Parameter(torch.randn(modalities, width) * 0.5)
+        self.said = nn.Parameter(torch.randn(modalities, width) * 0.5)
+        """By how much a score one ``SCORE_SPREAD`` above the centre moves its modality's summary."""
         self.context = ContextToken(width)
         self.latents = nn.Parameter(torch.randn(config.fusion.latents, width))
         self.layers = nn.ModuleList(LatentLayer(width, config.fusion.heads) for _ in range(config.fusion.layers))
@@ -132,7 +141,7 @@ class FusionHead(nn.Module):
         """
         if self.training:
             present = hide_modalities(present, self.dropout)
-        keys, bias = self._keys(tokens, context, present)
+        keys, bias = self._keys(tokens, scores, context, present)
         latents = self.latents.expand(context.shape[0], -1, -1)
         weights: list[Tensor] = []
         for layer in self.layers:
@@ -147,15 +156,32 @@ class FusionHead(nn.Module):
             torch.maximum(self._distance(tokens, present), NOBODY_DISTANCE * self.nobody(pooled).sigmoid()),
         )
 
-    def _keys(self, tokens: tuple[Tensor, ...], context: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys [B, 47, W] and their bias [B, 47]: tokens, then an absent token per modality, then the context."""
+    def _keys(
+        self, tokens: tuple[Tensor, ...], scores: tuple[Tensor, ...], context: Tensor, present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """All keys [B, 50, W] and their bias [B, 50]: tokens, then of each modality its summary, then its absent
+        token, then the context."""
         batch = context.shape[0]
         seen = torch.cat([present[:, i, None].expand(-1, count) for i, count in enumerate(TOKENS)], dim=1)
         given = torch.where(seen[:, :, None], torch.cat(tokens, dim=1), 0.0)
         labels = torch.cat([self.modality[i].expand(count, -1) for i, count in enumerate(TOKENS)])
-        keys = torch.cat([given + labels + self.clock, self.absent.expand(batch, -1, -1), self.context(context)], dim=1)
-        readable = torch.cat([seen, ~present, torch.ones_like(present[:, :1])], dim=1)
+        keys = torch.cat(
+            [
+                given + labels + self.clock,
+                self._summaries(tokens, scores, present),
+                self.absent.expand(batch, -1, -1),
+                self.context(context),
+            ],
+            dim=1,
+        )
+        readable = torch.cat([seen, present, ~present, torch.ones_like(present[:, :1])], dim=1)
         return keys, torch.where(readable, 0.0, MASKED)
+
+    def _summaries(self, tokens: tuple[Tensor, ...], scores: tuple[Tensor, ...], present: Tensor) -> Tensor:
+        """One key for each modality, [B, 3, W]."""
+        means = torch.stack([each.mean(dim=1) for each in tokens], dim=1)
+        said = (torch.cat(scores, dim=1) - SCORE_CENTRE) / SCORE_SPREAD
+        return torch.where(present[:, :, None], means + said[:, :, None] * self.said, 0.0) + self.summary
 
     def _distance(self, tokens: tuple[Tensor, ...], present: Tensor) -> Tensor:
         """The largest of the present modalities' distances from their typical mean token, [B, 1]."""
@@ -172,10 +198,12 @@ def hide_modalities(present: Tensor, share: float) -> Tensor:
 
 
 def _shares(weights: Tensor, present: Tensor) -> Tensor:
-    """Attention on each modality's tokens [B, 3] from weights [B, 47]; present ones sum to 1, absent ones are 0."""
+    """Attention on each modality's tokens and summary [B, 3] from weights [B, 50]; present ones sum to 1, absent ones
+    are 0."""
     ends = [sum(TOKENS[: i + 1]) for i in range(len(TOKENS))]
-    sums = torch.stack(
+    over_time = torch.stack(
         [weights[:, end - count : end].sum(dim=1) for end, count in zip(ends, TOKENS, strict=True)], dim=1
     )
+    sums = over_time + weights[:, ends[-1] : ends[-1] + len(TOKENS)]
     sums = torch.where(present, sums, 0.0)
     return sums / sums.sum(dim=1, keepdim=True).clamp_min(1e-9)

@@ -89,6 +89,9 @@ class AudioStageConfig:
     plan: Steps = field(
         default_factory=lambda: Steps(steps=2000, batch=16, lr=5e-4, check_every=200, check_windows=200)
     )
+    patches: int = 5
+    """So many of a window's ten are heard in a step, drawn anew each time: half the work, and a disturbance of its own
+    (as Liu et al. 2023, PatchDropout)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,9 @@ class TokensStageConfig:
     cry_views: int = 3
     vitals_views: int = 4
     batch: int = 4
+    served: bool = True
+    """On a CPU by the heavy encoders in int8, as they will be served there: several times as fast, and the fusion head
+    learns from the tokens that it will get. A GPU always takes the nets as they were trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ def small() -> TrainConfig:
         ),
         audio=AudioStageConfig(Steps(steps=24, batch=8, lr=1e-3, average=0.9, check_every=12, check_windows=24)),
         vitals=VitalsStageConfig(Steps(steps=100, batch=32, lr=2e-3, average=0.95, check_every=50)),
-        tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2),
+        tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2, served=False),
         fusion=FusionStageConfig(Steps(steps=30, batch=24, lr=1e-3, average=0.9, check_every=15), trials=2),
         save_seconds=5.0,
     )

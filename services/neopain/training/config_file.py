@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from neopain.errors import ConfigurationError
+from neopain.models.log_mel import PATCHES
 from neopain.training.config import PRESETS, VIDEO_PARTS, Steps, TrainConfig
 
 PRESET_KEY = "preset"
@@ -91,6 +92,8 @@ def _require_sense(config: TrainConfig) -> None:
         raise ConfigurationError(f"video.trained_from is {config.video.trained_from!r}, expected one of {VIDEO_PARTS}")
     if config.fusion.trials < 1 or config.readers < 1:
         raise ConfigurationError("fusion.trials and readers are counts: expected 1 or more")
+    if not 1 <= config.audio.patches <= PATCHES:
+        raise ConfigurationError(f"audio.patches is {config.audio.patches}, expected 1 to {PATCHES}")
     for name in ("face", "video", "audio", "vitals", "fusion"):
         _require_steps(getattr(config, name).plan, f"{name}.plan")
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from neopain.models.audio_encoder import AUDIO_TOKENS
 from neopain.models.layers import split_axis
-from neopain.models.networks import Networks
 from neopain.models.video_encoder import VIDEO_TOKENS
 from neopain.models.vitals_encoder import VITALS_TOKENS
 from neopain.training.augment.pictures import PictureDisturbance, disturb_clips
@@ -64,7 +63,11 @@ class Modality:
         return out
 
 
-def face(pool: Pool, numbers: Indices, networks: Networks, *, at_once: int) -> Modality:
+Encode = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""What an encoder takes, [B, ...], to tokens [B, n, W] and scores [B, 1]."""
+
+
+def face(pool: Pool, numbers: Indices, encoder: Encode, *, at_once: int) -> Modality:
     """The clips of these windows."""
     how = PictureDisturbance()
 
@@ -72,14 +75,14 @@ def face(pool: Pool, numbers: Indices, networks: Networks, *, at_once: int) -> M
         return np.stack([pool.clip(number) for number in numbers[rows].tolist()])
 
     def encode(clips: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, scores = networks.video_encoder(clips)
+        tokens, scores = encoder(clips)
         return tokens, scores[:, 0]
 
     has = letters_of([pool.patterns[number] for number in numbers])[:, F]
     return Modality("face", (VIDEO_TOKENS,), at_once, has, read, encode, lambda clips: disturb_clips(clips, how))
 
 
-def cry(pool: Pool, numbers: Indices, networks: Networks, *, log_mels: Array | None = None) -> Modality:
+def cry(pool: Pool, numbers: Indices, encoder: Encode, *, log_mels: Array | None = None) -> Modality:
     """The sounds of these windows; from log-mel frames of the whole pool where those are given, and the encoder then
     has no front end."""
     how = SoundDisturbance()
@@ -90,14 +93,14 @@ def cry(pool: Pool, numbers: Indices, networks: Networks, *, log_mels: Array | N
         return np.stack([pool.sound(number) for number in numbers[rows].tolist()])
 
     def encode(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, scores = networks.audio_encoder(inputs if log_mels is None else patches_of(inputs))
+        tokens, scores = encoder(inputs if log_mels is None else patches_of(inputs))
         return tokens, scores[:, 0]
 
     has = letters_of([pool.patterns[number] for number in numbers])[:, C]
     return Modality("cry", (AUDIO_TOKENS,), 16, has, read, encode, lambda frames: disturb_sounds(frames, how))
 
 
-def vitals(pool: Pool, numbers: Indices, networks: Networks) -> Modality:
+def vitals(pool: Pool, numbers: Indices, encoder: Encode) -> Modality:
     """The three variants of the vitals of these windows."""
     how = SignalDisturbance()
 
@@ -105,7 +108,7 @@ def vitals(pool: Pool, numbers: Indices, networks: Networks) -> Modality:
         return vitals_variants(pool.vitals[numbers[rows]])
 
     def encode(grids: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, scores = networks.vitals_encoder(grids.flatten(0, 1))
+        tokens, scores = encoder(grids.flatten(0, 1))
         return split_axis(tokens, 0, (-1, VARIANTS)), scores.reshape(-1, VARIANTS)
 
     def disturb(grids: Tensor) -> Tensor:

@@ -6,30 +6,38 @@ For the training they are kept on disk, some of them disturbed; for a prediction
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
+from neopain.features.signature import PRESENT_FLAGS
+from neopain.models.graph import AUDIO_ENCODER, ENCODERS, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
 from neopain.models.log_mel import MEL_BANDS, LogMel
 from neopain.models.networks import Networks
 from neopain.training import modalities
-from neopain.training.augment.sounds import FRAMES, log_mel_frames
+from neopain.training.augment.sounds import FRAMES, log_mel_frames, patches_of
 from neopain.training.baselines.hand import HAND_FEATURES, hand_features
 from neopain.training.config import TokensStageConfig
 from neopain.training.encoded import Encoded
 from neopain.training.machine import Machine
-from neopain.training.modalities import SCORES, TOKENS, Modality
+from neopain.training.modalities import SCORES, TOKENS, Encode, Modality
 from neopain.training.patterns import letters_of
 from neopain.training.pool import Indices, Pool
 from neopain.training.rows import Array, Compute, KeptRows, Rows, Shapes, rows_in_memory
+from neopain.training.served import HEARD_ENCODER, ServedEncoder
 from neopain.training.stage import Workplace, seed_of
+from neopain.training.stages.lesson import spread_out
 
 CLIPS_AT_ONCE = 4
 """That a prediction holds in memory."""
 SOUNDS_AT_ONCE = 16
 HANDS_AT_ONCE = 64
+
+RANGE_WINDOWS = 48
+FACE, CRY = PRESENT_FLAGS.index("face"), PRESENT_FLAGS.index("cry")
 
 LOG_MELS, HAND = "log_mels", "hand"
 HAND_SHAPES: Shapes = {HAND: ((len(HAND_FEATURES),), np.float32)}
@@ -67,19 +75,47 @@ def keep_tokens(
     """
     numbers = np.arange(len(pool))
     keep = partial(_keep, disturbed=np.isin(numbers, disturbed), width=networks.config.width, place=place)
-    face = modalities.face(pool, numbers, networks, at_once=config.batch)
-    cry = modalities.cry(pool, numbers, networks, log_mels=log_mels)
-    vitals = modalities.vitals(pool, numbers, networks)
+    keys = {net.name: f"{key} {weights_digest(getattr(networks, net.name))}" for net in ENCODERS}
+    video: Encode = networks.video_encoder
+    audio: Encode = networks.audio_encoder
+    if config.served and place.machine.device.type == "cpu":
+
+        def clips() -> list[Array]:
+            return [pool.clip(number)[None] for number in _ranges(pool, disturbed, FACE).tolist()]
+
+        def sounds() -> list[Array]:
+            numbers = _ranges(pool, disturbed, CRY)
+            return [patches_of(torch.from_numpy(log_mels[[number]]).float()).numpy() for number in numbers]
+
+        video = _served(networks.video_encoder, VIDEO_ENCODER, clips, keys, place)
+        audio = _served(networks.audio_encoder, HEARD_ENCODER, sounds, keys, place)
+    face = modalities.face(pool, numbers, video, at_once=config.batch)
+    cry = modalities.cry(pool, numbers, audio, log_mels=log_mels)
+    vitals = modalities.vitals(pool, numbers, networks.vitals_encoder)
     kept = KeptRows(place.folder / "tokens" / HAND, HAND_SHAPES, len(pool), key=key)
     hand = kept.fill(_hands(pool, numbers), at_once=HANDS_AT_ONCE, leg=place.leg, told=place.told)
     return _encoded(
         pool,
         numbers,
-        face=keep(face, views=config.face_views, key=f"{key} {weights_digest(networks.video_encoder)}"),
-        cry=keep(cry, views=config.cry_views, key=f"{key} {weights_digest(networks.audio_encoder)}"),
-        vitals=keep(vitals, views=config.vitals_views, key=f"{key} {weights_digest(networks.vitals_encoder)}"),
+        face=keep(face, views=config.face_views, key=keys[VIDEO_ENCODER.name]),
+        cry=keep(cry, views=config.cry_views, key=keys[AUDIO_ENCODER.name]),
+        vitals=keep(vitals, views=config.vitals_views, key=keys[VITALS_ENCODER.name]),
         hand=hand[HAND],
     )
+
+
+def _served(
+    encoder: nn.Module, net: NetSpec, samples: Callable[[], list[Array]], keys: dict[str, str], place: Workplace
+) -> ServedEncoder:
+    """The encoder in int8; its key then says so."""
+    keys[net.name] += " int8"
+    digest = hashlib.sha256(keys[net.name].encode()).hexdigest()
+    return ServedEncoder(encoder, net, place.folder / "tokens" / f"{net.name}-{digest[:16]}", samples)
+
+
+def _ranges(pool: Pool, numbers: Indices, modality: int) -> Indices:
+    """Windows that tell int8 what there is of a modality."""
+    return spread_out(numbers[pool.present[numbers, modality]], RANGE_WINDOWS)
 
 
 def encode(networks: Networks, pool: Pool, numbers: Indices, machine: Machine) -> Encoded:
@@ -95,9 +131,9 @@ def encode(networks: Networks, pool: Pool, numbers: Indices, machine: Machine) -
     return _encoded(
         pool,
         numbers,
-        face=made(modalities.face(pool, numbers, networks, at_once=CLIPS_AT_ONCE)),
-        cry=made(modalities.cry(pool, numbers, networks)),
-        vitals=made(modalities.vitals(pool, numbers, networks)),
+        face=made(modalities.face(pool, numbers, networks.video_encoder, at_once=CLIPS_AT_ONCE)),
+        cry=made(modalities.cry(pool, numbers, networks.audio_encoder)),
+        vitals=made(modalities.vitals(pool, numbers, networks.vitals_encoder)),
         hand=hand[HAND],
     )
 

@@ -50,6 +50,25 @@ def test_the_order_of_sounds_matters(small: Networks, batch: dict[str, torch.Ten
         assert not torch.allclose(small.audio_encoder(batch["CRY"])[1], small.audio_encoder(patches)[1], atol=1e-6)
 
 
+def test_all_patches_heard_give_what_the_whole_window_gives(small: Networks, batch: dict[str, torch.Tensor]) -> None:
+    encoder = small.audio_encoder
+    with torch.no_grad():
+        patches = encoder.log_mel(batch["CRY"])
+        tokens, score = encoder.hear(patches, torch.arange(10).expand(3, -1))
+        assert torch.equal(tokens, encoder(batch["CRY"])[0])
+        assert torch.equal(score, encoder(batch["CRY"])[1])
+
+
+def test_some_patches_give_two_tokens_each_and_know_their_time(small: Networks, batch: dict[str, torch.Tensor]) -> None:
+    encoder = small.audio_encoder
+    with torch.no_grad():
+        patches = encoder.log_mel(batch["CRY"])[:, :3]
+        early, _ = encoder.hear(patches, torch.tensor([[0, 1, 2]]).expand(3, -1))
+        late, _ = encoder.hear(patches, torch.tensor([[4, 6, 9]]).expand(3, -1))
+    assert early.shape == (3, 6, 32)
+    assert not torch.allclose(early, late, atol=1e-3)
+
+
 @pytest.fixture(scope="module")
 def embedding_encoder() -> AudioEncoder:
     """A small encoder with fully connected layers."""
@@ -94,3 +113,12 @@ def test_patches_lie_in_the_middle_of_their_sound() -> None:
     assert seconds.shape == (10,)
     assert seconds[0] == pytest.approx((400 + 7680 - 160_000) / 16_000)
     assert seconds[-1] == pytest.approx((144_400 + 7680 - 160_000) / 16_000)
+
+
+def test_some_patches_are_heard_by_the_embedding_too(
+    embedding_encoder: AudioEncoder, batch: dict[str, torch.Tensor]
+) -> None:
+    with torch.no_grad():
+        patches = embedding_encoder.log_mel(batch["CRY"])[:, 2:4]
+        tokens, _ = embedding_encoder.hear(patches, torch.tensor([[2, 3]]).expand(3, -1))
+    assert tokens.shape == (3, 4, 32)

@@ -16,15 +16,16 @@ QUANTILES, BY_MODALITY, ATTENTION, SEDATION, DISTANCE = range(5)
 
 
 def fuse(small: Networks, *, seed: int = 0, pattern: tuple[bool, ...], **changed: Tensor) -> tuple[Tensor, ...]:
-    """One window through the fusion head; ``changed`` replaces face, cry, vitals or context."""
+    """One window through the fusion head; ``changed`` replaces face, cry, vitals, context or scores [1, 3]."""
     generator = torch.Generator().manual_seed(seed)
     given = {
         "face": torch.randn(1, 8, 32, generator=generator),
         "cry": torch.randn(1, 20, 32, generator=generator),
         "vitals": torch.randn(1, 15, 32, generator=generator),
         "context": torch.randn(1, 22, generator=generator).abs() * 10,
+        "scores": 10 * torch.rand(1, 3, generator=generator),
     } | changed
-    scores = tuple(10 * torch.rand(1, 1, generator=generator) for _ in range(3))
+    scores = tuple(given["scores"][:, i : i + 1] for i in range(3))
     with torch.no_grad():
         outputs: tuple[Tensor, ...] = small.fusion_head(
             (given["face"], given["cry"], given["vitals"]), scores, given["context"], torch.tensor([pattern])
@@ -64,6 +65,17 @@ def test_tokens_of_an_absent_modality_have_no_effect(small: Networks, absent: in
     name, count = (("face", 8), ("cry", 20), ("vitals", 15))[absent]
     changed = {name: torch.full((1, count, 32), hidden)}
     assert same(fuse(small, pattern=pattern), fuse(small, pattern=pattern, **changed))
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_what_an_encoder_says_alone_counts_only_while_its_modality_is_there(small: Networks, index: int) -> None:
+    here = tuple(True for _ in range(3))
+    gone = tuple(i != index for i in range(3))
+    low, high, none = (torch.full((1, 3), 5.0).index_fill(1, torch.tensor([index]), x) for x in (1.0, 9.0, torch.nan))
+    assert not torch.allclose(
+        fuse(small, pattern=here, scores=low)[QUANTILES], fuse(small, pattern=here, scores=high)[QUANTILES]
+    )
+    assert same(fuse(small, pattern=gone, scores=low), fuse(small, pattern=gone, scores=none))
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

@@ -45,6 +45,7 @@ class AudioStage:
         machine.halve(encoder.convolutions)
         self.plan = config.plan
         self.nets = Learner(encoder, encoder.project.out_features, len(AUDIO_ITEMS))
+        self._encoder, self._heard = encoder, config.patches
         self._machine, self._log_mels = machine, log_mels
         targets = item_targets(pool, AUDIO_ITEMS)
         self._lesson = Lesson(pool, infants, config.plan, modality=CRY, targets=targets, seed=seed)
@@ -58,7 +59,8 @@ class AudioStage:
     def loss(self, batch: Batch) -> Tensor:
         """Of the score and of the parts."""
         frames = disturb_sounds(batch[SOUNDS].to(torch.float32), self._how)
-        scores, parts = self.nets(patches_of(frames))
+        patches, places = some_patches(patches_of(frames), self._heard)
+        scores, parts = self.nets.judged(*self._encoder.hear(patches, places))
         return score_loss(scores, batch[LABEL]) + share_loss(parts, batch[PARTS])
 
     def begin(self) -> None:
@@ -78,6 +80,12 @@ class AudioStage:
 
     def _sounds(self, indices: Indices) -> Tensor:
         return torch.from_numpy(self._log_mels[indices])
+
+
+def some_patches(patches: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """So many of the ten patches [B, 10, 96, 64] of each window at random, and their places, ascending."""
+    places = torch.rand(patches.shape[:2], device=patches.device).argsort(dim=1)[:, :count].sort(dim=1).values
+    return patches[torch.arange(len(patches), device=patches.device)[:, None], places], places
 
 
 def without_front_end(encoder: AudioEncoder) -> None:

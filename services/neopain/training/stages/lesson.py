@@ -119,7 +119,10 @@ class Learner(nn.Module):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """What the encoder takes -> scores [B] on 0..10, and logits of the parts [B, k]."""
-        tokens, scores = self.encoder(inputs)
+        return self.judged(*self.encoder(inputs))
+
+    def judged(self, tokens: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder gives, [B, n, W] and [B, 1] -> scores [B] on 0..10, and logits of the parts [B, k]."""
         return scores[:, 0], self.parts(tokens.mean(dim=1))
 
     def scores(self, inputs: Tensor) -> Tensor:

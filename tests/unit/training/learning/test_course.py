@@ -44,7 +44,7 @@ def config(tiny: NetConfig) -> TrainConfig:
         video=VideoStageConfig(replace(PLAN, steps=1, batch=2, check_windows=2), clip_px=32, statistics_clips=2),
         audio=AudioStageConfig(replace(PLAN, steps=20, batch=4)),
         vitals=VitalsStageConfig(replace(PLAN, steps=60)),
-        tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2),
+        tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2, served=False),
         fusion=FusionStageConfig(replace(PLAN, steps=60, batch=16, lr=0.02, check_every=20), trials=2, far_share=0.05),
     )
 
