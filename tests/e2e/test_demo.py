@@ -21,9 +21,9 @@ START_SECONDS = 90
 
 @pytest.fixture(scope="module")
 def finished(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str]:
-    """One unattended run of 40 s: exit code, summary, what was told."""
+    """One unattended run of 25 s: exit code, summary, what was told."""
     state = tmp_path_factory.mktemp("demo")
-    process = neopain("demo", "--seconds", "40", "--json", "--state", str(state))
+    process = neopain("demo", "--seconds", "25", "--json", "--state", str(state))
     out, told = process.communicate(timeout=START_SECONDS + 60)
     assert process.returncode in {0, 1}, told
     return process.returncode, json.loads(out.splitlines()[-1]), told
@@ -41,15 +41,15 @@ def test_each_entry_is_one_observation_in_the_ehr(finished: tuple[int, dict[str,
 
 def test_triton_itself_counts_an_inference_for_each_score(finished: tuple[int, dict[str, Any], str]) -> None:
     _, summary, _ = finished
-    assert summary["triton_inferences"] >= summary["scores"] >= 30
+    assert summary["triton_inferences"] >= summary["scores"] >= 20
 
 
 def test_everything_the_ward_sent_has_arrived(finished: tuple[int, dict[str, Any], str]) -> None:
     _, summary, _ = finished
     # Two beds: about one message a second each, 7.5 frames a second each, sound throughout.
-    assert summary["hl7_acknowledged"] >= 50
-    assert summary["frames"] >= 300
-    assert summary["audio_seconds"] >= 50
+    assert summary["hl7_acknowledged"] >= 30
+    assert summary["frames"] >= 180
+    assert summary["audio_seconds"] >= 30
 
 
 def test_the_demo_says_what_its_weights_are_worth(finished: tuple[int, dict[str, Any], str]) -> None:

@@ -99,8 +99,7 @@ def test_nothing_is_charted_and_nothing_is_there_to_chart_to(whole: Run) -> None
 @pytest.mark.parametrize(
     ("given", "absent"),
     [
-        (("audio", "hl7"), {"face": "no-camera", "movement": "no-camera"}),
-        (("video", "hl7"), {"cry": "no-microphone"}),
+        (("hl7",), {"face": "no-camera", "movement": "no-camera", "cry": "no-microphone"}),
         (("video", "audio"), {"physiology": "no-monitor"}),
     ],
 )

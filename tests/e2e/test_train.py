@@ -25,7 +25,7 @@ from neopain.domain.vitals import VitalKind
 pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).resolve().parents[2]
-INFANTS, EACH = 5, 4
+INFANTS, EACH = 4, 3
 
 CONFIG = """
 preset = "small"
@@ -55,7 +55,7 @@ Train = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five infants who are seen four times each; one rating and all media of each time."""
+    """Four infants who are seen three times each; one rating and all media of each time."""
     folder = tmp_path_factory.mktemp("data")
     segments = [segment(folder, infant, occasion) for infant in range(INFANTS) for occasion in range(EACH)]
     (folder / "manifest.csv").write_text(write_manifest(segments))

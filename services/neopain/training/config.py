@@ -59,6 +59,9 @@ class FaceStageConfig:
     sharp_px: int = 224
     """Edge in the last ``sharp_share`` of the steps, since clips are served at 224; 0 keeps ``frame_px``."""
     sharp_share: float = 0.15
+    disturbed: float = 1.0
+    """Share of the full disturbance: 1 as a ward might, 0 not at all. Where no frame is seen twice, less is learnt
+    sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class VideoStageConfig:
     more, false is better: they then are the batch's own, and are taken once more at the end."""
     keep_motion: bool = True
     """Of ``--start`` weights the course of the kernels over time is kept, only their sums come from the face stage."""
+    disturbed: float = 1.0
+    """As for the face stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class AudioStageConfig:
     patches: int = 5
     """So many of a window's ten are heard in a step, drawn anew each time: half the work, and a disturbance of its own
     (as Liu et al. 2023, PatchDropout)."""
+    disturbed: float = 1.0
+    """As for the face stage."""
 
 
 @dataclass(frozen=True, slots=True)

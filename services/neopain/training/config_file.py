@@ -94,6 +94,9 @@ def _require_sense(config: TrainConfig) -> None:
         raise ConfigurationError("fusion.trials and readers are counts: expected 1 or more")
     if not 1 <= config.audio.patches <= PATCHES:
         raise ConfigurationError(f"audio.patches is {config.audio.patches}, expected 1 to {PATCHES}")
+    for name in ("face", "video", "audio"):
+        if not 0 <= (share := getattr(config, name).disturbed) <= 1:
+            raise ConfigurationError(f"{name}.disturbed is {share}, expected a share from 0 to 1")
     for name in ("face", "video", "audio", "vitals", "fusion"):
         _require_steps(getattr(config, name).plan, f"{name}.plan")
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from neopain.features.signature import PRESENT_FLAGS
 from neopain.models.audio_encoder import AudioEncoder
+from neopain.training.augment.gentler import gentler
 from neopain.training.augment.sounds import SoundDisturbance, disturb_sounds, patches_of
 from neopain.training.config import AudioStageConfig
 from neopain.training.losses import score_loss, share_loss
@@ -49,7 +50,7 @@ class AudioStage:
         self._machine, self._log_mels = machine, log_mels
         targets = item_targets(pool, AUDIO_ITEMS)
         self._lesson = Lesson(pool, infants, config.plan, modality=CRY, targets=targets, seed=seed)
-        self._how = SoundDisturbance()
+        self._how = gentler(SoundDisturbance(), config.disturbed)
 
     def read(self, unit: int) -> Batch:
         """SOUNDS float16 [B, 1000, 64], LABEL and PARTS."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from neopain.features.signature import CLIP_FRAMES, PRESENT_FLAGS
 from neopain.models.inflation import FlatEncoder
+from neopain.training.augment.gentler import gentler
 from neopain.training.augment.pictures import PictureDisturbance, disturb_frames
 from neopain.training.config import FaceStageConfig
 from neopain.training.losses import score_loss, share_loss
@@ -48,7 +49,7 @@ class FaceStage:
         machine.halve(encoder.backbone)
         self._pool, self._config, self._machine = pool, config, machine
         self._lesson = Lesson(pool, infants, config.plan, modality=FACE, targets=face_targets(pool), seed=seed)
-        self._how = PictureDisturbance()
+        self._how = gentler(PictureDisturbance(), config.disturbed)
 
     def read(self, unit: int) -> Batch:
         """FRAMES uint8 [B, px, px, 3], LABEL and PARTS."""

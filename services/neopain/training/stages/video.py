@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from neopain.features.signature import CLIP_FRAMES, FACE_SIZE_PX
 from neopain.models.video_encoder import VideoEncoder
+from neopain.training.augment.gentler import gentler
 from neopain.training.augment.pictures import PictureDisturbance, disturb_clips, hold_frames
 from neopain.training.config import VIDEO_PARTS, VideoStageConfig
 from neopain.training.losses import score_loss, share_loss
@@ -52,7 +53,7 @@ class VideoStage:
         machine.halve(encoder.backbone)
         self._pool, self._config, self._machine = pool, config, machine
         self._lesson = Lesson(pool, infants, config.plan, modality=FACE, targets=face_targets(pool), seed=seed)
-        self._how = PictureDisturbance()
+        self._how = gentler(PictureDisturbance(), config.disturbed)
         self._edge = config.clip_px
 
     def read(self, unit: int) -> Batch:

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from neopain.models.log_mel import LogMel
+from neopain.training.augment.gentler import gentler
 from neopain.training.augment.pictures import PictureDisturbance, disturb_clips, hold_frames
 from neopain.training.augment.signals import SignalDisturbance, disturb_vitals
 from neopain.training.augment.sounds import SILENCE, SoundDisturbance, disturb_sounds, log_mel_frames, patches_of
 
 STILL = PictureDisturbance(
-    shift=0.0, zoom=0.0, turn_degrees=0.0, gain=0.0, gamma=0.0, tint=0.0, cover_probability=0.0, noise=0.0
+    shift=0.0, zoom=0.0, turn_degrees=0.0, gain=0.0, gamma=0.0, tint=0.0, cover_probability=0.0, cover=0.0, noise=0.0
 )
 QUIET = SoundDisturbance(gain_db=0.0, shift_frames=0, noise_probability=0.0, lost_probability=0.0)
 UNTOUCHED = SignalDisturbance(
@@ -33,6 +34,14 @@ def test_without_disturbance_a_clip_is_itself_or_its_mirror_image() -> None:
     is_mirrored = (found - clips.flip(3)).abs().amax(dim=(1, 2, 3, 4)) < 0.5
     assert (is_itself ^ is_mirrored).all()
     assert 8 <= int(is_mirrored.sum()) <= 32
+
+
+def test_a_gentler_disturbance_has_a_share_of_every_length_and_probability() -> None:
+    half = gentler(SoundDisturbance(), 0.5)
+    assert half == SoundDisturbance(
+        gain_db=6.0, shift_frames=30, noise=0.25, noise_probability=0.25, lost_probability=0.15
+    )
+    assert gentler(PictureDisturbance(), 0.0) == STILL
 
 
 def test_all_frames_of_a_clip_are_disturbed_alike() -> None:

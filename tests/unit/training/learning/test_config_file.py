@@ -52,6 +52,7 @@ def test_the_small_nets_have_tokens_of_the_width_that_is_served() -> None:
         ({"split": {"tune": 1.0}}, r"split\.tune is 1\.0"),
         ({"split": {"tune": 0.6, "fusion_only": 0.6}}, "split leaves no infants"),
         ({"nets": {"video": {"depths": [1, 1]}}}, r"nets\.video\.depths is \[1, 1\]"),
+        ({"video": {"disturbed": 1.5}}, r"video\.disturbed is 1\.5, expected a share from 0 to 1"),
         ({"audio": {"patches": 11}}, "audio.patches is 11, expected 1 to 10"),
         ({"fusion": {"trials": 0}}, "are counts: expected 1 or more"),
     ],
