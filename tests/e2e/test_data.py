@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import wave
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from .conftest import in_this_process
+
 UPLOAD = "0a1b2c3d-0000-4000-8000-00000000000a-1430726196216-1.7-f-04-hu.wav"
-
-
-def neopain(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """One command, to its end."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "NEOPAIN_ROOT": str(ROOT)}
-    argv = [sys.executable, "-m", "neopain", *map(str, arguments)]
-    return subprocess.run(argv, env=env, text=True, capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture
@@ -36,33 +27,34 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def test_an_imported_corpus_passes_its_check(tmp_path: Path, corpus: Path) -> None:
-    imported = neopain("data", "import", "donate-a-cry", corpus, tmp_path / "out")
+    imported = in_this_process("data", "import", "donate-a-cry", corpus, tmp_path / "out")
     assert (imported.returncode, imported.stdout) == (0, f"{tmp_path}/out/manifest.csv: 1 segments\n")
-    checked = neopain("data", "check", tmp_path / "out", "--json")
+    checked = in_this_process("data", "check", tmp_path / "out", "--json")
     summary = json.loads(checked.stdout)
     assert (checked.returncode, summary["segments_by_pattern"], summary["findings"]) == (0, {"C": 1}, [])
 
 
 def test_a_broken_file_is_told_and_ends_with_1(tmp_path: Path, corpus: Path) -> None:
-    neopain("data", "import", "donate-a-cry", corpus, tmp_path / "out")
+    in_this_process("data", "import", "donate-a-cry", corpus, tmp_path / "out")
     (tmp_path / "out" / "audio" / UPLOAD).unlink()
-    checked = neopain("data", "check", tmp_path / "out" / "manifest.csv")
+    checked = in_this_process("data", "check", tmp_path / "out" / "manifest.csv")
     assert (checked.returncode, f"audio 'audio/{UPLOAD}': does not exist" in checked.stdout) == (1, True)
 
 
 def test_a_wrong_manifest_is_told_with_its_line_and_ends_with_2(tmp_path: Path, corpus: Path) -> None:
-    neopain("data", "import", "donate-a-cry", corpus, tmp_path / "out")
+    in_this_process("data", "import", "donate-a-cry", corpus, tmp_path / "out")
     manifest = tmp_path / "out" / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("audio/", "../audio/"))
-    checked = neopain("data", "check", manifest)
+    checked = in_this_process("data", "check", manifest)
     assert (checked.returncode, "manifest line 2, column audio" in checked.stderr) == (2, True)
 
 
 def test_a_corpus_without_recordings_ends_with_2(tmp_path: Path) -> None:
-    imported = neopain("data", "import", "donate-a-cry", tmp_path, tmp_path / "out")
+    imported = in_this_process("data", "import", "donate-a-cry", tmp_path, tmp_path / "out")
     assert (imported.returncode, "holds no recording with a name of Donate-a-cry" in imported.stderr) == (2, True)
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of wfdb, when it is imported
 def test_a_record_without_beats_ends_with_2(tmp_path: Path) -> None:
-    imported = neopain("data", "import", "wfdb", tmp_path / "gone", tmp_path / "out")
+    imported = in_this_process("data", "import", "wfdb", tmp_path / "gone", tmp_path / "out")
     assert (imported.returncode, "--annotator SUFFIX" in imported.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""``neopain model import`` as a user types it, in a process of its own."""
+"""``neopain model import`` as a user types it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,13 @@ import torch
 from neopain.models.checkpoint import load_checkpoint
 
 from ..unit.models import published_layouts as layouts
+from .conftest import in_this_process
 
 pytestmark = pytest.mark.torch
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def model_import(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "services")}
-    command = [sys.executable, "-m", "neopain", "model", "import", *map(str, arguments)]
-    return subprocess.run(command, env=env, text=True, capture_output=True, check=False, timeout=120)
+    return in_this_process("model", "import", *arguments)
 
 
 def test_published_files_become_one_checkpoint(tmp_path: Path) -> None:

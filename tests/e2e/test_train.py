@@ -22,6 +22,8 @@ from neopain.codecs.vitals_table import VitalRow, write_vitals
 from neopain.domain.annotation import Availability, Rating, Recorded, Scale, Segment, Subject
 from neopain.domain.vitals import VitalKind
 
+from .conftest import in_this_process
+
 pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,15 +101,20 @@ def sing(path: Path, loudness: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def train(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that is done in a moment."""
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def train(data: Path, config: Path) -> Train:
     """Starts ``neopain train`` on the data; further arguments are those of the test."""
-    config = tmp_path_factory.mktemp("config") / "tiny.toml"
-    config.write_text(CONFIG)
 
     def start(out: Path, *arguments: str) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", "neopain", "train", "--data", str(data), "--out", str(out), "--seed", "2"]
-        if "--config" not in arguments:
-            argv += ["--config", str(config)]
+        argv += ["--config", str(config)]
         env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "NEOPAIN_ROOT": str(ROOT)}
         return subprocess.Popen([*argv, *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -199,13 +206,19 @@ def test_a_finished_training_is_only_told(run: Path, train: Train) -> None:
         (("--seed", "3"), "holds a training with another seed: give the same, or another folder with --out"),
         (("--config", "no-such.toml"), "no-such.toml cannot be read"),
         (("--start", "no-such.pt"), "no-such.pt cannot be read"),
-        (("--device", "tpu"), "invalid choice: 'tpu'"),
-        (("--minutes", "0"), "not a number above 0"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_exits_2(
-    run: Path, train: Train, arguments: tuple[str, ...], word: str
+    run: Path, data: Path, config: Path, arguments: tuple[str, ...], word: str
 ) -> None:
-    process = train(run, *arguments)
-    _, told = process.communicate(timeout=120)
-    assert (process.returncode, word in told) == (2, True), told
+    done = in_this_process("train", "--data", data, "--out", run, "--seed", "2", "--config", config, *arguments)
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(("--device", "tpu"), "invalid choice: 'tpu'"), (("--minutes", "0"), "not a number above 0")],
+)
+def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], word: str, tmp_path: Path) -> None:
+    done = in_this_process("train", "--data", tmp_path, "--out", tmp_path, *arguments)
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr

@@ -45,9 +45,9 @@ from neopain.models.repository import (
 from neopain.models.sample_windows import PATTERNS, Window, sample_window
 
 CALIBRATION_SEED = 2_000_000
-CALIBRATION_WINDOWS = 12
+CALIBRATION_WINDOWS = 8
 CHECK_SEED = 3_000_000
-CHECK_WINDOWS = 12
+CHECK_WINDOWS = 8
 
 INT8 = (AUDIO_ENCODER.name, VIDEO_ENCODER.name)
 """The heavy nets, in the order in which int8 is given up when it is not exact enough."""

@@ -59,7 +59,7 @@ def test_two_clips_are_disturbed_differently_and_stay_pictures() -> None:
 
 def test_a_part_of_the_picture_may_be_covered() -> None:
     torch.manual_seed(1)
-    covered = replace(STILL, cover_probability=1.0)
+    covered = replace(STILL, cover_probability=1.0, cover=0.35)
     found = disturb_clips(torch.full((8, 16, 32, 32, 3), 100.0), covered)
     share = (found - 100).abs().amax(dim=4).gt(0.5).float().mean(dim=(1, 2, 3))
     assert share.max().item() < 0.35**2 * 1.2

@@ -77,5 +77,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_file_is_named_with_what_is_wrong_in_it(tmp_path: Path) -> None:
     path = tmp_path / "night.toml"
     path.write_text("[face]\npx = 3\n")
-    with pytest.raises(ConfigurationError, match=r"night\.toml: face\.px is not known, expected one of frame_px"):
+    with pytest.raises(ConfigurationError, match=r"night\.toml: face\.px is not known, expected one of disturbed, "):
         read_config(path)
