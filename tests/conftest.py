@@ -38,6 +38,9 @@ from neopain.wire.vitals import encode_batch
 
 # Set before torch is loaded by whoever comes first: threads that wait for work take no processor from the servers.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Side by side, threads of one run would only wait for those of the other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

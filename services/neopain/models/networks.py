@@ -21,7 +21,7 @@ from neopain.models.sample_windows import PATTERNS, Window, sample_window
 from neopain.models.video_encoder import Bottleneck, VideoEncoder
 from neopain.models.vitals_encoder import VitalsEncoder
 
-START_WINDOWS = 8
+START_WINDOWS = 4
 """Windows from which the untrained start takes its statistics."""
 
 START_SEED = 1_000_000
