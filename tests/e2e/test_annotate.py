@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,8 @@ from neopain import cli
 from neopain.codecs.manifest import read_manifest, write_manifest
 from neopain.domain.annotation import Availability, Rating, Recorded, Scale, Segment, Subject
 
-ROOT = Path(__file__).resolve().parents[2]
+from .conftest import in_this_process
+
 SCORES = ((0, 0), (1, 1), (2, 3), (3, 3), (7, 6), (7, 7), (5, 2), (0, 1), (6, 0), (4, 4))
 """Ten segments of five infants; the seventh and the ninth are for a third rater."""
 
@@ -47,9 +45,7 @@ def agreement(*arguments: str | Path) -> int:
 
 
 def test_the_command_prints_one_json_object(manifest: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "services")}
-    argv = [sys.executable, "-m", "neopain", "annotate", "agreement", str(manifest), "--json"]
-    done = subprocess.run(argv, env=env, text=True, capture_output=True, check=False, timeout=60)
+    done = in_this_process("annotate", "agreement", manifest, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     assert (told["scale"], told["raters"], told["n_segments"], told["n_infants"]) == ("NIPS", ["anna", "bert"], 10, 5)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from .conftest import in_this_process
+
 Command = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -22,10 +24,9 @@ Command = Callable[..., "subprocess.Popen[str]"]
         (("scoring", "nurse"), "nurse"),
     ],
 )
-def test_wrong_arguments_are_named_and_exit_2(neopain: Command, arguments: tuple[str, ...], word: str) -> None:
-    process = neopain(*arguments)
-    _, told = process.communicate(timeout=30)
-    assert (process.returncode, word in told) == (2, True), told
+def test_wrong_arguments_are_named_and_exit_2(arguments: tuple[str, ...], word: str) -> None:
+    done = in_this_process(*arguments)
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr
 
 
 def test_a_service_without_settings_names_the_variable(neopain: Command, monkeypatch: pytest.MonkeyPatch) -> None:

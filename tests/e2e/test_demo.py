@@ -20,9 +20,14 @@ START_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def finished(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str]:
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all runs here, one after the other: later ones start sooner."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def finished(neopain: Command, state: Path) -> tuple[int, dict[str, Any], str]:
     """One unattended run of 25 s: exit code, summary, what was told."""
-    state = tmp_path_factory.mktemp("demo")
     process = neopain("demo", "--seconds", "25", "--json", "--state", str(state))
     out, told = process.communicate(timeout=START_SECONDS + 60)
     assert process.returncode in {0, 1}, told
@@ -68,9 +73,9 @@ class Interrupted:
 
 
 @pytest.fixture(scope="module")
-def interrupted(neopain: Command, descendants: Descendants, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+def interrupted(neopain: Command, descendants: Descendants, state: Path) -> Interrupted:
     """The EHR dies once everything runs; then the person presses Ctrl-C."""
-    process = neopain("demo", "--json", "--state", str(tmp_path_factory.mktemp("interrupted")))
+    process = neopain("demo", "--json", "--state", str(state))
     _await_descendant(process, descendants, "scoring ticker")
     family = descendants(process.pid)
     os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
@@ -88,10 +93,8 @@ def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
     assert interrupted.left == []
 
 
-def test_kill_9_of_the_demo_leaves_no_process_behind(
-    neopain: Command, descendants: Descendants, tmp_path: Path
-) -> None:
-    process = neopain("demo", "--state", str(tmp_path))
+def test_kill_9_of_the_demo_leaves_no_process_behind(neopain: Command, descendants: Descendants, state: Path) -> None:
+    process = neopain("demo", "--state", str(state))
     _await_descendant(process, descendants, "scoring ticker")
     family = descendants(process.pid)
     process.kill()
