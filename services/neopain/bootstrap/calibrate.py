@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neopain.bootstrap.evaluated_data import own_data
-from neopain.bootstrap.evaluated_model import OPENVINO, PROLONGED_FILE, TORCH, EvaluatedModel, find_model
+from neopain.bootstrap.evaluated_model import OPENVINO, TORCH, EvaluatedModel, find_model
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.train import Teller
 from neopain.codecs.calibration import calibration_to_json
@@ -19,6 +19,7 @@ from neopain.codecs.prolonged import prolonged_to_json
 from neopain.domain.annotation import Segment
 from neopain.domain.calibration import NINETY, POOLED, Calibration
 from neopain.errors import ConfigurationError
+from neopain.models.repository import CALIBRATION_FILE, PROLONGED_FILE
 
 if TYPE_CHECKING:
     from neopain.training.predictions import ModelPredictions
@@ -84,7 +85,7 @@ def _save_prolonged(
 
 
 def _save(found: Calibration, folder: Path, *, engine: str, made_from: dict[str, object]) -> Path:
-    from neopain.models.repository import CALIBRATION_FILE, note, save_calibration
+    from neopain.models.repository import note, save_calibration
 
     if engine == OPENVINO:
         save_calibration(folder, found)

@@ -15,16 +15,13 @@ from neopain.domain.calibration import Calibration, identity
 from neopain.domain.prolonged import ProlongedPain
 from neopain.domain.score import Weights
 from neopain.errors import ConfigurationError
+from neopain.models.repository import BASELINES_FILE, CALIBRATION_FILE, MODEL_FILE, PROLONGED_FILE
 
 if TYPE_CHECKING:
     from neopain.training.baselines.models import Baseline
     from neopain.training.nets import Nets
 
-CALIBRATION_FILE = "calibration.json"
-PROLONGED_FILE = "prolonged.json"
-MODEL_FILE = "model.json"
 CHECKPOINT_FILE = "checkpoint.pt"
-BASELINES_FILE = "baselines.pt"
 
 TORCH, OPENVINO, TRITON = ENGINES = ("torch", "openvino", "triton")
 

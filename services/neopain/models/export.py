@@ -26,6 +26,7 @@ from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENC
 from neopain.models.networks import Networks, as_batch, build_networks
 from neopain.models.quantise import FlatFusion, compress, convert, quantise, save_ir
 from neopain.models.repository import (
+    BASELINES_FILE,
     CALIBRATION_FILE,
     GRAPH,
     MODEL_FILE,
@@ -49,8 +50,8 @@ CALIBRATION_WINDOWS = 8
 CHECK_SEED = 3_000_000
 CHECK_WINDOWS = 8
 
-INT8 = (AUDIO_ENCODER.name, VIDEO_ENCODER.name)
-"""The heavy nets, in the order in which int8 is given up when it is not exact enough."""
+INT8 = (FUSION_HEAD.name, AUDIO_ENCODER.name, VIDEO_ENCODER.name)
+"""Nets that are small in int8, in the order in which that is given up when it is not exact enough."""
 
 KEPT_FLOAT32 = (AUDIO_ENCODER.name,)
 """Nets whose constants must not be stored as float16: the Fourier matrix of the log-mel needs its digits."""
@@ -58,11 +59,13 @@ KEPT_FLOAT32 = (AUDIO_ENCODER.name,)
 
 @dataclass(frozen=True, slots=True)
 class ExportWindows:
-    """Windows with everything present: ``ranges`` tell the quantiser what there is, on ``checks`` the engines are
-    compared with float32. The last of the checks is in digital silence."""
+    """Windows with everything present: ``ranges`` tell the quantiser what there is, on ``checks`` and ``golden`` the
+    engines are compared with float32; of ``golden`` are those that stay in the repository. The last one of either is in
+    digital silence."""
 
     ranges: Sequence[Window]
     checks: Sequence[Window]
+    golden: Sequence[Window]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ def export_repository(out: Path, *, seed: int, config: NetConfig | None = None) 
 
 def made_up_windows() -> ExportWindows:
     """Windows that are nobody's, for nets that know nobody."""
-    checks = [sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]
-    return ExportWindows([sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)], silenced(checks))
+    ranges = [sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)]
+    return ExportWindows(ranges, [], silenced([sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]))
 
 
 def silenced(windows: Sequence[Window]) -> list[Window]:
@@ -100,18 +103,19 @@ def silenced(windows: Sequence[Window]) -> list[Window]:
 def export_networks(networks: Networks, out: Path, identity: Identity, windows: ExportWindows) -> ExportedModel:
     """Writes nets, graph, golden windows and ``model.json`` to ``out``; the heavy encoders in int8 if exact enough.
 
-    Accuracy wins over latency: beyond the tolerance first the audio, then the video encoder stays in floating point.
-    What lay in ``out`` is replaced; in ``triton_models/`` itself the sources stay. A calibration never does: it was
-    for other nets.
+    Accuracy wins over latency: beyond the tolerance the nets of ``INT8`` stay in floating point, one after the other.
+    What lay in ``out`` is replaced; in ``triton_models/`` itself the sources stay. A calibration never does, nor do
+    baselines: they were for other nets.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         building = Path(folder) / out.name
         building.mkdir()
         lay_out_graph(building)
+        golden = [one for each in windows.golden for one in _in_all_patterns(networks, each)]
+        save_golden(building, golden_windows(golden))
         checks = [one for each in windows.checks for one in _in_all_patterns(networks, each)]
-        save_golden(building, golden_windows(checks))
-        precision, reached = _write_nets(networks, building, checks, windows.ranges)
+        precision, reached = _write_nets(networks, building, checks + golden, windows.ranges)
         model = ExportedModel(
             version=identity.version,
             digest=identity.digest,
@@ -134,7 +138,7 @@ def put_in_place(building: Path, out: Path) -> None:
             shutil.rmtree(out)
         building.rename(out)
         return
-    for stale in (MODEL_FILE, CALIBRATION_FILE, PROLONGED_FILE):
+    for stale in (MODEL_FILE, CALIBRATION_FILE, PROLONGED_FILE, BASELINES_FILE):
         (out / stale).unlink(missing_ok=True)
     files = sorted(path for path in building.rglob("*") if path.is_file() and path.name != MODEL_FILE)
     for path in (*files, building / MODEL_FILE):
@@ -159,12 +163,12 @@ def _in_all_patterns(networks: Networks, window: Window) -> list[GoldenWindow]:
     ]
 
 
-def golden_windows(checks: list[GoldenWindow]) -> list[GoldenWindow]:
+def golden_windows(candidates: list[GoldenWindow]) -> list[GoldenWindow]:
     """One of each pattern, from different windows if there are so many, and the silent one with everything; absent
     modalities as zeros."""
     count = len(PATTERNS)
-    windows = len(checks) // count
-    chosen = [checks[i % windows * count + i] for i in range(count)] + [checks[-count]]
+    windows = len(candidates) // count
+    chosen = [candidates[i % windows * count + i] for i in range(count)] + [candidates[-count]]
     gates = {net.inputs[0].name: net.gate for net in ENCODERS}
     golden = []
     for window in chosen:
@@ -180,17 +184,19 @@ def _write_nets(
 ) -> tuple[dict[str, str], Deviation]:
     """Writes the four IRs; returns the precision of each and the deviation reached.
 
-    The encoders are int8 first; the slower one to lose by it is the last to be given up.
+    Of the heavy encoders the convolutions compute in int8; linear layers, and so all of the fusion head, are stored in
+    int8 and compute in floating point.
     """
     floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks)}
     precision = dict.fromkeys(floats, "float")
-    for name in INT8:
-        net, model = floats[name]
-        smaller = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges])
-        _save(compress(smaller) if net is AUDIO_ENCODER else smaller, net, folder)
+    for name, (net, model) in floats.items():
+        if name not in INT8:
+            _save(model, net, folder)
+            continue
+        if net is not FUSION_HEAD:
+            model = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges])  # noqa: PLW2901
+        _save(compress(model), net, folder)
         precision[name] = "int8"
-    for name in precision.keys() - set(INT8):
-        _save(floats[name][1], floats[name][0], folder)
     reached = measure(folder, checks)
     for name in INT8:
         if within(reached, TOLERANCE):

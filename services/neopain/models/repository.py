@@ -34,6 +34,8 @@ MODEL_FILE = "model.json"
 GOLDEN_FILE = "golden.npz"
 CALIBRATION_FILE = "calibration.json"
 PROLONGED_FILE = "prolonged.json"
+BASELINES_FILE = "baselines.pt"
+"""What the nets are compared with; read by ``training.baselines.saved``."""
 SERVICES = Path(__file__).parents[2]
 GRAPH = SERVICES.parent / "triton_models"
 """Where config.pbtxt and model.py of each model lie in the source tree."""

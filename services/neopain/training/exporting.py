@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,19 @@ from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.checkpoint import Checkpoint, load_checkpoint
 from neopain.models.export import ExportWindows, Identity, export_networks, silenced
-from neopain.models.repository import ExportedModel
+from neopain.models.repository import BASELINES_FILE, ExportedModel
 from neopain.models.sample_windows import Window
 from neopain.training.nets import networks_of
 from neopain.training.windows import PreparedWindows
 
 RANGE_WINDOWS = 48
 CHECK_WINDOWS = 12
+GOLDEN_WINDOWS = 8
 EVERYTHING = "FCPM"
 
-CLIP_STEP = 16
-CRY_STEPS = 256
-"""Golden windows lie in the repository: coarser pixels and samples make them a tenth as large, and as good a check."""
+CLIP_STEP, CLIP_BLOCK = 16, 4
+CRY_STEPS, CRY_HELD = 256, 4
+"""Golden windows lie in the repository: coarser pixels and samples pack far better, and are as good a check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class ExportOptions:
 def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: ExportOptions) -> ExportedModel:
     """Exports a checkpoint; the version's name is ``options.name`` and eight digits of the file's digest.
 
+    The baselines of its run go along, so that whoever has the nets can compare them.
+
     ``ConfigurationError`` when the checkpoint cannot be used, is not of whole nets, or the data set has too few windows
     with all four modalities present.
     """
@@ -52,7 +56,11 @@ def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     version = ModelVersion(f"{options.name}-{digest[:8]}", options.weights)
     identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
-    return export_networks(networks, out, identity, _export_windows(windows, options))
+    model = export_networks(networks, out, identity, _export_windows(windows, options))
+    baselines = path.with_name(BASELINES_FILE)
+    if baselines.exists():
+        shutil.copy(baselines, out / BASELINES_FILE)
+    return model
 
 
 def _told(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -69,8 +77,9 @@ def _export_windows(windows: PreparedWindows, options: ExportOptions) -> ExportW
         )
     chosen = _spread(windows, full, needed, np.random.default_rng(options.seed))
     ranges = [_window(windows, index) for index in chosen[options.checks :]]
-    checks = [coarser(_window(windows, index)) for index in chosen[: options.checks]]
-    return ExportWindows(ranges, silenced(checks))
+    checks = [_window(windows, index) for index in chosen[: options.checks]]
+    golden = [coarser(window) for window in checks[:GOLDEN_WINDOWS]]
+    return ExportWindows(ranges, silenced(checks), silenced(golden))
 
 
 def _spread(windows: PreparedWindows, full: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
@@ -86,11 +95,12 @@ def _window(windows: PreparedWindows, index: int) -> Window:
 
 
 def coarser(window: Window) -> Window:
-    """The window with fewer levels of brightness and loudness, so that it packs well."""
-    clip = np.asarray(window[signature.CLIP.name], np.uint8)
-    cry = np.asarray(window[signature.CRY.name], np.float32)
+    """The window with fewer levels of brightness and loudness, in blocks of pixels and held samples: it packs well."""
+    clip = np.asarray(window[signature.CLIP.name], np.uint8)[:, ::CLIP_BLOCK, ::CLIP_BLOCK]
+    clip = (clip // CLIP_STEP * CLIP_STEP + CLIP_STEP // 2).repeat(CLIP_BLOCK, axis=1).repeat(CLIP_BLOCK, axis=2)
+    cry = np.asarray(window[signature.CRY.name], np.float32)[::CRY_HELD]
     coarse: Window = {
-        signature.CLIP.name: np.asarray(clip // CLIP_STEP * CLIP_STEP + CLIP_STEP // 2, np.uint8),
-        signature.CRY.name: np.asarray(np.round(cry * CRY_STEPS) / CRY_STEPS, np.float32),
+        signature.CLIP.name: clip,
+        signature.CRY.name: np.asarray(np.round(cry * CRY_STEPS) / CRY_STEPS, np.float32).repeat(CRY_HELD),
     }
     return window | coarse

@@ -5,7 +5,7 @@ They take the same batch (``training.encoded``) and are trained by the same loss
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -74,45 +74,35 @@ def fusion_outputs(head: FusionHead, batch: Batch) -> tuple[Tensor, Tensor, Tens
     return outputs
 
 
-class Alone(nn.Module):
-    """The same head with one modality, the others absent. Vitals keep the whole context, the others only the ages."""
+class SideBySide(nn.Module):
+    """Mean tokens of some modalities side by side, zeros and a flag for an absent one, the context, and an MLP.
 
-    def __init__(self, config: NetConfig, modality: str) -> None:
-        super().__init__()
-        self.fused = Fused(config)
-        self.pooled_features = config.width
-        self.register_buffer("kept", torch.tensor([flag == modality for flag in PRESENT_FLAGS]), persistent=False)
-        fields = [modality == "vitals" or name in AGES for name in CONTEXT_FIELDS] * 2
-        self.register_buffer("context", torch.tensor(fields), persistent=False)
+    Of all modalities it is early fusion, of one its model alone. Who has the vitals sees the whole context, the others
+    only the ages.
+    """
 
-    def forward(self, batch: Batch) -> Answer:
-        """See ``Answer``."""
-        kept, context = self.get_buffer("kept"), self.get_buffer("context")
-        own = {PRESENT: batch[PRESENT] & kept, CONTEXT: torch.where(context, batch[CONTEXT], 0.0)}
-        answer: Answer = self.fused(batch | own)
-        return answer
-
-
-class Early(nn.Module):
-    """Early fusion: the mean tokens of all modalities side by side, zeros and a flag for an absent one, and an MLP."""
-
-    def __init__(self, config: NetConfig) -> None:
+    def __init__(self, config: NetConfig, modalities: Sequence[str]) -> None:
         super().__init__()
         width = config.width
+        self.modalities = tuple(modalities)
         self.context = ContextToken(width)
-        inputs = len(PRESENT_FLAGS) * (width + 1) + width
+        inputs = len(self.modalities) * (width + 1) + width
         self.norm = nn.LayerNorm(inputs)
         self.net = nn.Sequential(nn.Linear(inputs, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.GELU())
         self.steps = nn.Linear(width, len(QUANTILES) + 1)
         self.sedation = nn.Linear(width, 1)
         self.pooled_features = width
+        places = [PRESENT_FLAGS.index(name) for name in self.modalities]
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        fields = [VITALS in self.modalities or name in AGES for name in CONTEXT_FIELDS] * 2
+        self.register_buffer("fields", torch.tensor(fields), persistent=False)
 
     def forward(self, batch: Batch) -> Answer:
         """See ``Answer``."""
-        present = batch[PRESENT]
-        means = torch.stack([batch[name].mean(dim=1) for name in (FACE, CRY, VITALS)], dim=1)
+        present = batch[PRESENT][:, self.get_buffer("places")]
+        means = torch.stack([batch[name].mean(dim=1) for name in self.modalities], dim=1)
         given = torch.where(present[:, :, None], means, 0.0).flatten(1)
-        context = self.context(batch[CONTEXT])[:, 0]
+        context = self.context(torch.where(self.get_buffer("fields"), batch[CONTEXT], 0.0))[:, 0]
         pooled = self.net(self.norm(torch.cat([given, present.to(given.dtype), context], dim=1)))
         quantiles = SCALE * self.steps(pooled).softmax(dim=-1).cumsum(dim=-1)[:, : len(QUANTILES)]
         sedation = -SCALE * self.sedation(pooled).sigmoid()[:, 0]
@@ -122,7 +112,7 @@ class Early(nn.Module):
 FUSION = "fusion"
 HEADS: dict[str, Callable[[NetConfig], nn.Module]] = {
     FUSION: Fused,
-    **{flag: (lambda config, flag=flag: Alone(config, flag)) for flag in PRESENT_FLAGS},  # type: ignore[misc]
-    "early": Early,
+    **{flag: (lambda config, flag=flag: SideBySide(config, [flag])) for flag in PRESENT_FLAGS},  # type: ignore[misc]
+    "early": lambda config: SideBySide(config, PRESENT_FLAGS),
 }
 """Name of a model to its net: the fusion that is served, and the learned baselines."""

@@ -62,6 +62,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = {"seed": 7, "weights": "trained on the simulator", "data": {"simulator": "1", "seed": 9}}
     torch.manual_seed(7)
     save_checkpoint(path, Checkpoint(SMALL, Networks(SMALL).state_dict(), about))
+    path.with_name("baselines.pt").write_bytes(b"of the same run")
     return path
 
 
@@ -91,18 +92,27 @@ def test_the_calibration_of_other_nets_is_gone(repository: Path) -> None:
     assert not (repository / "calibration.json").exists()
 
 
+def test_the_baselines_of_the_run_go_along(repository: Path) -> None:
+    assert (repository / "baselines.pt").read_bytes() == b"of the same run"
+
+
 def test_golden_windows_are_coarse_enough_to_pack(repository: Path) -> None:
     clips = [golden.inputs[signature.CLIP.name] for golden in read_golden(repository)]
 
     assert len({int(level) for clip in clips for level in np.unique(clip)}) <= 17
 
 
-def test_coarser_windows_differ_by_less_than_a_step() -> None:
+def test_a_coarser_window_has_every_fourth_pixel_and_sample_to_within_a_step() -> None:
     window = sample_window(1)
     coarse = coarser(window)
 
-    assert np.abs(coarse["CLIP"].astype(int) - window["CLIP"].astype(int)).max() <= 8
-    assert np.abs(coarse["CRY"] - window["CRY"]).max() <= 1 / 512
+    assert coarse["CLIP"].shape == window["CLIP"].shape
+    assert coarse["CRY"].shape == window["CRY"].shape
+    places = (slice(None), slice(0, None, 4), slice(0, None, 4))
+    assert np.abs(coarse["CLIP"][places].astype(int) - window["CLIP"][places].astype(int)).max() <= 8
+    assert np.array_equal(coarse["CLIP"][:, 3, 3], coarse["CLIP"][:, 0, 0])
+    assert np.abs(coarse["CRY"][::4] - window["CRY"][::4]).max() <= 1 / 512
+    assert np.array_equal(coarse["CRY"][3::4], coarse["CRY"][::4])
     assert coarse["VITALS"] is window["VITALS"]
 
 

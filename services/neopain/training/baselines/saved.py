@@ -1,4 +1,7 @@
-"""``baselines.pt`` of a run: all that is needed to apply the baselines to other windows."""
+"""``baselines.pt`` of a run: all that is needed to apply the baselines to other windows.
+
+The file goes along with the nets that are served, so it is small: matrices in int8 with a scale for each row.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import torch
 from neopain.errors import ConfigurationError
 from neopain.features.signature import PRESENT_FLAGS
 from neopain.models.config import NetConfig
+from neopain.models.repository import BASELINES_FILE
 from neopain.training.baselines.linear import Linear, as_arrays, from_arrays
 from neopain.training.baselines.models import (
     LATE,
@@ -26,13 +30,18 @@ from neopain.training.baselines.models import (
 from neopain.training.heads import HEADS
 from neopain.training.stage_file import load_stage, save_stage
 
-BASELINES_FILE = "baselines.pt"
+WHOLE, ROWS, SCALE = "whole", "rows", "scale"
+MOST = 127
+LEAST_SCALE = 1e-12
+
+State = Mapping[str, torch.Tensor]
 
 
 def save_baselines(run: Path, config: NetConfig, baselines: Mapping[str, Baseline]) -> None:
     """Writes the file; ``ConfigurationError`` when it cannot be written."""
     efforts = {name: asdict(one.effort) for name, one in baselines.items()}
-    states = {name: one.net.state_dict() for name, one in baselines.items() if isinstance(one, LearnedBaseline)}
+    learned = (one for one in baselines.values() if isinstance(one, LearnedBaseline))
+    states = {one.name: _packed(one.net.state_dict()) for one in learned}
     ridge = next(_numbers(one.linear) for one in baselines.values() if isinstance(one, RidgeBaseline))
     late = next(one for one in baselines.values() if isinstance(one, LateBaseline))
     joined = {name: _numbers(linear) for name, linear in late.linear.items()}
@@ -61,7 +70,7 @@ def _loaded(fields: dict[str, Any]) -> dict[str, Baseline]:
     learned: dict[str, LearnedBaseline] = {}
     for name in LEARNED:
         net = HEADS[name](config)
-        net.load_state_dict(fields["states"][name])
+        net.load_state_dict(_unpacked(fields["states"][name]))
         learned[name] = LearnedBaseline(name, efforts[name], net.eval())
     alone = {flag: learned[flag] for flag in PRESENT_FLAGS}
     joined = {name: _linear(numbers) for name, numbers in fields[LATE].items()}
@@ -70,6 +79,21 @@ def _loaded(fields: dict[str, Any]) -> dict[str, Baseline]:
         LATE: LateBaseline(efforts[LATE], alone, joined),
         RIDGE: RidgeBaseline(efforts[RIDGE], _linear(fields[RIDGE])),
     }
+
+
+def _packed(state: State) -> dict[str, State]:
+    return {name: _packed_one(tensor) for name, tensor in state.items()}
+
+
+def _packed_one(tensor: torch.Tensor) -> State:
+    if tensor.dim() != 2:
+        return {WHOLE: tensor}
+    scale = tensor.abs().amax(dim=1, keepdim=True).clamp_min(LEAST_SCALE) / MOST
+    return {ROWS: (tensor / scale).round().to(torch.int8), SCALE: scale}
+
+
+def _unpacked(packed: Mapping[str, State]) -> dict[str, torch.Tensor]:
+    return {name: one[WHOLE] if WHOLE in one else one[ROWS] * one[SCALE] for name, one in packed.items()}
 
 
 def _numbers(linear: Linear) -> dict[str, torch.Tensor]:
