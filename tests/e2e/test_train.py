@@ -193,11 +193,10 @@ def test_its_nets_and_baselines_predict_other_windows(run: Path, data: Path, tmp
         assert (np.diff(predictions.quantiles, axis=1) >= 0).all()
 
 
-def test_a_finished_training_is_only_told(run: Path, train: Train) -> None:
-    again = train(run)
-    said, told = again.communicate(timeout=120)
-    assert (again.returncode, said) == (0, f"{run / 'checkpoint.pt'}\n")
-    assert "this training is done" in told
+def test_a_finished_training_is_only_told(run: Path, data: Path, config: Path) -> None:
+    again = in_this_process("train", "--data", data, "--out", run, "--seed", "2", "--config", config)
+    assert (again.returncode, again.stdout) == (0, f"{run / 'checkpoint.pt'}\n")
+    assert "this training is done" in again.stderr
 
 
 @pytest.mark.parametrize(

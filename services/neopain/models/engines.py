@@ -93,6 +93,9 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": options.threads or len(os.sched_getaffinity(0)),
+            # Weights that are stored in int8 multiply activations as they are: rounded ones would magnify small
+            # differences between two machines.
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
         }
         if options.precision == "f32":
             settings["INFERENCE_PRECISION_HINT"] = "f32"
