@@ -19,7 +19,7 @@ import openvino
 
 from neopain.errors import ConfigurationError, ContractBroken
 from neopain.features.signature import PRESENT
-from neopain.models.graph import ENCODERS, FUSION_HEAD, NetSpec
+from neopain.models.graph import ENCODERS, FUSION_HEAD, VIDEO_ENCODER, NetSpec
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 """Tensors by name, first axis the batch."""
@@ -52,6 +52,10 @@ class EngineOptions:
             threads=int(threads),
             precision="auto" if precision == "auto" else "f32",
         )
+
+
+SERVED: Mapping[str, EngineOptions] = {VIDEO_ENCODER.name: EngineOptions(precision="auto")}
+"""By net, as ``triton_models/*/config.pbtxt`` has it; a net that is not named here computes in f32."""
 
 
 class Engine(Protocol):

@@ -21,7 +21,7 @@ from torch import nn
 from neopain.domain.score import ModelVersion, Weights
 from neopain.features import signature
 from neopain.models.config import NetConfig
-from neopain.models.engines import IR_FILE, EngineOptions, LocalEnsemble
+from neopain.models.engines import IR_FILE, SERVED, LocalEnsemble
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
 from neopain.models.networks import Networks, as_batch, build_networks
 from neopain.models.quantise import FlatFusion, compress, convert, quantise, save_ir
@@ -221,7 +221,7 @@ def _save(model: openvino.Model, net: NetSpec, folder: Path) -> None:
 
 def measure(repository: Path, windows: list[GoldenWindow]) -> Deviation:
     """How far the engines of an exported repository are from float32 on these windows, run without Triton."""
-    ensemble = LocalEnsemble(repository, {VIDEO_ENCODER.name: EngineOptions(precision="auto")})
+    ensemble = LocalEnsemble(repository, SERVED)
     answers: list[Arrays] = []
     for first in range(0, len(windows), len(PATTERNS)):
         same = windows[first : first + len(PATTERNS)]

@@ -22,7 +22,7 @@ from neopain.features.signature import (
     VITALS,
     TensorSpec,
 )
-from neopain.models.engines import Arrays, EngineOptions, answer, load_engine
+from neopain.models.engines import SERVED, Arrays, EngineOptions, answer, load_engine
 from neopain.models.graph import (
     AUDIO_ENCODER,
     CRY_SCORE,
@@ -44,9 +44,6 @@ from neopain.training.patterns import M, P, context_of, letters_of, present_of, 
 from neopain.training.pool import Flags, Floats, Windows
 from neopain.training.predict import abstentions, kept_letters
 from neopain.training.predictions import ModelPredictions
-
-SERVED: Final[Mapping[str, EngineOptions]] = {VIDEO_ENCODER.name: EngineOptions(precision="auto")}
-"""The precision of ``triton_models/*/config.pbtxt``: f32 where it is not said here."""
 
 VARIANT_LETTERS: Final = ((P, M), (P,), (M,))
 """What each of the three variants of the vitals rests on."""

@@ -19,9 +19,9 @@ from neopain.models.export import ExportWindows, Identity, export_networks, sile
 from neopain.models.repository import BASELINES_FILE, ExportedModel
 from neopain.models.sample_windows import Window
 from neopain.training.nets import networks_of
+from neopain.training.served import RANGE_WINDOWS
 from neopain.training.windows import PreparedWindows
 
-RANGE_WINDOWS = 48
 CHECK_WINDOWS = 12
 GOLDEN_WINDOWS = 8
 EVERYTHING = "FCPM"

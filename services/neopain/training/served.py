@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from neopain.features.signature import CRY, TensorSpec
-from neopain.models.engines import IR_FILE, EngineOptions, OpenVinoEngine
+from neopain.models.engines import IR_FILE, SERVED, EngineOptions, OpenVinoEngine
 from neopain.models.graph import AUDIO_ENCODER, NetSpec
 from neopain.models.log_mel import MEL_BANDS, PATCH_FRAMES, PATCHES
 from neopain.models.quantise import convert, quantise, save_ir
@@ -25,6 +25,9 @@ Array = npt.NDArray[Any]
 PATCHES_SPEC = TensorSpec(CRY.name, (PATCHES, PATCH_FRAMES, MEL_BANDS), np.float32, "log-mel patches, oldest first")
 HEARD_ENCODER = replace(AUDIO_ENCODER, inputs=(PATCHES_SPEC,))
 """The audio encoder of a training, without its front end."""
+
+RANGE_WINDOWS = 48
+"""So many tell int8 what there is."""
 
 
 @dataclass
@@ -53,7 +56,7 @@ class ServedEncoder:
                 made = quantise(convert(self.encoder.cpu(), self.net), self.net, self.samples())
                 save_ir(made, Path(building) / "net" / IR_FILE)
                 (Path(building) / "net").rename(self.folder)
-        return OpenVinoEngine(self.folder / IR_FILE, EngineOptions(precision="auto"))
+        return OpenVinoEngine(self.folder / IR_FILE, SERVED.get(self.net.name, EngineOptions()))
 
 
 def _as_given(inputs: Tensor, spec: TensorSpec) -> Array:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from neopain.features.signature import PRESENT_FLAGS
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
 from neopain.models.log_mel import MEL_BANDS, LogMel
 from neopain.models.networks import Networks
@@ -27,17 +26,16 @@ from neopain.training.modalities import SCORES, TOKENS, Encode, Modality
 from neopain.training.patterns import letters_of
 from neopain.training.pool import Indices, Pool
 from neopain.training.rows import Array, Compute, KeptRows, Rows, Shapes, rows_in_memory
-from neopain.training.served import HEARD_ENCODER, ServedEncoder
+from neopain.training.served import HEARD_ENCODER, RANGE_WINDOWS, ServedEncoder
 from neopain.training.stage import Workplace, seed_of
+from neopain.training.stages.audio import CRY
+from neopain.training.stages.face import FACE
 from neopain.training.stages.lesson import spread_out
 
 CLIPS_AT_ONCE = 4
 """That a prediction holds in memory."""
 SOUNDS_AT_ONCE = 16
 HANDS_AT_ONCE = 64
-
-RANGE_WINDOWS = 48
-FACE, CRY = PRESENT_FLAGS.index("face"), PRESENT_FLAGS.index("cry")
 
 LOG_MELS, HAND = "log_mels", "hand"
 HAND_SHAPES: Shapes = {HAND: ((len(HAND_FEATURES),), np.float32)}

@@ -25,7 +25,7 @@ def old(tmp_path: Path) -> Path:
     folder = tmp_path / "old"
     (folder / "fusion_head" / "1").mkdir(parents=True)
     (folder / "fusion_head" / "1" / "model.py").write_text("source")
-    for name in ("model.json", "calibration.json", "prolonged.json"):
+    for name in ("model.json", "calibration.json", "prolonged.json", "baselines.pt"):
         (folder / name).write_text("old")
     return folder
 

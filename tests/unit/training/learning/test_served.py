@@ -53,6 +53,7 @@ def test_int8_gives_nearly_what_the_net_gives_also_of_disturbed_pixels_and_is_ma
     assert (tokens - wanted).abs().mean() < 0.05 * wanted.abs().mean()
     assert torch.allclose(scores, wanted_scores, atol=0.1)
     assert torch.equal(tokens, again)
+    assert torch.equal(tokens, ServedEncoder(encoder, VIDEO_ENCODER, tmp_path / "net", samples)(given.round())[0])
     assert len(asked) == 1
 
 

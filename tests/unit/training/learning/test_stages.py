@@ -23,7 +23,7 @@ from neopain.training.config import (
 from neopain.training.loop import run_stage
 from neopain.training.pool import Pool
 from neopain.training.stage import Workplace
-from neopain.training.stages.audio import AudioStage
+from neopain.training.stages.audio import AudioStage, some_patches
 from neopain.training.stages.face import FaceStage, face_targets
 from neopain.training.stages.lesson import Infants
 from neopain.training.stages.video import VideoStage
@@ -138,3 +138,19 @@ def test_a_face_is_asked_for_items_codes_and_an_infant(fake_windows: Fake) -> No
     assert np.allclose(found[0, :7], pool.labels[0] / 10)
     assert found[:, 7].tolist() == [1.0, 0.0]
     assert np.isnan(found[1, :7]).all()
+
+
+def test_some_patches_are_drawn_for_each_window_with_their_places_in_order() -> None:
+    torch.manual_seed(0)
+    patches = torch.arange(10.0)[None, :, None, None].expand(6, 10, 96, 64)
+    found, places = some_patches(patches, 5)
+    assert found.shape == (6, 5, 96, 64)
+    assert torch.equal(found[:, :, 0, 0], places.float())
+    assert (places.diff(dim=1) > 0).all()
+    assert len({tuple(row) for row in places.tolist()}) > 1
+
+
+def test_a_stage_disturbs_as_far_as_its_config_says(pool: Pool, place: Workplace, tiny: NetConfig) -> None:
+    config = FaceStageConfig(PLAN, frame_px=32, sharp_px=0, disturbed=0.5)
+    stage = FaceStage(pool, INFANTS, config, FlatEncoder(tiny), machine=place.machine, seed=0)
+    assert stage._how.turn_degrees == 7.5
