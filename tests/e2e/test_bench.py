@@ -1,4 +1,4 @@
-"""``neopain bench latency``: it measures what it says, on the whole line."""
+"""``neopain bench``: it measures what it says, on real parts."""
 
 from __future__ import annotations
 
@@ -48,3 +48,29 @@ def test_the_parts_are_measured_and_are_within_the_whole(measured: dict[str, Any
 def test_the_figures_name_the_model_and_its_weights(measured: dict[str, Any]) -> None:
     assert measured["model"].startswith("untrained-")
     assert measured["weights"] == "untrained"
+
+
+@pytest.fixture(scope="module")
+def stored(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Twenty monitors at three listeners, a second each."""
+    state: Path = tmp_path_factory.mktemp("bench-ingest")
+    process = neopain("bench", "ingest", "--seconds", "1", "--connections", "20", "--json", "--state", str(state))
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told + out
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return result
+
+
+def test_every_acknowledged_message_is_on_the_bus(stored: dict[str, Any]) -> None:
+    assert stored["kept"]["acknowledged"] == stored["kept"]["on_the_bus"] > 200
+    assert stored["ours"]["refused"] == 0
+
+
+def test_the_messages_are_those_of_the_figure(stored: dict[str, Any]) -> None:
+    assert 1800 <= stored["message_bytes"] <= 2200
+    assert stored["obx"] == 25
+
+
+def test_storing_costs_less_than_parsing_alone_does_elsewhere(stored: dict[str, Any]) -> None:
+    assert stored["times_hl7apy"] >= 20
+    assert stored["times_python_hl7"] >= 2

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from neopain.bus import scripts
 from neopain.bus.connection import BusAddress, connect, require_durable, require_volatile, shard_of, translated
+from neopain.bus.group_commit import GroupCommit
 from neopain.bus.streams import STREAMS, WINDOW_STREAMS, Server, StreamSpec
 from neopain.domain.identity import BedId, is_recording
 
@@ -39,6 +41,14 @@ class Published:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """One publication of ``publish_once``, as its script takes it."""
+
+    keys: tuple[str, str]
+    arguments: tuple[bytes, str, str]
+
+
 class Bus:
     """The streams of one namespace on the bus and its media servers.
 
@@ -49,6 +59,7 @@ class Bus:
         self.address = address
         self.durable: Redis = connect(address.bus_url)
         self.media: list[Redis] = [connect(url) for url in address.media_urls]
+        self._marked = GroupCommit(self._publish_marked)
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -113,12 +124,19 @@ class Bus:
         """Adds an entry unless one was added under the same mark: check and XADD are one step on the bus."""
         if stream.server is not Server.BUS:
             raise ValueError(f"stream {stream.name} is not on the bus: marks are kept there")
-        keys = [self.key("mark", stream.name, mark), self.stream_key(stream, bed), self.key("beds")]
         listed = bed if bed is not None and stream.is_input and not is_recording(bed) else ""
-        arguments = [payload, str(int(life.total_seconds() * 1000)), listed]
+        marked = _Marked(
+            keys=(self.key("mark", stream.name, mark), self.stream_key(stream, bed)),
+            arguments=(payload, str(int(life.total_seconds() * 1000)), listed),
+        )
         with translated(f"publish once to {stream.name}"):
-            found, is_new = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
-        return Published(found.decode(), bool(is_new))
+            return await self._marked.add(marked)
+
+    async def _publish_marked(self, batch: Sequence[_Marked]) -> list[Published]:
+        keys = [*chain.from_iterable(one.keys for one in batch), self.key("beds")]
+        arguments = list(chain.from_iterable(one.arguments for one in batch))
+        found = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
+        return [Published(entry.decode(), bool(is_new)) for entry, is_new in zip(found[::2], found[1::2], strict=True)]
 
     async def read_range(
         self,

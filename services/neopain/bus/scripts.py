@@ -1,13 +1,21 @@
 """The Lua scripts: where two writes must be one, or a reply must stay small."""
 
 PUBLISH_ONCE = """
--- KEYS: mark, stream, beds. ARGV: payload, mark's life in ms, bed or ''. Returns the entry's id and whether it is new.
-local seen = redis.call('GET', KEYS[1])
-if seen then return {seen, 0} end
-local id = redis.call('XADD', KEYS[2], '*', 'p', ARGV[1])
-redis.call('SET', KEYS[1], id, 'PX', ARGV[2])
-if ARGV[3] ~= '' then redis.call('ZADD', KEYS[3], string.match(id, '^%d+'), ARGV[3]) end
-return {id, 1}
+-- Of each publication: KEYS mark, stream; ARGV payload, mark's life in ms, bed or ''. The last of KEYS: beds.
+-- Returns of each the entry's id and whether it is new.
+local answers = {}
+for i = 1, #KEYS - 1, 2 do
+  local at = (i - 1) / 2 * 3
+  local id, new = redis.call('GET', KEYS[i]), 0
+  if not id then
+    id, new = redis.call('XADD', KEYS[i + 1], '*', 'p', ARGV[at + 1]), 1
+    redis.call('SET', KEYS[i], id, 'PX', ARGV[at + 2])
+    local bed = ARGV[at + 3]
+    if bed ~= '' then redis.call('ZADD', KEYS[#KEYS], string.match(id, '^%d+'), bed) end
+  end
+  answers[i], answers[i + 1] = id, new
+end
+return answers
 """
 
 LAST_IDS = """

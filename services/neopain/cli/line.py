@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neopain.cli.grammar import Action, Commands, box, command, count, group, positive
+from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive
 
 
 def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -55,6 +55,11 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     latency.add_argument("--seconds", type=positive, default=60.0, help="how long to measure (default 60)")
     latency.add_argument("--beds", type=count, default=1, help="beds at one window a second (default 1)")
     latency.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
+    ingest = command(bench, "ingest", _bench_ingest, "HL7 messages a second per core, beside two other listeners")
+    ingest.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    ingest.add_argument("--seconds", type=positive, default=10.0, help="of each of four measurements (default 10)")
+    ingest.add_argument("--connections", type=natural, default=100, help="monitors that send at once (default 100)")
+    ingest.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
     letters = group(commands, "dead-letters", "What could not be processed")
     listed = command(letters, "list", _dead_letters, "One line each: id, origin, source, place, reason")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
@@ -113,6 +118,19 @@ def _bench_latency(options: argparse.Namespace) -> int:
 
     return run_latency(
         LatencyOptions(seconds=options.seconds, beds=options.beds, as_json=options.json, state_dir=options.state)
+    )
+
+
+def _bench_ingest(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.ingest_bench.command import IngestBenchOptions, run_ingest_bench
+
+    return run_ingest_bench(
+        IngestBenchOptions(
+            seconds=options.seconds,
+            connections=options.connections,
+            as_json=options.json,
+            state_dir=options.state,
+        )
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from neopain.domain.identity import BedId
 from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.wire import common
@@ -18,7 +20,7 @@ def encode_batch(batch: VitalsBatch) -> bytes:
     wire = pb.VitalsBatch(
         bed=batch.bed,
         source=common.source_to_wire(batch.source),
-        samples=[_sample_to_wire(sample) for sample in batch.samples],
+        samples=_samples_to_wire(batch.samples),
         processing=common.PROCESSING[batch.processing],
         control_id=batch.control_id,
         unmapped=batch.unmapped,
@@ -64,14 +66,18 @@ def decode_baseline(data: bytes) -> Baseline:
     )
 
 
-def _sample_to_wire(sample: VitalSample) -> pb.VitalSample:
-    return pb.VitalSample(
-        kind=KIND[sample.kind],
-        value=sample.value,
-        timing=common.timing_to_wire(sample.timing),
-        validity=VALIDITY[sample.validity],
-        code=sample.code,
-    )
+def _samples_to_wire(samples: Iterable[VitalSample]) -> Iterator[pb.VitalSample]:
+    timing, wire = None, None
+    for sample in samples:
+        if wire is None or sample.timing is not timing:  # most messages have one for all
+            timing, wire = sample.timing, common.timing_to_wire(sample.timing)
+        yield pb.VitalSample(
+            kind=KIND[sample.kind],
+            value=sample.value,
+            timing=wire,
+            validity=VALIDITY[sample.validity],
+            code=sample.code,
+        )
 
 
 def _sample_from_wire(wire: pb.VitalSample) -> VitalSample:

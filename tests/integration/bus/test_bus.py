@@ -94,6 +94,20 @@ class TestPublishOnce:
         assert sum(one.is_new for one in published) == 1
         assert len(await bus.read_range(TICKS)) == 1
 
+    async def test_many_at_once_are_each_told_their_own_id(self, bus: Bus) -> None:
+        names = [f"{n}" for n in range(200)]
+        published = await asyncio.gather(*(bus.publish_once(TICKS, name.encode(), mark=name) for name in names))
+        stored = {entry.payload.decode(): entry.id for entry in await bus.read_range(TICKS)}
+        assert stored == {name: one.id for name, one in zip(names, published, strict=True)}
+
+    async def test_at_once_each_goes_to_the_stream_of_its_bed(self, bus: Bus) -> None:
+        await asyncio.gather(*(bus.publish_once(VITALS, bed.encode(), mark=bed, bed=bed) for bed in (BED, OTHER_BED)))
+        found = [
+            [entry.payload.decode() for entry in await bus.read_range(VITALS, bed=bed)] for bed in (BED, OTHER_BED)
+        ]
+        assert found == [[BED], [OTHER_BED]]
+        assert await bus.active_beds(within=timedelta(seconds=60)) == {BED, OTHER_BED}
+
     async def test_a_mark_is_of_its_stream(self, bus: Bus) -> None:
         await bus.publish_once(TICKS, b"tick", mark="same")
         assert (await bus.publish_once(SCORES, b"score", mark="same")).is_new

@@ -9,11 +9,12 @@ is what a monitor may act upon, and a second answer on one connection would be t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
-from neopain.codecs.hl7v2.message import Delimiters, Message, escape
+from neopain.codecs.hl7v2.message import Delimiters, Message, escape, text_of
 from neopain.codecs.hl7v2.time import write_moment
 from neopain.errors import MalformedMessage
 
@@ -51,6 +52,8 @@ WANTED = {
 }
 
 OUR_NAME = "NEOPAIN"
+_CACHED = 1024
+"""Senders whose address is kept in its read form."""
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[([0-9]+)\])?(?:-([0-9]+)(?:\.([0-9]+))?)?")
 
 
@@ -81,18 +84,8 @@ class Addressing:
 def address(message: Message) -> Addressing:
     """How to answer that message; nothing is checked."""
     msh = message.header
-    return Addressing(
-        delimiters=message.delimiters,
-        sender=(_line(msh.raw(3)), _line(msh.raw(4))),
-        receiver=(_line(msh.raw(5)), _line(msh.raw(6))),
-        trigger=_line(msh.text(9, 2)),
-        control_id=_line(msh.raw(10)),
-        processing=_line(msh.raw(11)) or "P",
-        version=_line(msh.text(12)) or "2.6",
-        charset=_line(msh.raw(18)),
-        codec=message.codec,
-        wants=(msh.text(15).upper(), msh.text(16).upper()),
-    )
+    same = tuple(msh.raw(field) for field in (3, 4, 5, 6, 9, 11, 12, 15, 16, 18))
+    return replace(_of_its_sender(same, message.delimiters, message.codec), control_id=_line(msh.raw(10)))
 
 
 def outcome_of(error: MalformedMessage) -> Outcome:
@@ -122,6 +115,28 @@ def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMe
     if error is not None:
         lines.append(_err(to.delimiters, error))
     return "".join(f"{line}\r" for line in lines).encode(to.codec, errors="replace")
+
+
+@lru_cache(maxsize=_CACHED)
+def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters, codec: str) -> Addressing:
+    # What a sender repeats in every message; the control id is left empty.
+    application, facility, to_application, to_facility, message_type, *more = fields
+    processing, version, accept, apply, charset = more
+
+    def text(raw: str, component: int = 1) -> str:
+        return text_of(raw, component, 1, delimiters)
+
+    return Addressing(
+        delimiters=delimiters,
+        sender=(_line(application), _line(facility)),
+        receiver=(_line(to_application), _line(to_facility)),
+        trigger=_line(text(message_type, 2)),
+        processing=_line(processing) or "P",
+        version=_line(text(version)) or "2.6",
+        charset=_line(charset),
+        codec=codec,
+        wants=(text(accept).upper(), text(apply).upper()),
+    )
 
 
 def _line(raw: str) -> str:

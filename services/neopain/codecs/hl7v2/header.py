@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from neopain.codecs.hl7v2 import message as hl7
-from neopain.codecs.hl7v2.message import Message
+from neopain.codecs.hl7v2.message import Delimiters, Message, part, repeated, text_of
 from neopain.domain.vitals import Processing
 from neopain.errors import MalformedMessage
 
 PCD_01_OID = "1.3.6.1.4.1.19376.1.6.1.1.1"
 """Names IHE PCD-01 in MSH-21; the name beside it varies from sender to sender, the OID does not."""
 
+_CACHED = 1024
+"""Senders whose MSH is kept in its read form."""
 _VERSION = re.compile(r"2(?:\.[0-9]){0,2}")
 
 
@@ -42,19 +45,8 @@ def read_header(message: Message) -> Header:
     """MSH, checked. Raises ``MalformedMessage``: 101 for a missing MSH-9 or MSH-10, 202 and 203 for a processing id or
     a version that is not HL7 v2's."""
     msh = message.header
-    header = Header(
-        message_type=msh.text(9, 1).upper(),
-        trigger=msh.text(9, 2).upper(),
-        control_id=msh.text(10),
-        version=msh.text(12),
-        processing=_processing(msh.text(11)),
-        sending_application=msh.text(3),
-        sending_facility=msh.text(4),
-        time_text=msh.text(7),
-        accept_acknowledgement=msh.text(15).upper(),
-        application_acknowledgement=msh.text(16).upper(),
-        profile_oids=tuple(hl7.part(one, 3, 1, message.delimiters) for one in msh.repetitions(21)),
-    )
+    same = tuple(msh.raw(field) for field in (3, 4, 9, 11, 12, 15, 16, 21))
+    header = replace(_of_its_sender(same, message.delimiters), control_id=msh.text(10), time_text=msh.text(7))
     if not header.message_type:
         raise MalformedMessage("MSH-9", "the message type is required", code=hl7.FIELD_MISSING)
     if not header.control_id:
@@ -62,6 +54,29 @@ def read_header(message: Message) -> Header:
     if header.version and not _VERSION.fullmatch(header.version):
         raise MalformedMessage("MSH-12", "the version must be 2.x", code=hl7.UNSUPPORTED_VERSION)
     return header
+
+
+@lru_cache(maxsize=_CACHED)
+def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters) -> Header:
+    # What a sender repeats in every message; the control id and the time are left empty.
+    application, facility, message_type, processing, version, accept, apply, profiles = fields
+
+    def text(raw: str, component: int = 1) -> str:
+        return text_of(raw, component, 1, delimiters)
+
+    return Header(
+        message_type=text(message_type).upper(),
+        trigger=text(message_type, 2).upper(),
+        control_id="",
+        version=text(version),
+        processing=_processing(text(processing)),
+        sending_application=text(application),
+        sending_facility=text(facility),
+        time_text="",
+        accept_acknowledgement=text(accept).upper(),
+        application_acknowledgement=text(apply).upper(),
+        profile_oids=tuple(part(one, 3, 1, delimiters) for one in repeated(profiles, delimiters)),
+    )
 
 
 def _processing(code: str) -> Processing:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from neopain.errors import MalformedMessage
 
@@ -46,8 +47,7 @@ _MSH = re.compile(rb"(?<![^\x00-\x1f\xef\xbb\xbf])MSH(?=[^A-Za-z0-9\s])")
 _JUNK = bytes(range(0x21)) + b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Delimiters:
+class Delimiters(NamedTuple):
     """MSH-1 and MSH-2. A missing one of MSH-2 is an empty string and separates nothing."""
 
     field: str = "|"
@@ -72,21 +72,12 @@ class Segment:
 
     def repetitions(self, field: int) -> list[str]:
         """The field's repetitions as sent; none when it is absent."""
-        raw = self.raw(field)
-        if not raw:
-            return []
-        separator = self.delimiters.repetition
-        return raw.split(separator) if separator and separator in raw else [raw]
+        return repeated(self.raw(field), self.delimiters)
 
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """A part of the field's first repetition, unescaped and stripped; empty when absent."""
         raw = self.raw(field)
-        if not raw:
-            return ""
-        separator = self.delimiters.repetition
-        if separator and separator in raw:
-            raw = raw.split(separator, 1)[0]
-        return part(raw, component, subcomponent, self.delimiters)
+        return text_of(raw, component, subcomponent, self.delimiters) if raw else ""
 
     def place(self, field: int, component: int | None = None) -> str:
         """The field's place in the words of an error: ``OBX[3]-5.1``."""
@@ -132,7 +123,7 @@ def parse(raw: bytes) -> Message:
     text, codec = _decoded(whole, delimiters)
     counts: dict[str, int] = {}
     segments: list[Segment] = []
-    for line in _segment_break(delimiters.field).split(text.rstrip("\r\n\t ")):
+    for line in _lines(text.rstrip("\r\n\t "), delimiters.field):
         fields = line.split(delimiters.field)
         name = fields[0]
         if name == "MSH":
@@ -150,6 +141,22 @@ def messages_in(data: bytes) -> list[bytes]:
     plain = plain.lstrip(_JUNK)
     starts = [found.start() for found in _MSH.finditer(plain)]
     return [plain[start:end].strip() for start, end in pairwise([*starts, len(plain)])]
+
+
+def repeated(raw: str, delimiters: Delimiters) -> list[str]:
+    """The repetitions of a field as sent; none when it is empty."""
+    separator = delimiters.repetition
+    if separator and separator in raw:
+        return raw.split(separator)
+    return [raw] if raw else []
+
+
+def text_of(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
+    """A part of the field's first repetition, unescaped and stripped; empty when absent."""
+    separator = delimiters.repetition
+    if separator and separator in raw:
+        raw = raw.split(separator, 1)[0]
+    return part(raw, component, subcomponent, delimiters)
 
 
 def part(raw: str, component: int, subcomponent: int, delimiters: Delimiters) -> str:
@@ -235,6 +242,19 @@ def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
         return whole.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         return whole.decode("iso8859-1"), "iso8859-1"
+
+
+def _lines(text: str, field: str) -> list[str]:
+    # Most senders end each segment with one CR and nothing else: then the lines are the segments.
+    lines = text.split("\r")
+    if "\n" not in text and all(_begins_segment(line[:4], field) and line[-1] not in "\t " for line in lines):
+        return lines
+    return _segment_break(field).split(text)
+
+
+@lru_cache(maxsize=512)
+def _begins_segment(start: str, field: str) -> bool:
+    return re.fullmatch(rf"[A-Z][A-Z0-9]{{2}}{re.escape(field)}", start) is not None
 
 
 @lru_cache(maxsize=32)

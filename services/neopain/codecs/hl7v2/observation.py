@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import LOINC, MDC, NAMED, Code
-from neopain.codecs.hl7v2.message import Delimiters, Segment, part
-from neopain.domain.vitals import VitalKind
+from neopain.codecs.hl7v2.message import Delimiters, part, text_of
+from neopain.codecs.hl7v2.validity import validity_of
+from neopain.domain.vitals import Validity, VitalKind
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
 _LONGEST_LABEL = 64
@@ -27,15 +29,42 @@ class Identified:
     is_contradictory: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """``is_censored``: the value lies beyond the scale, the number is its end."""
 
     value: float
     is_censored: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an OBX says beside its number and its time.
+
+    ``code`` is that of the table where it is known, else as sent. ``kind`` is None for what is known and not used for
+    scoring, ``scale`` for a unit that no table knows.
+    """
+
+    code: str
+    is_known: bool
+    is_contradictory: bool
+    kind: VitalKind | None
+    rank: int
+    scale: float | None
+    validity: Validity
+
+
 @lru_cache(maxsize=_CACHED)
+def meaning_of(identifier: str, unit: str, flags: str, status: str, delimiters: Delimiters) -> Meaning:
+    """From OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, only numbers and times are new."""
+    found = identify(identifier, delimiters)
+    row, validity = found.row, validity_of(flags, status, delimiters)
+    if row is None:
+        return Meaning(found.label, False, False, None, 0, None, validity)
+    code = found.label if found.is_contradictory else row.code
+    scale = factor(row.kind, unit, delimiters) if row.kind is not None else None
+    return Meaning(code, True, found.is_contradictory, row.kind, row.rank, scale, validity)
+
+
 def identify(raw: str, delimiters: Delimiters) -> Identified:
     """The row of OBX-3 (CWE): by its first triplet, else by its alternate one."""
     triplets = [tuple(part(raw, at + one, 1, delimiters) for one in range(3)) for at in (1, 4)]
@@ -65,19 +94,18 @@ def _row(code: str, name: str, system: str) -> tuple[Code | None, bool]:
     return by_code or by_name, False
 
 
-@lru_cache(maxsize=_CACHED)
 def factor(kind: VitalKind, raw: str, delimiters: Delimiters) -> float | None:
     """What a value in the unit of OBX-6 (CWE) is multiplied with; None for a unit that no table knows."""
     return codes.unit_factor(kind, tuple(part(raw, at, 1, delimiters) for at in (1, 2, 4, 5)))
 
 
-def read_number(obx: Segment) -> Number | None:
-    """The number of OBX-5, typed NM, SN or a text that is one; None where it is none."""
-    match obx.raw(2).strip().upper():
+def read_number(data_type: str, raw: str, delimiters: Delimiters) -> Number | None:
+    """The number of OBX-5 as sent, typed NM, SN or a text that is one; None where it is none."""
+    match data_type if data_type == "NM" else data_type.strip().upper():
         case "NM" | "ST" | "TX" | "":
-            return _number(obx.raw(5).strip())
+            return _number(raw.strip())
         case "SN":
-            comparator, number, separator = (obx.text(5, at) for at in (1, 2, 3))
+            comparator, number, separator = (text_of(raw, at, 1, delimiters) for at in (1, 2, 3))
             read = _number(number) if not separator else None
             return Number(read.value, is_censored=comparator not in ("", "=")) if read else None
         case _:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from operator import itemgetter
 
 from neopain.codecs.hl7v2 import codes
-from neopain.codecs.hl7v2.codes import Code
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_bed, read_patients
-from neopain.codecs.hl7v2.message import Message, Segment
-from neopain.codecs.hl7v2.observation import factor, identify, read_number
+from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
+from neopain.codecs.hl7v2.observation import meaning_of, read_number
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
-from neopain.codecs.hl7v2.validity import read_validity
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
 from neopain.errors import MalformedMessage
 
+_COUNTING = itemgetter(2, 3, 5, 6, 8, 11, 14)
+"""The fields of an OBX that count here: type, identifier, value, unit, flags, status, time."""
+_LENGTH = 15
 _BELIEF = (Validity.GOOD, Validity.QUESTIONABLE, Validity.INVALID)
 
 
@@ -123,7 +125,7 @@ class _Reader:
     readings: list[Reading] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     unmapped: list[str] = field(default_factory=list)
-    moments: dict[str, datetime | None] = field(default_factory=dict)
+    moments: dict[str, tuple[datetime | None, str]] = field(default_factory=dict)
 
     def read(self, segments: list[Segment]) -> None:
         order_time = ""
@@ -131,47 +133,60 @@ class _Reader:
             if segment.name == "OBX":
                 self._observation(segment, order_time)
             elif segment.name == "OBR":
-                order_time = segment.text(7)
+                order_time = segment.raw(7)
 
     def _observation(self, obx: Segment, order_time: str) -> None:
-        found = identify(obx.raw(3), obx.delimiters)
-        if found.row is None:
-            if obx.raw(5):
-                self.unmapped.append(found.label)
+        data_type, identifier, value, unit, flags, status, time = _counting(obx)
+        found = meaning_of(identifier, unit, flags, status, obx.delimiters)
+        if not found.is_known:
+            if value:
+                self.unmapped.append(found.code)
         elif found.is_contradictory:
-            self._skip(obx, 3, found.label, "the code and its name mean different things")
-        elif found.row.kind is not None:
-            self._value(obx, found.row, found.row.kind, order_time)
-
-    def _value(self, obx: Segment, row: Code, kind: VitalKind, order_time: str) -> None:
-        number = read_number(obx)
-        scale = factor(kind, obx.raw(6), obx.delimiters)
-        if not obx.raw(5):
-            self._skip(obx, 5, row.code, "no value")
-        elif number is None:
-            self._skip(obx, 5, row.code, "expected one number")
-        elif number.value in codes.SENTINELS:
-            self._skip(obx, 5, row.code, "a sign for no value")
-        elif scale is None:
-            self._skip(obx, 6, row.code, "a unit that no table knows")
-        else:
-            validity = read_validity(obx)
-            if number.is_censored and validity is Validity.GOOD:
-                validity = Validity.QUESTIONABLE
-            time_text = obx.text(14) or order_time
-            source = self._moment(time_text)
-            self.readings.append(Reading(kind, number.value * scale, validity, row.code, source, time_text, row.rank))
-
-    def _moment(self, text: str) -> datetime | None:
-        # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
-        if text not in self.moments:
-            try:
-                moment = read_moment(text, zone=self.zone, location="OBX-14")
-            except MalformedMessage:
-                self.moments[text] = None
+            self._skip(obx, 3, found.code, "the code and its name mean different things")
+        elif found.kind is not None:
+            number = read_number(data_type, value, obx.delimiters)
+            if number is None:
+                self._skip(obx, 5, found.code, "expected one number" if value else "no value")
+            elif number.value in codes.SENTINELS:
+                self._skip(obx, 5, found.code, "a sign for no value")
+            elif found.scale is None:
+                self._skip(obx, 6, found.code, "a unit that no table knows")
             else:
-                self.moments[text] = moment.utc if moment.precision is Precision.SECOND else None
-        return self.moments[text]
+                validity = _censored(found.validity) if number.is_censored else found.validity
+                source, text = self._moment(time, order_time, obx.delimiters)
+                scaled = number.value * found.scale
+                self.readings.append(Reading(found.kind, scaled, validity, found.code, source, text, found.rank))
+
+    def _moment(self, own: str, of_the_order: str, delimiters: Delimiters) -> tuple[datetime | None, str]:
+        found = self._read_moment(own, delimiters)
+        return found if found[1] else self._read_moment(of_the_order, delimiters)
+
+    def _read_moment(self, raw: str, delimiters: Delimiters) -> tuple[datetime | None, str]:
+        # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
+        known = self.moments.get(raw)
+        if known is None:
+            text = text_of(raw, 1, 1, delimiters)
+            known = self.moments[raw] = (_to_the_second(text, self.zone), text)
+        return known
 
     def _skip(self, obx: Segment, position: int, code: str, reason: str) -> None:
         self.skipped.append(Skipped(obx.place(position), code, reason))
+
+
+def _counting(obx: Segment) -> tuple[str, ...]:
+    fields = obx.fields
+    missing = _LENGTH - len(fields)
+    counting: tuple[str, ...] = _COUNTING([*fields, *[""] * missing] if missing > 0 else fields)
+    return counting
+
+
+def _censored(validity: Validity) -> Validity:
+    return Validity.QUESTIONABLE if validity is Validity.GOOD else validity
+
+
+def _to_the_second(text: str, zone: tzinfo) -> datetime | None:
+    try:
+        moment = read_moment(text, zone=zone, location="OBX-14")
+    except MalformedMessage:
+        return None
+    return moment.utc if moment.precision is Precision.SECOND else None

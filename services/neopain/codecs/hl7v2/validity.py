@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neopain.codecs.hl7v2.message import Segment, part
+from neopain.codecs.hl7v2.message import Delimiters, part, repeated
 from neopain.domain.vitals import Validity
 
 GOOD, QUESTIONABLE, INVALID = Validity.GOOD, Validity.QUESTIONABLE, Validity.INVALID
@@ -37,11 +37,8 @@ BY_STATUS = {
 _ORDER = (INVALID, QUESTIONABLE, GOOD)
 
 
-def read_validity(obx: Segment) -> Validity:
-    """The worst of what OBX-8 and OBX-11 say; a status that no table knows is questionable."""
-    status = obx.raw(11)
-    flags = obx.raw(8)
+def validity_of(flags: str, status: str, delimiters: Delimiters) -> Validity:
+    """The worst of what OBX-8 and OBX-11, as sent, say; a status that no table knows is questionable."""
     found = [BY_STATUS.get(status.strip().upper(), QUESTIONABLE)]
-    if flags:
-        found += [BY_FLAG.get(part(one, 1, 1, obx.delimiters).upper(), GOOD) for one in obx.repetitions(8)]
+    found += [BY_FLAG.get(part(one, 1, 1, delimiters).upper(), GOOD) for one in repeated(flags, delimiters)]
     return min(found, key=_ORDER.index)

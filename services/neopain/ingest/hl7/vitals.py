@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, tzinfo
 from neopain.bus.bus import Bus
 from neopain.bus.streams import VITALS
 from neopain.codecs.hl7v2.message import FIELD_MISSING
-from neopain.codecs.hl7v2.pcd01 import Reading, VitalsReport, read_reports
+from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
 from neopain.domain.identity import BedId, SourceId
-from neopain.domain.time import SkewEstimate
+from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.errors import MalformedMessage
 from neopain.ingest.hl7.association import Association
@@ -115,9 +115,12 @@ class VitalsIntake:
 def _samples(report: VitalsReport, received: datetime, skew: SkewEstimate) -> tuple[VitalSample, ...]:
     if report.newest is not None:
         skew.observe(received=received, source=report.newest)
-    return tuple(_sample(reading, received, skew) for reading in report.readings)
-
-
-def _sample(reading: Reading, received: datetime, skew: SkewEstimate) -> VitalSample:
-    timing = skew.timing_of(received=received, source=reading.source, source_text=reading.source_text)
-    return VitalSample(reading.kind, reading.value, timing, reading.validity, reading.code)
+    timings: dict[str, Timing] = {}
+    for reading in report.readings:
+        if reading.source_text not in timings:
+            timings[reading.source_text] = skew.timing_of(
+                received=received, source=reading.source, source_text=reading.source_text
+            )
+    return tuple(
+        VitalSample(one.kind, one.value, timings[one.source_text], one.validity, one.code) for one in report.readings
+    )

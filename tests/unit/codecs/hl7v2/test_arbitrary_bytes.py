@@ -62,3 +62,15 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
 def test_a_good_message_damaged_anywhere_is_read_or_refused(at: int, length: int, news: bytes) -> None:
     with contextlib.suppress(MalformedMessage):
         read_all(GOOD[:at] + news + GOOD[at + length :])
+
+
+@settings(max_examples=500, deadline=None)
+@given(grammar.map(lambda more: GOOD + more.replace(b"\n", b"")))
+def test_segments_that_end_with_cr_alone_are_those_that_end_with_crlf(raw: bytes) -> None:
+    def fields(sent: bytes) -> list[list[str]] | str:
+        try:
+            return [[one.replace("\r\n", "\r") for one in segment.fields] for segment in parse(sent).segments]
+        except MalformedMessage as error:
+            return str(error)
+
+    assert fields(raw) == fields(raw.replace(b"\r", b"\r\n"))

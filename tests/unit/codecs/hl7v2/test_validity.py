@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from neopain.codecs.hl7v2.message import parse
-from neopain.codecs.hl7v2.validity import read_validity
+from neopain.codecs.hl7v2.message import Delimiters
+from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity
 
 
 def validity(flags: str, status: str) -> Validity:
-    return read_validity(parse(rf"MSH|^~\&|M{chr(13)}OBX|1|NM|HR||142|/min||{flags}|||{status}".encode()).segments[1])
+    return validity_of(flags, status, Delimiters())
 
 
 @pytest.mark.parametrize(
