@@ -23,6 +23,11 @@ class FaceAbsence(Enum):
     OUTSIDE_FRAME = "face-box-outside-frame"
     TOO_SMALL = "face-too-small"
     UNREADABLE = "frame-unreadable"
+    OTHER_FRAME = "face-box-of-another-frame"
+    """The box was given for a frame of another shape than the camera now sends."""
+    FROZEN = "picture-frozen"
+    """The camera has sent the same picture for seconds: it is no longer what lies in the bed."""
+    BLACK = "picture-black"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,16 @@ class FaceBox:
     y: int
     width: int
     height: int
+
+
+class CameraRole(Enum):
+    """What a camera is for."""
+
+    FACE = "face"
+    """Face crops only."""
+    WIDE = "wide"
+    """Movement only: it sees the whole body."""
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
