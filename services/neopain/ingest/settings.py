@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -49,9 +51,9 @@ class IngestSettings(ServiceSettings):
     cameras: tuple[CameraSettings, ...] = Field(
         default=(),
         description="RTSP cameras as a JSON list of objects: name, bed, url (with user and password, never logged), "
-        "and where wanted role (face, wide, both), group, transport (tcp, udp), microphone (false), face_box [left, "
-        "top, width, height] with face_box_of [width, height of the picture it was measured in], trust_clock (true), "
-        "processing (P, D, T)",
+        "and where wanted role (face, wide, both, sound), group, transport (tcp, udp), microphone (false), face_box "
+        "[left, top, width, height] with face_box_of [width, height of the picture it was measured in] and face_turns "
+        "(counterclockwise quarter turns that put the face upright), trust_clock (true), processing (P, D, T)",
     )
     camera_group: str = Field("", description="The group whose cameras this process reads; one process for each group")
     camera_silent_seconds: float = Field(
@@ -60,6 +62,10 @@ class IngestSettings(ServiceSettings):
     camera_frozen_seconds: float = Field(
         5.0, gt=0, description="A picture that stays exactly the same for longer is frozen: nothing is taken from it"
     )
+    camera_finder: Literal["none", "yunet", "cascade"] = Field(
+        "none", description="What finds the face for cameras without a face_box: none, yunet, or cascade"
+    )
+    camera_finder_model: Path | None = Field(None, description="YuNet's file, face_detection_yunet_2026may.onnx")
     camera_retry_first_seconds: float = Field(0.5, gt=0, description="First wait before connecting anew; it doubles")
     camera_retry_longest_seconds: float = Field(30.0, gt=0, description="Longest wait before connecting anew")
     camera_drain_seconds: float = Field(2.0, gt=0, description="How long readers may take after SIGTERM")

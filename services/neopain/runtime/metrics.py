@@ -39,6 +39,8 @@ METRICS = (
     MetricSpec("ingest_camera_damaged_total", "counter", "1", "Packets and frames not decoded whole", ("camera",)),
     MetricSpec("ingest_camera_dropped_total", "counter", "1", "Facts that found no media server in time", ("camera",)),
     MetricSpec("ingest_camera_lag_seconds", "gauge", "s", "Delay of the last picture above the smallest", ("camera",)),
+    MetricSpec("ingest_sound_level_dbfs", "gauge", "dBFS", "Level of a microphone's last second", ("camera",)),
+    MetricSpec("ingest_sound_clipped_share", "gauge", "1", "Clipped share of a microphone's last second", ("camera",)),
     MetricSpec("ingest_dead_letters_total", "counter", "1", "Input that could not be processed, kept raw", ("origin",)),
     MetricSpec("scoring_ticks_total", "counter", "1", "Ticks published by this ticker"),
     MetricSpec("scoring_windows_total", "counter", "1", "Windows done, by outcome", ("outcome",)),

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import av
 import numpy as np
 
-from neopain.domain.media import AudioChunk, FaceAbsence, FaceBox, FaceFrame, MovementSample
+from neopain.domain.media import AudioChunk, CameraRole, FaceAbsence, FaceBox, FaceFrame, MovementSample
 from neopain.features.face import Picture
 from neopain.features.liveness import PictureWatch
 from neopain.ingest.camera.clock import StreamClock
 from neopain.ingest.camera.settings import CameraSettings
 from neopain.ingest.camera.source import Arrived
 from neopain.ingest.media.camera import CameraTrack
+from neopain.ingest.media.gathering import SoundGathering
+from neopain.ingest.media.level import LevelMeter
 from neopain.ingest.media.sound import SoundTrack
 
 Fact = FaceFrame | MovementSample | AudioChunk
 
-SAME_SHAPE = 0.02
-"""Two pictures whose proportions differ by less than this show the same view in another size."""
+
+class FaceLocator(Protocol):
+    """Says where the face is."""
+
+    def locate(self, picture: Picture, moment: datetime) -> FaceBox | FaceAbsence:
+        """Where it is in the picture of that moment, or why that cannot be said."""
 
 
 class CameraIntake:
     """One camera at one bed, over all its connections."""
 
-    def __init__(self, camera: CameraSettings, *, frozen_seconds: float) -> None:
+    def __init__(self, camera: CameraSettings, face: FaceLocator | None, *, frozen_seconds: float) -> None:
         self.camera = camera
-        self.pictures = CameraTrack(camera.bed_id, camera.source, camera.processing, camera.role)
+        self.face = face if camera.role in (CameraRole.FACE, CameraRole.BOTH) else None
+        self.pictures = CameraTrack(camera.bed_id, camera.source, camera.processing, camera.role, judges_crops=True)
         self.sound = SoundTrack(camera.bed_id, camera.source, camera.processing)
         self.watch = PictureWatch(frozen_seconds)
         self.condition: FaceAbsence | None = None
         """Why the last picture showed nothing of the bed; None when it did."""
         self.lag_seconds = 0.0
         """How much later than the quickest ones the last frame arrived."""
+        self.meter = LevelMeter()
+        self._gathering = SoundGathering()
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -55,31 +65,17 @@ class CameraIntake:
             return []
         picture = picture_of(frame)
         self.condition = self.watch.judge(picture, timing.aligned)
-        seen = self.pictures.take(picture, timing, site_box(self.camera, picture), unusable=self.condition)
+        face = self.face.locate(picture, timing.aligned) if self.face and self.condition is None else None
+        seen = self.pictures.take(picture, timing, face, unusable=self.condition)
         return [fact for fact in (seen.frame, seen.movement) if fact is not None]
 
     def _heard(self, arrived: Arrived, frame: av.AudioFrame) -> list[AudioChunk]:
         length = timedelta(seconds=frame.samples / frame.sample_rate)
         timing = self._sound_clock.align(arrived, length=length)
-        return self.sound.take(frame, timing) if timing is not None else []
-
-
-def site_box(camera: CameraSettings, picture: Picture) -> FaceBox | FaceAbsence | None:
-    """The site's box in pixels of this picture, or why it does not fit.
-
-    A camera that was set to another size still shows the same view: the box is scaled. One that sends another shape
-    (turned, cropped) does not: the box might now lie on something else.
-    """
-    if camera.box is None or camera.face_box_of is None:
-        return None
-    (height, width), (box_width, box_height) = picture.shape[:2], camera.face_box_of
-    scale_x, scale_y = width / box_width, height / box_height
-    if abs(scale_x / scale_y - 1) > SAME_SHAPE:
-        return FaceAbsence.OTHER_FRAME
-    box = camera.box
-    return FaceBox(
-        round(box.x * scale_x), round(box.y * scale_y), round(box.width * scale_x), round(box.height * scale_y)
-    )
+        if timing is None:
+            return []
+        self.meter.hear(frame)
+        return [ready for chunk in self.sound.take(frame, timing) for ready in self._gathering.add(chunk)]
 
 
 def picture_of(frame: av.VideoFrame) -> Picture:

@@ -7,12 +7,14 @@ arrives, when what arrives gives no picture, and when it lags behind: a late pic
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from neopain.domain.media import FaceAbsence
 from neopain.errors import CameraUnavailable
+from neopain.features.loudness import SoundCondition
 from neopain.ingest.camera.intake import CameraIntake, Fact
 from neopain.ingest.camera.source import Arrived, Connection
 from neopain.runtime.backoff import Backoff
@@ -42,6 +44,7 @@ class CameraReader:
     silent_seconds: float
     backoff: Backoff
     _told: FaceAbsence | None = None
+    _told_sound: SoundCondition = SoundCondition.LIVE
     _last_picture: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -60,6 +63,10 @@ class CameraReader:
             except CameraUnavailable as error:
                 connected.set(0)
                 self._wait_after(error, lasted=datetime.now(UTC) - begun)
+            except Exception as error:
+                # One camera must not end the others of its group; and a message could quote the address.
+                connected.set(0)
+                self._wait_after(unforeseen(error), lasted=datetime.now(UTC) - begun)
 
     def _read_once(self) -> None:
         connection = self.connect()
@@ -96,9 +103,21 @@ class CameraReader:
             tell = LOG.warning if self._told else LOG.info
             tell("picture_condition", camera=self.name, bed=self.intake.camera.bed, condition=_word(self._told))
 
+        self._watch_sound()
+
+    def _watch_sound(self) -> None:
+        meter = self.intake.meter
+        if meter.level is not None:
+            gauge("ingest_sound_level_dbfs").labels(self.name).set(meter.level.rms_dbfs)
+            gauge("ingest_sound_clipped_share").labels(self.name).set(meter.level.clipped_share)
+        if meter.condition is not self._told_sound:
+            self._told_sound = meter.condition
+            tell = LOG.info if meter.condition is SoundCondition.LIVE else LOG.warning
+            tell("sound_condition", camera=self.name, bed=self.intake.camera.bed, condition=meter.condition.value)
+
     def _require_pictures(self, arrived: Arrived | None) -> None:
         now = datetime.now(UTC)
-        if arrived is not None and arrived.is_picture:
+        if arrived is not None and (arrived.is_picture or not self.intake.camera.has_pictures):
             self._last_picture = now
         elif now - self._last_picture > timedelta(seconds=self.silent_seconds):
             raise CameraUnavailable("no-picture", "what arrives cannot be decoded")
@@ -111,6 +130,13 @@ class CameraReader:
         camera = self.intake.camera
         LOG.warning("camera_unavailable", camera=camera.name, bed=camera.bed, why=error, again_in=f"{seconds:.1f}")
         self.stopping.wait(seconds)
+
+
+def unforeseen(error: Exception) -> CameraUnavailable:
+    """What nobody thought of, as its kind and place; its message stays out of the log, since it may hold a password."""
+    places = traceback.extract_tb(error.__traceback__)
+    place = f" in {places[-1].filename}:{places[-1].lineno}" if places else ""
+    return CameraUnavailable("failed", f"{type(error).__name__}{place}")
 
 
 def _word(condition: FaceAbsence | None) -> str:

@@ -17,11 +17,14 @@ import cv2
 
 from neopain.bus.bus import Bus
 from neopain.errors import ConfigurationError
-from neopain.ingest.camera.intake import CameraIntake
+from neopain.ingest.camera.intake import CameraIntake, FaceLocator
 from neopain.ingest.camera.outlet import Outlet
 from neopain.ingest.camera.reader import CameraReader
 from neopain.ingest.camera.settings import CameraSettings
 from neopain.ingest.camera.source import RtspConnection
+from neopain.ingest.face.cascade import CascadeFinder
+from neopain.ingest.face.tracker import FaceTracker
+from neopain.ingest.face.yunet import YuNetFinder
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
@@ -84,11 +87,9 @@ def keep_media_in_memory() -> None:
 async def _serve(running: Running, bus: Bus, settings: IngestSettings, cameras: Sequence[CameraSettings]) -> None:
     stopping = threading.Event()
     outlets = [Outlet(camera.name, bus) for camera in cameras]
+    readers = [make_reader(camera, settings, outlet, stopping) for camera, outlet in zip(cameras, outlets, strict=True)]
     tasks = [asyncio.create_task(outlet.publish()) for outlet in outlets]
-    threads = [
-        start_reading(make_reader(camera, settings, outlet, stopping))
-        for camera, outlet in zip(cameras, outlets, strict=True)
-    ]
+    threads = [start_reading(reader) for reader in readers]
     running.health.ready()
     LOG.info("cameras_watched", cameras=len(cameras), group=settings.camera_group)
     stop_asked = asyncio.create_task(running.stopping.wait())
@@ -109,13 +110,31 @@ def make_reader(
     """The reader of one camera."""
     silent = settings.camera_silent_seconds
     return CameraReader(
-        intake=CameraIntake(camera, frozen_seconds=settings.camera_frozen_seconds),
+        intake=CameraIntake(camera, face_locator(camera, settings), frozen_seconds=settings.camera_frozen_seconds),
         connect=partial(RtspConnection, camera, silent_seconds=silent),
         give=outlet.give,
         stopping=stopping,
         silent_seconds=silent,
         backoff=Backoff(first=settings.camera_retry_first_seconds, longest=settings.camera_retry_longest_seconds),
     )
+
+
+def face_locator(camera: CameraSettings, settings: IngestSettings) -> FaceLocator | None:
+    """What says where the face is before this camera: the site's box, else a finder; None when there is neither.
+
+    ``ConfigurationError`` when the finder is not there.
+    """
+    if camera.site_box is not None:
+        return camera.site_box
+    match settings.camera_finder:
+        case "none":
+            return None
+        case "cascade":
+            return FaceTracker(CascadeFinder())
+        case "yunet":
+            if settings.camera_finder_model is None:
+                raise ConfigurationError("the face finder yunet needs its file: set NEOPAIN_INGEST_CAMERA_FINDER_MODEL")
+            return FaceTracker(YuNetFinder(settings.camera_finder_model))
 
 
 def start_reading(reader: CameraReader) -> threading.Thread:

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from neopain.domain.identity import BedId, SourceId, is_recording
 from neopain.domain.media import CameraRole, FaceBox
 from neopain.domain.vitals import Processing
+from neopain.ingest.face.site import SiteBox
 
 SCHEMES = ("rtsp", "rtsps")
 Pixels = tuple[int, int, int, int]
 
 
 class CameraSettings(BaseModel):
-    """One camera. ``face_box`` is left, top, width, height in pixels of a picture of the size ``face_box_of``."""
+    """One camera. ``face_box`` is left, top, width, height in pixels of a picture of the size ``face_box_of``;
+    ``face_turns`` by how many counterclockwise quarter turns of the picture the face in it comes upright."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -29,6 +31,7 @@ class CameraSettings(BaseModel):
     microphone: bool = False
     face_box: Pixels | None = None
     face_box_of: tuple[int, int] | None = None
+    face_turns: int = Field(0, ge=0, le=3)
     trust_clock: bool = True
     processing: Processing = Processing.PRODUCTION
 
@@ -55,6 +58,12 @@ class CameraSettings(BaseModel):
         return url
 
     @model_validator(mode="after")
+    def _gives_something(self) -> CameraSettings:
+        if self.role is CameraRole.SOUND and not self.microphone:
+            raise ValueError("role sound needs microphone true")
+        return self
+
+    @model_validator(mode="after")
     def _box_has_its_frame(self) -> CameraSettings:
         if (self.face_box is None) != (self.face_box_of is None):
             raise ValueError("face_box and face_box_of [width, height of the picture it was measured in] go together")
@@ -63,6 +72,11 @@ class CameraSettings(BaseModel):
         if self.face_box_of is not None and min(self.face_box_of) <= 0:
             raise ValueError("face_box_of needs a width and a height above 0")
         return self
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether its pictures are wanted."""
+        return self.role is not CameraRole.SOUND
 
     @property
     def source(self) -> SourceId:
@@ -75,6 +89,8 @@ class CameraSettings(BaseModel):
         return BedId(self.bed)
 
     @property
-    def box(self) -> FaceBox | None:
-        """The site's face box."""
-        return FaceBox(*self.face_box) if self.face_box else None
+    def site_box(self) -> SiteBox | None:
+        """The site's face box, if it gives one."""
+        if self.face_box is None or self.face_box_of is None:
+            return None
+        return SiteBox(FaceBox(*self.face_box, self.face_turns), *self.face_box_of)

@@ -35,6 +35,8 @@ REASONS: tuple[tuple[type[Exception], str], ...] = (
     (av.error.HTTPUnauthorizedError, "unauthorised"),
     (av.error.HTTPForbiddenError, "unauthorised"),
     (av.error.HTTPNotFoundError, "not-found"),
+    (av.error.HTTPClientError, "rejected"),
+    (av.error.HTTPServerError, "rejected"),
     (av.error.ExitError, "silent"),
     (av.error.TimeoutError, "silent"),
     (av.error.EOFError, "ended"),
@@ -130,7 +132,7 @@ def _opened(camera: CameraSettings, silent_seconds: float) -> InputContainer:
     options = {
         "rtsp_transport": camera.transport,
         "protocol_whitelist": PROTOCOLS,
-        "allowed_media_types": "video+audio" if camera.microphone else "video",
+        "allowed_media_types": "+".join(["video"] * camera.has_pictures + ["audio"] * camera.microphone),
         "analyzeduration": str(ANALYSE_US),
         "max_delay": str(REORDER_US),
         "fflags": "nobuffer+discardcorrupt",
@@ -142,12 +144,16 @@ def _opened(camera: CameraSettings, silent_seconds: float) -> InputContainer:
 
 
 def _wanted(container: InputContainer, camera: CameraSettings) -> list[Track]:
-    """The first picture track and, where the camera has a microphone, the first sound track, ready to be decoded."""
-    chosen: list[Track] = [*container.streams.video[:1], *(container.streams.audio[:1] if camera.microphone else ())]
+    """The first picture track and the first sound track, as far as they are wanted, ready to be decoded."""
+    chosen: list[Track] = [
+        *(container.streams.video[:1] if camera.has_pictures else ()),
+        *(container.streams.audio[:1] if camera.microphone else ()),
+    ]
     decoded = [stream for stream in chosen if stream.codec_context is not None]
-    if not any(stream.type == "video" for stream in decoded):
+    needed = "video" if camera.has_pictures else "audio"
+    if not any(stream.type == needed for stream in decoded):
         container.close()
-        raise CameraUnavailable("no-video", "the camera offers no picture that can be decoded here")
+        raise CameraUnavailable(f"no-{needed}", f"the address offers no {needed} that can be decoded here")
     for stream in decoded:
         # Frame threads would hold back as many pictures as there are threads.
         stream.codec_context.thread_type = "SLICE"

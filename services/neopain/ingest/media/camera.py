@@ -16,6 +16,7 @@ from neopain.domain.media import (
 from neopain.domain.time import Timing
 from neopain.domain.vitals import Processing
 from neopain.features.face import Picture, crop_face
+from neopain.features.face_quality import why_unusable
 from neopain.features.movement import STEP_SECONDS, MovementMeter
 from neopain.ingest.media.grid import TimeGrid
 
@@ -37,11 +38,15 @@ class CameraTrack:
         source: SourceId,
         processing: Processing = Processing.PRODUCTION,
         role: CameraRole = CameraRole.BOTH,
+        *,
+        judges_crops: bool = False,
     ) -> None:
         self.bed = bed
         self.source = source
         self.processing = processing
         self.role = role
+        self.judges_crops = judges_crops
+        """Whether a crop that shows no usable face is left out; a device judges its own before it sends them."""
         self.restart()
 
     def restart(self) -> None:
@@ -71,16 +76,19 @@ class CameraTrack:
         return Seen(self._face(picture, timing, unusable or face), self._movement(picture, timing, unusable))
 
     def _wants_face(self, timing: Timing) -> bool:
-        return self.role is not CameraRole.WIDE and self._frames.is_due(timing.aligned)
+        return self.role in (CameraRole.FACE, CameraRole.BOTH) and self._frames.is_due(timing.aligned)
 
     def _wants_movement(self, timing: Timing) -> bool:
-        return self.role is not CameraRole.FACE and self._movements.is_due(timing.aligned)
+        return self.role in (CameraRole.WIDE, CameraRole.BOTH) and self._movements.is_due(timing.aligned)
 
     def _face(self, picture: Picture, timing: Timing, face: FaceBox | FaceAbsence | None) -> FaceFrame | None:
         if not self._wants_face(timing):
             return None
         self._frames.take(timing.aligned)
         crop, absence = (b"", face) if isinstance(face, FaceAbsence) else crop_face(picture, face)
+        if crop and self.judges_crops:
+            absence = why_unusable(crop)
+            crop = b"" if absence else crop
         return FaceFrame(self.bed, self.source, timing, crop, absence, self.processing)
 
     def _movement(self, picture: Picture, timing: Timing, unusable: FaceAbsence | None) -> MovementSample | None:
