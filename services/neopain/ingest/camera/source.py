@@ -7,6 +7,7 @@ quote the address with the password in it, so they are never chained, never logg
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,7 @@ class RtspConnection:
     def __init__(self, camera: CameraSettings, *, silent_seconds: float) -> None:
         self.damaged = 0
         """Packets and frames that could not be decoded whole."""
+        self._silent_seconds = silent_seconds
         self._container = _opened(camera, silent_seconds)
         self._streams = _wanted(self._container, camera)
         self.has_sound = any(stream.type == "audio" for stream in self._streams)
@@ -102,10 +104,11 @@ class RtspConnection:
         self._container.close()
 
     def _next(self, packets: Iterator[av.Packet[Stream]]) -> av.Packet[Stream]:
+        begun = time.monotonic()
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
-            raise CameraUnavailable(reason_of(error)) from None
+            raise CameraUnavailable(reason_of(error, since=begun, silent_seconds=self._silent_seconds)) from None
         is_flush = packet is not None and packet.size == 0 and packet.dts is None
         if packet is None or is_flush:
             raise CameraUnavailable("ended")
@@ -137,10 +140,11 @@ def _opened(camera: CameraSettings, silent_seconds: float) -> InputContainer:
         "max_delay": str(REORDER_US),
         "fflags": "nobuffer+discardcorrupt",
     }
+    begun = time.monotonic()
     try:
         return av.open(camera.url.get_secret_value(), options=options, timeout=(silent_seconds, silent_seconds))
     except (av.error.FFmpegError, OSError) as error:
-        raise CameraUnavailable(reason_of(error)) from None
+        raise CameraUnavailable(reason_of(error, since=begun, silent_seconds=silent_seconds)) from None
 
 
 def _wanted(container: InputContainer, camera: CameraSettings) -> list[Track]:
@@ -172,6 +176,11 @@ def _moment(start_us: int | None, seconds: float) -> datetime | None:
         return None
 
 
-def reason_of(error: Exception) -> str:
-    """One of the reasons of the table, for FFmpeg's error."""
+def reason_of(error: Exception, *, since: float, silent_seconds: float) -> str:
+    """One of the reasons of the table, for FFmpeg's error.
+
+    Where FFmpeg gave up waiting, its error is that of what it was about to read: then the time tells.
+    """
+    if time.monotonic() - since >= silent_seconds:
+        return "silent"
     return next((reason for kind, reason in REASONS if isinstance(error, kind)), "failed")
