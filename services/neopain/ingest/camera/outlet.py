@@ -32,18 +32,24 @@ class Outlet:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Fact] = deque(maxlen=MOST_WAITING)
         self._some = asyncio.Event()
+        self._is_closed = False
 
     def give(self, facts: list[Fact]) -> None:
         """Takes facts from any thread; never waits."""
         if facts:
             self._loop.call_soon_threadsafe(self._add, facts)
 
+    def close(self) -> None:
+        """Ends ``publish`` when it has published what it is at; what still waits is late anyway."""
+        self._is_closed = True
+        self._some.set()
+
     async def publish(self) -> None:
-        """Publishes what waits, in its order, until cancelled."""
-        while True:
+        """Publishes what waits, in its order, until closed."""
+        while not self._is_closed:
             await self._some.wait()
             self._some.clear()
-            while self._waiting:
+            while self._waiting and not self._is_closed:
                 await self._publish_one(self._waiting.popleft())
 
     def _add(self, facts: list[Fact]) -> None:

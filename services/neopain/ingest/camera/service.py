@@ -93,15 +93,16 @@ async def _serve(running: Running, bus: Bus, settings: IngestSettings, cameras: 
     running.health.ready()
     LOG.info("cameras_watched", cameras=len(cameras), group=settings.camera_group)
     stop_asked = asyncio.create_task(running.stopping.wait())
-    # A publisher never ends by itself: one that does has failed, and the process with it.
+    # A publisher does not end by itself: one that does has failed, and the process with it.
     await asyncio.wait((stop_asked, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    stop_asked.cancel()
     stopping.set()
+    for outlet in outlets:
+        outlet.close()
+    ended, _ = await asyncio.wait(tasks, timeout=settings.camera_drain_seconds)
     await asyncio.to_thread(_await_end, threads, settings.camera_drain_seconds)
-    for task in (stop_asked, *tasks):
-        task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(ended, Exception):
-            raise ended
+    for task in ended:
+        task.result()
 
 
 def make_reader(
