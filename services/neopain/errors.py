@@ -6,6 +6,7 @@ NeopainError
 │   └── UnreadableRecording    a file that cannot be decoded
 ├── TransientError         will succeed later: back off and try again
 │   ├── BusUnavailable
+│   ├── CameraUnavailable
 │   ├── DatabaseUnavailable
 │   ├── InferenceUnavailable
 │   └── EhrUnavailable
@@ -51,6 +52,18 @@ class TransientError(NeopainError):
 
 class BusUnavailable(TransientError):
     """The bus did not take or give: nothing may be acknowledged."""
+
+
+class CameraUnavailable(TransientError):
+    """A camera could not be opened, or what it sends ended or cannot be used.
+
+    The message begins with one of the few reasons of ``ingest.camera.source`` and holds no address, since that has
+    a password in it.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} ({detail})" if detail else reason)
+        self.reason = reason
 
 
 class DatabaseUnavailable(TransientError):

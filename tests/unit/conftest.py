@@ -14,15 +14,15 @@ from neopain.domain.time import TimeQuality, Timing
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
+def timing_of(seconds: float) -> Timing:
+    moment = START + timedelta(seconds=seconds)
+    return Timing(moment, moment, TimeQuality.SOURCE, moment)
+
+
 @pytest.fixture
 def timing_at() -> Callable[[float], Timing]:
     """The timing of an item so many seconds after 12:00, by a source clock that is right."""
-
-    def make(seconds: float) -> Timing:
-        moment = START + timedelta(seconds=seconds)
-        return Timing(moment, moment, TimeQuality.SOURCE, moment)
-
-    return make
+    return timing_of
 
 
 @pytest.fixture

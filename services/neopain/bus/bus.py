@@ -97,6 +97,8 @@ class Bus:
             async with server.pipeline(transaction=False) as pipe:
                 if stream.server is Server.MEDIA and stream.retention and not (bed and is_recording(bed)):
                     pipe.xadd(key, {FIELD: payload}, minid=_id_before(stream.retention), approximate=True)
+                    if stream.most_entries is not None:
+                        pipe.xtrim(key, maxlen=stream.most_entries, approximate=True)
                 else:
                     pipe.xadd(key, {FIELD: payload})
                 if bed is not None and stream.is_input and not is_recording(bed):

@@ -22,6 +22,7 @@ class StreamSpec:
 
     ``groups`` are the consumer groups that must have acknowledged an entry before it is trimmed; a group that does not
     exist yet keeps everything. ``retention`` keeps entries that long in any case; None keeps them for ever.
+    ``most_entries`` bounds a media stream by size too, whatever its source's clock does; about so many are kept.
     ``is_input`` says that an entry shows that something is connected at its bed.
     """
 
@@ -32,19 +33,27 @@ class StreamSpec:
     retention: timedelta | None
     groups: tuple[str, ...] = ()
     is_input: bool = True
+    most_entries: int | None = None
 
 
 # Media retention covers the longest window (10 s of cry, 30 s of movement) + the oldest tick (10 s) + the idle time
-# after which a crashed worker's tick is claimed (5 s), with a margin.
+# after which a crashed worker's tick is claimed (5 s), with a margin. By size: a crop has 147 KiB, so that a bed's
+# frames take at most about 150 MB; four cameras at 7.5 frames a second fill 30 s of them.
 VITALS = StreamSpec("vitals", Server.BUS, "VitalsBatch", per_bed=True, retention=timedelta(minutes=15))
 BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15), is_input=False)
 CENSUS = StreamSpec("census", Server.BUS, "BedState", per_bed=False, retention=timedelta(days=7), groups=("charting",))
 TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))
 SCORES = StreamSpec("scores", Server.BUS, "Score", per_bed=False, retention=timedelta(hours=1), groups=("charting",))
 DEAD_LETTERS = StreamSpec("dead-letters", Server.BUS, "DeadLetter", per_bed=False, retention=None)
-FRAMES = StreamSpec("frames", Server.MEDIA, "FaceFrame", per_bed=True, retention=timedelta(seconds=30))
-AUDIO = StreamSpec("audio", Server.MEDIA, "AudioChunk", per_bed=True, retention=timedelta(seconds=30))
-MOVEMENT = StreamSpec("movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60))
+FRAMES = StreamSpec(
+    "frames", Server.MEDIA, "FaceFrame", per_bed=True, retention=timedelta(seconds=30), most_entries=1024
+)
+AUDIO = StreamSpec(
+    "audio", Server.MEDIA, "AudioChunk", per_bed=True, retention=timedelta(seconds=30), most_entries=2048
+)
+MOVEMENT = StreamSpec(
+    "movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60), most_entries=1024
+)
 
 STREAMS = (VITALS, BASELINE, CENSUS, TICKS, SCORES, DEAD_LETTERS, FRAMES, AUDIO, MOVEMENT)
 

@@ -144,6 +144,7 @@ SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
     "ingest": {
         "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
         "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
+        "camera": ("Reads RTSP cameras and their microphones, one group per process", _service("ingest", "camera")),
     },
     "scoring": {
         "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),

@@ -23,16 +23,47 @@ class FaceAbsence(Enum):
     OUTSIDE_FRAME = "face-box-outside-frame"
     TOO_SMALL = "face-too-small"
     UNREADABLE = "frame-unreadable"
+    OTHER_FRAME = "face-box-of-another-frame"
+    """The box was given for a frame of another shape than the camera now sends."""
+    NOT_FOUND = "no-face-found"
+    """The finder sees none."""
+    SEVERAL = "several-faces"
+    """The finder sees more than one, and nothing says which is the infant's."""
+    UNCERTAIN = "face-uncertain"
+    """Something like a face, but the finder is not sure: covered, turned away, or none."""
+    ROLLED = "face-rolled"
+    BLURRED = "face-blurred"
+    COVERED = "face-covered"
+    """Most of the crop is without any structure."""
+    FROZEN = "picture-frozen"
+    """The camera has sent the same picture for seconds: it is no longer what lies in the bed."""
+    BLACK = "picture-black"
 
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """Where the face is, in pixels of the source frame: left, top, width, height."""
+    """Where the face is, in pixels of the source frame: left, top, width, height.
+
+    ``turns`` is by how many quarter turns, counterclockwise, the picture must be turned to put the face upright.
+    """
 
     x: int
     y: int
     width: int
     height: int
+    turns: int = 0
+
+
+class CameraRole(Enum):
+    """What a camera is for."""
+
+    FACE = "face"
+    """Face crops only."""
+    WIDE = "wide"
+    """Movement only: it sees the whole body."""
+    BOTH = "both"
+    SOUND = "sound"
+    """Its microphone only; the address may offer no picture at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def crop_face(picture: Picture, box: FaceBox | None) -> tuple[bytes, FaceAbsence
 
     The crop is the square around the box's centre with the box's longer side, so that no face is squeezed. Where the
     square reaches over the edge it is moved inwards, and made smaller if it is larger than the picture. A box whose
-    centre lies outside the picture is refused.
+    centre lies outside the picture is refused. The crop is turned upright by the box's quarter turns.
     """
     if box is None:
         return b"", FaceAbsence.NO_FACE_BOX
@@ -33,7 +33,8 @@ def crop_face(picture: Picture, box: FaceBox | None) -> tuple[bytes, FaceAbsence
     side = min(max(box.width, box.height), width, height)
     left = min(max(centre_x - side // 2, 0), width - side)
     top = min(max(centre_y - side // 2, 0), height - side)
-    return _resized(picture[top : top + side, left : left + side]), None
+    square = np.rot90(picture[top : top + side, left : left + side], box.turns)
+    return _resized(np.ascontiguousarray(square)), None
 
 
 def _resized(square: Picture) -> bytes:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from neopain.ingest.camera.settings import CameraSettings
 from neopain.runtime.settings import ServiceSettings
 
 
 class IngestSettings(ServiceSettings):
     """What ingest is told. One class for all its doors, since they share one room; a door reads its own fields."""
 
-    model_config = SettingsConfigDict(env_prefix="NEOPAIN_INGEST_")
+    model_config = SettingsConfigDict(env_prefix="NEOPAIN_INGEST_", hide_input_in_errors=True)
 
     site_zone: str = Field("UTC", description="IANA time zone of HL7 times that carry no offset, e.g. Europe/Berlin")
 
@@ -44,6 +47,36 @@ class IngestSettings(ServiceSettings):
         default_factory=dict,
         description="Face box (left, top, width, height in pixels) of beds whose frames bring none, as a JSON map",
     )
+
+    cameras: tuple[CameraSettings, ...] = Field(
+        default=(),
+        description="RTSP cameras as a JSON list of objects: name, bed, url (with user and password, never logged), "
+        "and where wanted role (face, wide, both, sound), group, transport (tcp, udp), microphone (false), face_box "
+        "[left, top, width, height] with face_box_of [width, height of the picture it was measured in] and face_turns "
+        "(counterclockwise quarter turns that put the face upright), trust_clock (true), processing (P, D, T)",
+    )
+    camera_group: str = Field("", description="The group whose cameras this process reads; one process for each group")
+    camera_silent_seconds: float = Field(
+        5.0, gt=0, description="A camera from which no picture arrives for longer is connected anew"
+    )
+    camera_frozen_seconds: float = Field(
+        5.0, gt=0, description="A picture that stays exactly the same for longer is frozen: nothing is taken from it"
+    )
+    camera_finder: Literal["none", "yunet", "cascade"] = Field(
+        "none", description="What finds the face for cameras without a face_box: none, yunet, or cascade"
+    )
+    camera_finder_model: Path | None = Field(None, description="YuNet's file, face_detection_yunet_2026may.onnx")
+    camera_retry_first_seconds: float = Field(0.5, gt=0, description="First wait before connecting anew; it doubles")
+    camera_retry_longest_seconds: float = Field(30.0, gt=0, description="Longest wait before connecting anew")
+    camera_drain_seconds: float = Field(2.0, gt=0, description="How long readers may take after SIGTERM")
+
+    @field_validator("cameras")
+    @classmethod
+    def _names_differ(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
+        names = [camera.name for camera in cameras]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two cameras are named {', '.join(twice)}")
+        return cameras
 
     @field_validator("site_zone")
     @classmethod

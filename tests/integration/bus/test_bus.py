@@ -61,6 +61,19 @@ async def test_frames_older_than_their_retention_go_with_the_next_one(bus: Bus) 
     assert len(kept) < 200
 
 
+async def test_a_bed_s_frames_are_bounded_by_size_too(bus: Bus) -> None:
+    server, key = bus.server_of(FRAMES, BED), bus.stream_key(FRAMES, BED)
+    now = id_at(datetime.now(UTC))
+    async with server.pipeline(transaction=False) as pipe:
+        for index in range(1500):
+            pipe.xadd(key, {b"p": b"much"}, id=f"{now}-{index}")
+        await pipe.execute()
+    await bus.publish(FRAMES, b"new", bed=BED)
+    kept = await bus.read_range(FRAMES, bed=BED)
+    assert kept[-1].payload == b"new"
+    assert 1024 <= len(kept) <= 1124
+
+
 async def test_a_recordings_frames_are_not_trimmed_by_the_clock(bus: Bus) -> None:
     bed = recording_bed("a")
     server, key = bus.server_of(FRAMES, bed), bus.stream_key(FRAMES, bed)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neopain.domain.identity import BedId, SourceId
-from neopain.domain.media import FRAME_INTERVAL_SECONDS, FaceBox, FaceFrame, MovementSample
+from neopain.domain.media import (
+    FRAME_INTERVAL_SECONDS,
+    CameraRole,
+    FaceAbsence,
+    FaceBox,
+    FaceFrame,
+    MovementSample,
+)
 from neopain.domain.time import Timing
 from neopain.domain.vitals import Processing
 from neopain.features.face import Picture, crop_face
+from neopain.features.face_quality import why_unusable
 from neopain.features.movement import STEP_SECONDS, MovementMeter
 from neopain.ingest.media.grid import TimeGrid
 
@@ -24,10 +32,21 @@ class Seen:
 class CameraTrack:
     """The pictures of one camera in the order of time."""
 
-    def __init__(self, bed: BedId, source: SourceId, processing: Processing = Processing.PRODUCTION) -> None:
+    def __init__(
+        self,
+        bed: BedId,
+        source: SourceId,
+        processing: Processing = Processing.PRODUCTION,
+        role: CameraRole = CameraRole.BOTH,
+        *,
+        judges_crops: bool = False,
+    ) -> None:
         self.bed = bed
         self.source = source
         self.processing = processing
+        self.role = role
+        self.judges_crops = judges_crops
+        """Whether a crop that shows no usable face is left out; a device judges its own before it sends them."""
         self.restart()
 
     def restart(self) -> None:
@@ -38,23 +57,47 @@ class CameraTrack:
 
     def wants(self, timing: Timing) -> bool:
         """Whether a picture of that time would give anything: ask before decoding it."""
-        return self._frames.is_due(timing.aligned) or self._movements.is_due(timing.aligned)
+        return self._wants_face(timing) or self._wants_movement(timing)
 
-    def take(self, picture: Picture, timing: Timing, box: FaceBox | None) -> Seen:
-        """The face crop, if one is due, and the movement of the wide view, if that is due."""
-        return Seen(self._face(picture, timing, box), self._movement(picture, timing))
+    def take(
+        self,
+        picture: Picture,
+        timing: Timing,
+        face: FaceBox | FaceAbsence | None,
+        *,
+        unusable: FaceAbsence | None = None,
+    ) -> Seen:
+        """The face crop, if one is due, and the movement of the wide view, if that is due.
 
-    def _face(self, picture: Picture, timing: Timing, box: FaceBox | None) -> FaceFrame | None:
-        if not self._frames.is_due(timing.aligned):
+        ``face`` is where it is, or why nobody can say. ``unusable`` says why the picture shows nothing of the bed: then
+        the face is absent for that, and there is no movement, since a frozen picture would look like an infant that
+        lies still.
+        """
+        return Seen(self._face(picture, timing, unusable or face), self._movement(picture, timing, unusable))
+
+    def _wants_face(self, timing: Timing) -> bool:
+        return self.role in (CameraRole.FACE, CameraRole.BOTH) and self._frames.is_due(timing.aligned)
+
+    def _wants_movement(self, timing: Timing) -> bool:
+        return self.role in (CameraRole.WIDE, CameraRole.BOTH) and self._movements.is_due(timing.aligned)
+
+    def _face(self, picture: Picture, timing: Timing, face: FaceBox | FaceAbsence | None) -> FaceFrame | None:
+        if not self._wants_face(timing):
             return None
         self._frames.take(timing.aligned)
-        crop, absence = crop_face(picture, box)
+        crop, absence = (b"", face) if isinstance(face, FaceAbsence) else crop_face(picture, face)
+        if crop and self.judges_crops:
+            absence = why_unusable(crop)
+            crop = b"" if absence else crop
         return FaceFrame(self.bed, self.source, timing, crop, absence, self.processing)
 
-    def _movement(self, picture: Picture, timing: Timing) -> MovementSample | None:
-        if not self._movements.is_due(timing.aligned):
+    def _movement(self, picture: Picture, timing: Timing, unusable: FaceAbsence | None) -> MovementSample | None:
+        if not self._wants_movement(timing):
             return None
         self._movements.take(timing.aligned)
+        if unusable:
+            self._meter = MovementMeter()
+            return None
         energy = self._meter.measure(picture, timing.aligned)
         if energy is None:
             return None

@@ -1,0 +1,1 @@
+"""Where the face is: finders behind one port, and what follows a face between two looks of a finder."""
