@@ -28,6 +28,13 @@ def _ingest_device() -> None:
     run_device(read_settings(IngestSettings), read_settings(BusSettings))
 
 
+def _ingest_dicom() -> None:
+    from neopain.ingest.dicom.service import run_dicom
+    from neopain.ingest.settings import IngestSettings
+
+    run_dicom(read_settings(IngestSettings), read_settings(BusSettings))
+
+
 def _scoring_ticker() -> None:
     from neopain.scoring.settings import ScoringSettings
     from neopain.scoring.ticker import run_ticker
@@ -80,6 +87,7 @@ def _simulator_ward() -> None:
 STARTS: dict[tuple[str, str], Start] = {
     ("ingest", "hl7"): _ingest_hl7,
     ("ingest", "device"): _ingest_device,
+    ("ingest", "dicom"): _ingest_dicom,
     ("scoring", "ticker"): _scoring_ticker,
     ("scoring", "worker"): _scoring_worker,
     ("charting", "migrate"): _charting_migrate,

@@ -137,6 +137,7 @@ SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
     "ingest": {
         "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
         "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
+        "dicom": ("DICOM storage SCP: video, sound and ECG objects, scored", _service("ingest", "dicom")),
     },
     "scoring": {
         "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),

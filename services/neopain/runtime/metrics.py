@@ -34,6 +34,13 @@ METRICS = (
     MetricSpec("ingest_frames_total", "counter", "1", "Camera frames taken, by what became of them", ("outcome",)),
     MetricSpec("ingest_device_messages_total", "counter", "1", "Device messages by answer", ("stream", "answer")),
     MetricSpec("ingest_audio_seconds_total", "counter", "s", "Sound put on the media server"),
+    MetricSpec("ingest_dicom_objects_total", "counter", "1", "DICOM objects answered, by status", ("status",)),
+    MetricSpec("ingest_dicom_associations", "gauge", "1", "Open DICOM associations"),
+    MetricSpec("ingest_dicom_rejected_total", "counter", "1", "DICOM associations rejected or aborted by us", ("why",)),
+    MetricSpec("ingest_dicom_waiting", "gauge", "1", "DICOM objects in the spool that wait for their scores"),
+    MetricSpec(
+        "ingest_dicom_done_total", "counter", "1", "DICOM objects taken from the spool, by outcome", ("outcome",)
+    ),
     MetricSpec("ingest_dead_letters_total", "counter", "1", "Input that could not be processed, kept raw", ("origin",)),
     MetricSpec("scoring_ticks_total", "counter", "1", "Ticks published by this ticker"),
     MetricSpec("scoring_windows_total", "counter", "1", "Windows done, by outcome", ("outcome",)),
