@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -116,6 +118,7 @@ class Door:
     ) -> Iterator[Association]:
         """An association for the objects' classes and syntaxes; whether it was accepted is for the caller to see."""
         entity = AE(caller)
+        entity.acse_timeout = 3.0
         entity.add_requested_context("1.2.840.10008.1.1")
         for one in objects:
             entity.add_requested_context(one.SOPClassUID, one.file_meta.TransferSyntaxUID)
@@ -147,6 +150,15 @@ class Door:
             await asyncio.sleep(0.02)
 
 
+@pytest.fixture
+def abandoned_sockets() -> Iterator[None]:
+    """pynetdicom leaves a socket whose peer has gone to the garbage collector, which warns."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 MakeDoor = Callable[..., Door]
 
 
@@ -160,6 +172,14 @@ def make_door(bus: Bus, tmp_path: Path) -> MakeDoor:
 def door(make_door: MakeDoor) -> Door:
     """A door with the usual settings."""
     return make_door()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits until it holds."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not holds():
+        assert asyncio.get_running_loop().time() < deadline, "it did not come to that"
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ from neopain.ingest.dicom import spool as spool_module
 from neopain.ingest.dicom.scp import StorageScp
 
 from ...dicom_objects import audio_object, video_object
-from .conftest import Door, MakeDoor
+from .conftest import Door, MakeDoor, until
+
+pytestmark = pytest.mark.usefixtures("abandoned_sockets")
 
 SILENCE = np.zeros(16_000, np.int16)
 Usage = namedtuple("Usage", ("total", "used", "free"))
@@ -132,13 +134,6 @@ def send_half(sender: Association, context_id: int, dataset: Dataset) -> None:
     parts = list(message.encode_msg(context_id, 16_382))
     for part in parts[: len(parts) // 2]:
         sender.dul.send_pdu(part)
-
-
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not holds():
-        assert asyncio.get_running_loop().time() < deadline, "it did not come to that"
-        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("abort", [True, False])

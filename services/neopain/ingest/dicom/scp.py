@@ -35,7 +35,9 @@ from neopain.runtime.metrics import counter, gauge
 LOG = Log(__name__)
 
 LARGEST_PDU_BYTES = 131_072
-NEGOTIATION_SECONDS = 30.0
+NEGOTIATION_SECONDS = 10.0
+TRANSFER_SECONDS = 30.0
+END_SECONDS = 2.0
 SETTLED_SECONDS = 5.0
 """A file that nobody claims is swept when it is older: one that was made just now is claimed a moment later."""
 REJECTED_TRANSIENT, BY_PRESENTATION, LOCAL_LIMIT_EXCEEDED = 0x02, 0x03, 0x02
@@ -101,9 +103,15 @@ class StorageScp:
         deadline = time.monotonic() + self.settings.dicom_drain_seconds
         while self._is_receiving(server.active_associations) and time.monotonic() < deadline:
             time.sleep(0.05)
-        for association in server.active_associations:
-            association.abort()
-            association.join(timeout=NEGOTIATION_SECONDS)
+        left = server.active_associations
+        for association in left:
+            if association.is_established:
+                association.abort()
+            else:
+                # It waits for a request: as if that had not come in time.
+                association.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+        for association in left:
+            association.join(timeout=END_SECONDS)
         self.spool.sweep(set(), older_than_seconds=0.0)
         tempfile.tempdir = None
 
@@ -159,7 +167,7 @@ def _entity(settings: IngestSettings) -> ApplicationEntity:
     entity.require_calling_aet = list(settings.dicom_callers)
     entity.maximum_associations = settings.dicom_most_associations
     entity.maximum_pdu_size = LARGEST_PDU_BYTES
-    entity.acse_timeout = entity.dimse_timeout = NEGOTIATION_SECONDS
+    entity.acse_timeout, entity.dimse_timeout = NEGOTIATION_SECONDS, TRANSFER_SECONDS
     entity.network_timeout = settings.dicom_idle_seconds
     entity.add_supported_context(Verification)
     for sop_class in SOP_CLASSES:

@@ -66,11 +66,8 @@ def _is_of_this_machine(host: str) -> bool:
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
     if settings.dicom_spool is None:
         raise ConfigurationError("the DICOM door needs a folder: set NEOPAIN_INGEST_DICOM_SPOOL")
-    spool = Spool(settings.dicom_spool, reserve_bytes=settings.dicom_reserve_bytes)
-    try:
+    with Spool(settings.dicom_spool, reserve_bytes=settings.dicom_reserve_bytes) as spool:
         await _receive_and_score(running, bus, spool, settings)
-    finally:
-        spool.close()
 
 
 async def _receive_and_score(running: Running, bus: Bus, spool: Spool, settings: IngestSettings) -> None:

@@ -14,6 +14,8 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from urllib.parse import quote, unquote
 
 from neopain.errors import ConfigurationError
@@ -41,7 +43,7 @@ class Spooled:
 
 
 class Spool:
-    """One folder, for one process. ``ConfigurationError`` when it cannot be had."""
+    """One folder, for one process, as long as the context lasts. ``ConfigurationError`` when it cannot be had."""
 
     def __init__(self, root: Path, *, reserve_bytes: int) -> None:
         self.root = root.resolve()
@@ -61,6 +63,14 @@ class Spool:
             self._lock.close()
             raise ConfigurationError(f"the DICOM spool {self.root} is in use by another process") from error
         self.sweep(set(), older_than_seconds=0.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def incoming(self) -> Path:
