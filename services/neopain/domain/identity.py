@@ -22,7 +22,7 @@ class PatientId:
 
 @dataclass(frozen=True, slots=True)
 class SourceId:
-    """A sender: the kind of way it takes (``hl7``, ``device``, ``recording``) and its name on that way."""
+    """A sender: the kind of way it takes (``hl7``, ``device``, ``dicom``, ``recording``) and its name on that way."""
 
     kind: str
     name: str

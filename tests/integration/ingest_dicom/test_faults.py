@@ -16,6 +16,7 @@ from neopain.bus.bus import Bus
 from neopain.bus.deadletters import list_letters
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
+from neopain.errors import TransientError
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.spool import Spool, Spooled
 from neopain.ingest.stream import replay
@@ -152,3 +153,15 @@ async def test_a_stop_gives_an_object_back_to_the_spool(make_door: MakeDoor, sco
         await until(lambda: len(scorer.ticks) > 3)
     (waiting,) = door.waiting()
     assert (waiting.name.split(".")[1], door.incoming()) == ("0", [])
+
+
+async def test_an_object_whose_scores_cannot_be_kept_waits(
+    make_door: MakeDoor, bus: Bus, kept: Keep, scorer: Scorer, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    door = make_door(dicom_reports=tmp_path / "file")
+    with Spool(door.spool, reserve_bytes=0) as spool:
+        kept(spool, as_bytes(audio_object(SECOND)))
+        with pytest.raises(TransientError, match="NEOPAIN_INGEST_DICOM_REPORTS"):
+            await Processor(bus, spool, door.settings).process_all()
+        assert [one.attempts for one in spool.waiting()] == [0]

@@ -86,14 +86,14 @@ class Processor:
         spooled = self.spool.begin(spooled)
         try:
             instance, report = await self._score(spooled, go_on)
+            if self.reports is not None:
+                write_report(self.reports, spooled, instance, report)
         except (PermanentError, ContractBroken) as error:
             await self._leave_to_a_person(spooled, str(error).replace(str(spooled.path), "object"))
         except (TransientError, asyncio.CancelledError):
             self.spool.give_back(spooled)
             raise
         else:
-            if self.reports is not None:
-                write_report(self.reports, spooled, instance, report)
             self.spool.remove(spooled)
             counter("ingest_dicom_done_total").labels("scored").inc()
             LOG.info("object_scored", caller=spooled.caller, object=instance.uid, windows=len(report.scores))
@@ -128,15 +128,21 @@ def _go_on(running: Running) -> None:
 
 
 def write_report(folder: Path, spooled: Spooled, instance: Instance, report: RecordingReport) -> Path:
-    """Writes the scores of an object as ``<SOP Instance UID>.json``, whole or not at all; returns the file."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Writes the scores of an object as ``<SOP Instance UID>.json``, whole or not at all; returns the file.
+
+    ``TransientError`` when the disk does not take it.
+    """
     path = folder / f"{instance.uid}.json"
     draft = path.with_suffix(".part")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(report_object(spooled, instance, report), file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(report_object(spooled, instance, report), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise TransientError(f"NEOPAIN_INGEST_DICOM_REPORTS: {path} cannot be written ({error.strerror})") from error
     return path
 
 

@@ -109,7 +109,7 @@ class StorageScp:
                 association.abort()
             else:
                 # It waits for a request: as if that had not come in time.
-                association.dul.to_user_queue.put(None)  # type: ignore[arg-type]
+                association.dul.to_user_queue.put(None)
         for association in left:
             association.join(timeout=END_SECONDS)
         self.spool.sweep(set(), older_than_seconds=0.0)
