@@ -35,6 +35,13 @@ def _ingest_camera() -> None:
     run_cameras(read_settings(IngestSettings), read_settings(BusSettings))
 
 
+def _ingest_dicom() -> None:
+    from neopain.ingest.dicom.service import run_dicom
+    from neopain.ingest.settings import IngestSettings
+
+    run_dicom(read_settings(IngestSettings), read_settings(BusSettings))
+
+
 def _scoring_ticker() -> None:
     from neopain.scoring.settings import ScoringSettings
     from neopain.scoring.ticker import run_ticker
@@ -88,6 +95,7 @@ STARTS: dict[tuple[str, str], Start] = {
     ("ingest", "hl7"): _ingest_hl7,
     ("ingest", "device"): _ingest_device,
     ("ingest", "camera"): _ingest_camera,
+    ("ingest", "dicom"): _ingest_dicom,
     ("scoring", "ticker"): _scoring_ticker,
     ("scoring", "worker"): _scoring_worker,
     ("charting", "migrate"): _charting_migrate,

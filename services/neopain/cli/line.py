@@ -63,6 +63,11 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     letters = group(commands, "dead-letters", "What could not be processed")
     listed = command(letters, "list", _dead_letters, "One line each: id, origin, source, place, reason")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
+    dicom = group(commands, "dicom", "DICOM objects (docs/conformance/dicom.md)")
+    info = command(dicom, "info", _dicom_info, "What an object holds; nothing of the patient is read")
+    info.add_argument("file", type=Path, metavar="FILE", help="a video or waveform object in the DICOM file format")
+    info.add_argument("--zone", default="UTC", help="IANA time zone of times that carry no offset (default UTC)")
+    info.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -140,11 +145,18 @@ def _dead_letters(options: argparse.Namespace) -> int:
     return list_dead_letters(as_json=options.json)
 
 
+def _dicom_info(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.dicom import dicom_info
+
+    return dicom_info(options.file, zone=options.zone, as_json=options.json)
+
+
 SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
     "ingest": {
         "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
         "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
         "camera": ("Reads RTSP cameras and their microphones, one group per process", _service("ingest", "camera")),
+        "dicom": ("DICOM storage SCP: video, sound and ECG objects, scored", _service("ingest", "dicom")),
     },
     "scoring": {
         "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),

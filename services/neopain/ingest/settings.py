@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -12,13 +12,16 @@ from pydantic_settings import SettingsConfigDict
 from neopain.ingest.camera.settings import CameraSettings
 from neopain.runtime.settings import ServiceSettings
 
+AE_TITLE = r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$"
+"""An AE title: 1 to 16 printable characters without a backslash, without spaces around them (PS3.5 6.2)."""
+
 
 class IngestSettings(ServiceSettings):
     """What ingest is told. One class for all its doors, since they share one room; a door reads its own fields."""
 
     model_config = SettingsConfigDict(env_prefix="NEOPAIN_INGEST_", hide_input_in_errors=True)
 
-    site_zone: str = Field("UTC", description="IANA time zone of HL7 times that carry no offset, e.g. Europe/Berlin")
+    site_zone: str = Field("UTC", description="IANA time zone of times without an offset, e.g. Europe/Berlin")
 
     hl7_host: str = Field("127.0.0.1", description="Address that the MLLP listener binds")
     hl7_port: int = Field(2575, ge=1, le=65535, description="Port of the MLLP listener")
@@ -69,6 +72,40 @@ class IngestSettings(ServiceSettings):
     camera_retry_first_seconds: float = Field(0.5, gt=0, description="First wait before connecting anew; it doubles")
     camera_retry_longest_seconds: float = Field(30.0, gt=0, description="Longest wait before connecting anew")
     camera_drain_seconds: float = Field(2.0, gt=0, description="How long readers may take after SIGTERM")
+
+    dicom_host: str = Field("127.0.0.1", description="Address that the DICOM storage SCP binds")
+    dicom_port: int = Field(11112, ge=1, le=65535, description="Port of the DICOM storage SCP")
+    dicom_ae_title: str = Field(
+        "NEOPAIN", pattern=AE_TITLE, description="Own AE title; associations that call another one are rejected"
+    )
+    dicom_callers: tuple[Annotated[str, Field(pattern=AE_TITLE)], ...] = Field(
+        (),
+        description="AE titles that may send, as a JSON list; empty lets all in, on an address of this machine alone",
+    )
+    dicom_spool: Path | None = Field(
+        None, description="Folder for received objects until they are scored; the DICOM door needs it"
+    )
+    dicom_reserve_bytes: int = Field(
+        5_368_709_120, ge=0, description="With less than this free on the spool's disk nothing is received"
+    )
+    dicom_largest_waveform_bytes: int = Field(
+        536_870_912, ge=1024, description="A larger waveform object is refused: it is held in memory, unlike a video"
+    )
+    dicom_most_associations: int = Field(10, ge=1, description="Associations above this are rejected")
+    dicom_idle_seconds: float = Field(60.0, gt=0, description="An association that is silent for longer is aborted")
+    dicom_drain_seconds: float = Field(10.0, gt=0, description="How long associations may go on after SIGTERM")
+    dicom_tls_certificate: Path | None = Field(None, description="PEM file with own certificate chain; turns TLS on")
+    dicom_tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
+    dicom_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authorities of senders' certificates; turns them into a condition"
+    )
+    dicom_face_boxes: dict[str, tuple[int, int, int, int]] = Field(
+        default_factory=dict,
+        description="Face box (left, top, width, height in pixels) in the videos of a calling AE title, as a JSON map",
+    )
+    dicom_reports: Path | None = Field(
+        None, description="Folder for the scores of each object, <SOP Instance UID>.json; without it, on the bus alone"
+    )
 
     @field_validator("cameras")
     @classmethod

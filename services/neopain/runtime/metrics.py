@@ -41,6 +41,13 @@ METRICS = (
     MetricSpec("ingest_camera_lag_seconds", "gauge", "s", "Delay of the last picture above the smallest", ("camera",)),
     MetricSpec("ingest_sound_level_dbfs", "gauge", "dBFS", "Level of a microphone's last second", ("camera",)),
     MetricSpec("ingest_sound_clipped_share", "gauge", "1", "Clipped share of a microphone's last second", ("camera",)),
+    MetricSpec("ingest_dicom_objects_total", "counter", "1", "DICOM objects answered, by status", ("status",)),
+    MetricSpec("ingest_dicom_associations", "gauge", "1", "Open DICOM associations"),
+    MetricSpec("ingest_dicom_rejected_total", "counter", "1", "DICOM associations rejected or aborted by us", ("why",)),
+    MetricSpec("ingest_dicom_waiting", "gauge", "1", "DICOM objects in the spool that wait for their scores"),
+    MetricSpec(
+        "ingest_dicom_done_total", "counter", "1", "DICOM objects taken from the spool, by outcome", ("outcome",)
+    ),
     MetricSpec("ingest_dead_letters_total", "counter", "1", "Input that could not be processed, kept raw", ("origin",)),
     MetricSpec("scoring_ticks_total", "counter", "1", "Ticks published by this ticker"),
     MetricSpec("scoring_windows_total", "counter", "1", "Windows done, by outcome", ("outcome",)),

@@ -21,6 +21,9 @@ def test_beds_by_sender_are_read_from_json(monkeypatch: pytest.MonkeyPatch) -> N
         ("NEOPAIN_INGEST_SITE_ZONE", "../etc"),
         ("NEOPAIN_INGEST_HL7_PORT", "0"),
         ("NEOPAIN_INGEST_HL7_BED_BY_SENDER", '{"a": 1}'),
+        ("NEOPAIN_INGEST_DICOM_AE_TITLE", "A" * 17),
+        ("NEOPAIN_INGEST_DICOM_AE_TITLE", "A\\B"),
+        ("NEOPAIN_INGEST_DICOM_CALLERS", '["CAMERA1", " "]'),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -4,11 +4,11 @@ room does not."""
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import BinaryIO, Generic, Literal, TypeVar
 
 import av
 import av.error
@@ -23,6 +23,19 @@ ENCRYPTED_ENTRIES = (b"encv", b"enca", b"drmi", b"drms")
 """Sample entries of encrypted tracks (ISO/IEC 14496-12, 8.12) and of the older protected files."""
 
 
+INNER_FORMATS = "mov,mpegts,mpeg,mpegvideo,h264,hevc"
+"""What a stream within a file may be: containers and elementary streams, nothing that refers to other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A stream that lies within a file. ``open`` gives its bytes from their beginning; ``rate_hz`` are the pictures a
+    second of a stream that has no clock of its own."""
+
+    open: Callable[[], BinaryIO]
+    rate_hz: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[Frame]):
     """One decoded frame; ``start`` and ``end`` are seconds of the file's own clock."""
@@ -33,19 +46,21 @@ class Decoded(Generic[Frame]):
 
 
 class Track(Generic[Frame]):
-    """The first video or sound track of a file, by the type of its frames; decoded from its beginning, once.
+    """The first video or sound track of a file, or of the stream ``inner`` in it, by the type of its frames; decoded
+    from its beginning, once.
 
     Raises ``UnreadableRecording``, which names the file and the reason, when it is made. What is damaged later is left
     out and told in ``notes``.
     """
 
-    def __init__(self, path: Path, kind: type[Frame]) -> None:
+    def __init__(self, path: Path, kind: type[Frame], inner: Inner | None = None) -> None:
         self.path = path
         self.kind: type[Frame] = kind
         self.word = "picture" if issubclass(kind, av.VideoFrame) else "sound"
+        self.codec = ""
         self.damaged = 0
         self._broken_off = ""
-        self._container = open_container(path)
+        self._container = open_container(path, inner)
         self._frames: Iterator[Decoded[Frame]] = self._decoded()
         try:
             self._first: Decoded[Frame] | None = self._read_first()
@@ -97,6 +112,7 @@ class Track(Generic[Frame]):
     def _undamaged(self) -> Iterator[Frame]:
         has_pictures = issubclass(self.kind, av.VideoFrame)
         stream = track_of(self._container, self.path, "video" if has_pictures else "audio")
+        self.codec = stream.codec_context.name
         try:
             for packet in self._container.demux(stream):
                 try:
@@ -127,10 +143,13 @@ def check_file(path: Path) -> None:
         raise UnreadableRecording(f"{path}: cannot be opened ({error.strerror})") from error
 
 
-def open_container(path: Path) -> InputContainer:
-    """The file, opened; ``UnreadableRecording`` when it is no video or sound file. It may refer to no other address."""
+def open_container(path: Path, inner: Inner | None = None) -> InputContainer:
+    """The file, or the stream in it, opened; ``UnreadableRecording`` when it is no video or sound. It may refer to no
+    other address."""
     check_file(path)
     try:
+        if inner is not None:
+            return av.open(inner.open(), mode="r", options=_inner_options(inner))
         return av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise UnreadableRecording(f"{path}: is no video or sound file that can be read ({reason_of(error)})") from error
@@ -152,9 +171,14 @@ def track_of(container: InputContainer, path: Path, kind: Literal["video", "audi
     raise UnreadableRecording(f"{path}: has no {kind} track")
 
 
-def has_sound(path: Path) -> bool:
-    """Whether the file has a sound track."""
-    with open_container(path) as container:
+def _inner_options(inner: Inner) -> dict[str, str]:
+    options = {"protocol_whitelist": "file", "format_whitelist": INNER_FORMATS}
+    return options if inner.rate_hz is None else options | {"framerate": f"{inner.rate_hz:g}"}
+
+
+def has_sound(path: Path, inner: Inner | None = None) -> bool:
+    """Whether the file, or the stream in it, has a sound track."""
+    with open_container(path, inner) as container:
         return bool(container.streams.audio)
 
 

@@ -1,0 +1,96 @@
+"""The process of the DICOM door: checks the servers, opens the spool, listens, scores, drains."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from functools import partial
+
+import cv2
+
+from neopain.bus.bus import Bus
+from neopain.errors import ConfigurationError
+from neopain.ingest.dicom.intake import Intake
+from neopain.ingest.dicom.processing import Processor
+from neopain.ingest.dicom.scp import StorageScp
+from neopain.ingest.dicom.spool import Spool
+from neopain.ingest.fitness import wait_until_fit
+from neopain.ingest.settings import IngestSettings
+from neopain.runtime.clock import SystemClock
+from neopain.runtime.log import Log
+from neopain.runtime.service import Running, run_service
+from neopain.runtime.settings import BusSettings
+
+LOG = Log(__name__)
+
+WATCH_SECONDS = 1.0
+
+
+def run_dicom(settings: IngestSettings, bus_settings: BusSettings) -> None:
+    """Receives DICOM objects and scores them until asked to stop.
+
+    Raises ``ConfigurationError`` when there is no spool, the address cannot be bound or would let anybody in, a file of
+    TLS cannot be used, or a server breaks its promise.
+    """
+    cv2.setNumThreads(1)
+    run_service("ingest", settings, partial(serve_dicom, settings=settings, bus_settings=bus_settings))
+
+
+async def serve_dicom(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
+    """The service's main: listens once the servers have been found fit."""
+    refuse_open_door(settings)
+    bus = Bus(bus_settings.address())
+    try:
+        if await wait_until_fit(bus, running):
+            await _serve(running, bus, settings)
+    finally:
+        await bus.aclose()
+
+
+def refuse_open_door(settings: IngestSettings) -> None:
+    """``ConfigurationError`` when anybody on the network could send."""
+    if not settings.dicom_callers and not _is_of_this_machine(settings.dicom_host):
+        raise ConfigurationError(
+            f"the DICOM SCP would let anybody in on {settings.dicom_host}: name who may send in "
+            'NEOPAIN_INGEST_DICOM_CALLERS, e.g. ["CAMERA1"]'
+        )
+
+
+def _is_of_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
+    if settings.dicom_spool is None:
+        raise ConfigurationError("the DICOM door needs a folder: set NEOPAIN_INGEST_DICOM_SPOOL")
+    with Spool(settings.dicom_spool, reserve_bytes=settings.dicom_reserve_bytes) as spool:
+        await _receive_and_score(running, bus, spool, settings)
+
+
+async def _receive_and_score(running: Running, bus: Bus, spool: Spool, settings: IngestSettings) -> None:
+    left = spool.waiting()
+    LOG.info("spool_opened", waiting=len(left), aside=len(spool.aside()))
+    processor, loop = Processor(bus, spool, settings), asyncio.get_running_loop()
+    wake = partial(loop.call_soon_threadsafe, processor.woken.set)
+    scp = StorageScp(Intake(spool, settings, SystemClock(), wake), spool, settings)
+    scp.start()
+    try:
+        running.health.ready()
+        async with asyncio.TaskGroup() as group:
+            scoring = group.create_task(processor.run(running))
+            group.create_task(_watch(scp, running))
+            await running.stopping.wait()
+            processor.woken.set()
+            await asyncio.to_thread(scp.stop)
+            await asyncio.wait((scoring,), timeout=settings.dicom_drain_seconds)
+            scoring.cancel()
+    finally:
+        await asyncio.to_thread(scp.stop)
+
+
+async def _watch(scp: StorageScp, running: Running) -> None:
+    while await running.pause(WATCH_SECONDS):
+        await asyncio.to_thread(scp.watch)

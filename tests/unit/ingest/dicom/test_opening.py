@@ -1,0 +1,112 @@
+"""From an object's file to what its recording gives."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from neopain.domain.media import AudioChunk, FaceFrame
+from neopain.domain.vitals import VitalsBatch
+from neopain.errors import UnreadableRecording
+from neopain.ingest.dicom.opening import Origin, open_object
+from neopain.ingest.stream.recording import Recording
+
+from ....dicom_objects import H264_FRAGMENTABLE, as_bytes, audio_object, ecg_object, video_object
+
+RECEIVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ORIGIN = Origin("CAMERA1", RECEIVED, UTC)
+MPEG2, HEVC = "1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.107"
+
+
+def opened(tmp_path: Path, dataset: Dataset) -> Recording:
+    path = tmp_path / "object.dcm"
+    path.write_bytes(as_bytes(dataset))
+    return open_object(path, ORIGIN)[1]
+
+
+def stream_of(codec: str, form: str, *, rate: int = 15) -> bytes:
+    """Two seconds of a grey picture of 160x120, in a container or as an elementary stream."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(2 * rate):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((120, 160, 3), 90, np.uint8))))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("codec", "form", "rate", "syntax"),
+    [
+        ("libx264", "mpegts", 15, H264_FRAGMENTABLE),
+        ("libx265", "mp4", 15, HEVC),
+        ("mpeg2video", "mpegts", 25, MPEG2),
+    ],
+)
+def test_each_coding_is_decoded_from_its_fragments(
+    tmp_path: Path, codec: str, form: str, rate: int, syntax: str
+) -> None:
+    fragments = 3 if syntax == H264_FRAGMENTABLE else 1
+    recording = opened(tmp_path, video_object(stream_of(codec, form, rate=rate), syntax=syntax, fragments=fragments))
+    frames = [item for item in recording.until(60) if isinstance(item.fact, FaceFrame)]
+    recording.close()
+    assert frames[0].seconds == 0.0
+    assert len(frames) == pytest.approx(15, abs=1)
+    assert recording.notes == []
+
+
+def test_an_elementary_stream_goes_by_the_rate_that_its_object_tells(tmp_path: Path) -> None:
+    recording = opened(tmp_path, video_object(stream_of("libx264", "h264")))
+    recording.until(60)
+    recording.close()
+    assert recording.whole_seconds == 2
+
+
+def test_a_stream_of_another_coding_than_its_syntax_is_told(tmp_path: Path) -> None:
+    recording = opened(tmp_path, video_object(stream_of("mpeg2video", "mpegts", rate=25)))
+    recording.close()
+    assert recording.notes == ["the stream is mpeg2video, its transfer syntax says h264"]
+
+
+def test_a_stream_may_not_refer_to_other_files(tmp_path: Path) -> None:
+    listed = f"#EXTM3U\n#EXTINF:2,\nfile://{tmp_path}/other.ts\n#EXT-X-ENDLIST\n".encode()
+    (tmp_path / "other.ts").write_bytes(stream_of("libx264", "mpegts"))
+    with pytest.raises(UnreadableRecording, match="is no video or sound file"):
+        opened(tmp_path, video_object(listed))
+
+
+def test_padding_in_a_sound_is_a_gap_and_what_follows_lies_where_it_was(tmp_path: Path) -> None:
+    samples = np.full(24_000, 1000, np.int16)
+    samples[8_000:16_000] = -32_768
+    dataset = audio_object(samples)
+    dataset.WaveformSequence[0].WaveformPaddingValue = b"\x00\x80"
+    recording = opened(tmp_path, dataset)
+    chunks = [item for item in recording.until(60) if isinstance(item.fact, AudioChunk)]
+    lengths = [(item.seconds, len(item.fact.pcm) // 2) for item in chunks if isinstance(item.fact, AudioChunk)]
+    before = sum(length for seconds, length in lengths if seconds < 1)
+    after = [seconds for seconds, _ in lengths if seconds >= 1]
+    assert before == pytest.approx(16_000, abs=400)
+    assert (min(after), recording.whole_seconds) == (2.0, 3)
+
+
+def test_an_object_without_an_acquisition_time_lies_where_it_was_received(tmp_path: Path) -> None:
+    dataset = audio_object(np.zeros(8_000, np.int16))
+    del dataset.AcquisitionDateTime
+    recording = opened(tmp_path, dataset)
+    assert recording.timeline.start == RECEIVED
+    assert recording.notes == [
+        "the object does not say when it was acquired: its first sample lies where it was received"
+    ]
+
+
+def test_an_ecg_without_beats_gives_no_value_and_says_so(tmp_path: Path) -> None:
+    recording = opened(tmp_path, ecg_object(np.zeros(1_000, np.int16)))
+    assert [item for item in recording.until(60) if isinstance(item.fact, VitalsBatch)] == []
+    assert (recording.notes, recording.whole_seconds) == (["group 1: no heart beats stand out in any lead"], 4)
