@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.domain.census import BedState, Dispute, Infant
+from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
 from neopain.domain.deadletter import DeadLetter
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
@@ -62,7 +62,28 @@ frames = st.builds(
 )
 chunks = st.builds(AudioChunk, beds, sources, timings, st.binary(max_size=64), processings)
 movements = st.builds(MovementSample, beds, sources, timings, small_numbers, processings)
-infants = st.builds(Infant, several(patients), words, st.none() | st.integers(0, 400), st.none() | moments, words)
+infants = st.builds(
+    Infant,
+    several(patients),
+    words,
+    st.none() | st.integers(0, 400),
+    st.none() | moments,
+    words,
+    st.lists(patients, max_size=1).map(tuple),
+)
+places = st.none() | st.text(min_size=1, max_size=12).map(BedId)
+disputes = st.builds(Dispute, words, words, patients, places)
+arrivals = st.builds(Arrival, patients, st.sampled_from(CensusEventKind), beds)
+departures = st.builds(
+    Departure,
+    infants,
+    st.sampled_from(CensusEventKind),
+    moments,
+    st.none() | moments,
+    st.none() | arrivals,
+    processings,
+    st.lists(disputes, max_size=1).map(tuple),
+)
 bed_states = st.builds(
     BedState,
     beds,
@@ -72,8 +93,12 @@ bed_states = st.builds(
     processings,
     words,
     several(infants),
-    several(st.builds(Dispute, words, words, patients)),
-    several(patients),
+    several(disputes),
+    st.lists(arrivals, max_size=1).map(tuple),
+    st.lists(departures, max_size=2).map(tuple),
+    st.none() | moments,
+    st.lists(disputes, max_size=1).map(tuple),
+    st.none() | st.builds(Release, words, words),
 )
 ticks = st.builds(Tick, beds, moments, moments, st.dictionaries(words, words, max_size=4))
 by_modality = st.dictionaries(st.sampled_from(Modality), numbers, max_size=4)

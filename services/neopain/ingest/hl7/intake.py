@@ -98,12 +98,11 @@ class Intake:
         report = read_adt(
             one.message, one.header, site_zone=self.zone, received=one.received, default_facility=self.facility
         )
-        if report.event is not None:
-            await self._until_stored(partial(keep, self.bus, report.event, mark=one.mark()))
-        elif report.effect is Effect.NOT_YET:
+        if report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
-            for place, doubt in enumerate(report.doubts):
-                await self._until_stored(partial(keep, self.bus, doubt, mark=one.mark(str(place))))
+        for place, event in enumerate(report.events):
+            mark = one.mark(*([str(place)] if place else []))
+            await self._until_stored(partial(keep, self.bus, event, mark=mark))
         trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
         counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
 
