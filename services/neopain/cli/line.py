@@ -15,6 +15,7 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_services(commands)
     _add_tools(commands)
     _add_beds(commands)
+    _add_drugs(commands)
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -72,6 +73,19 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
     release.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
     release.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why, e.g. what the name band says")
     release.add_argument("--infant", default="", metavar="NUMBER", help="which one lies there, where there are several")
+
+
+def _add_drugs(commands: Commands[argparse.ArgumentParser]) -> None:
+    drugs = group(commands, "drugs", "Drugs that hide pain, from pharmacy messages")
+    text = "Codes that no table knows, most frequent first; NEOPAIN_INGEST_DRUG_CODES takes the site's own"
+    unknown = command(drugs, "unknown", _drugs_unknown, text)
+    unknown.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _drugs_unknown(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.drugs import list_unknown_drugs
+
+    return list_unknown_drugs(as_json=options.json)
 
 
 def _beds(options: argparse.Namespace) -> int:

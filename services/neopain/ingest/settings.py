@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -32,6 +33,11 @@ class IngestSettings(ServiceSettings):
         default_factory=dict,
         description="Bed (unit/room/bed@facility) of senders that name none, as a JSON map; the key is the sender's "
         "IP address, MSH-3, or MSH-3/MSH-4",
+    )
+    drug_codes: Path | None = Field(
+        None,
+        description="CSV file of the site's own drug codes, before the built-in ones: system,code,ingredient,class,"
+        "outlasts_minutes",
     )
 
     device_host: str = Field("127.0.0.1", description="Address that the gRPC device API binds")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
 from neopain.domain.deadletter import DeadLetter
+from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
@@ -21,6 +22,7 @@ from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
 from neopain.wire.census import decode_bed_state, encode_bed_state
 from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
+from neopain.wire.drugs import decode_drug, encode_drug
 from neopain.wire.media import (
     decode_audio,
     decode_frame,
@@ -118,6 +120,39 @@ scores = st.builds(
     processings,
     several(patients),
     numbers,
+    st.lists(
+        st.builds(
+            DrugMark,
+            st.sampled_from(DrugClass).map(lambda one: one.value),
+            words,
+            st.sampled_from(Basis).map(lambda one: one.value),
+            moments,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+drugs = st.builds(
+    DrugFact,
+    words,
+    several(patients),
+    st.lists(st.sampled_from(DrugClass), max_size=2).map(tuple),
+    words,
+    words,
+    words,
+    words,
+    st.sampled_from(Basis),
+    moments,
+    moments,
+    st.none() | moments,
+    st.timedeltas(),
+    words,
+    words,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    words,
+    words,
+    processings,
 )
 letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words)
 
@@ -130,6 +165,7 @@ PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[
     "BedState": (bed_states, encode_bed_state, decode_bed_state),
     "Tick": (ticks, encode_tick, decode_tick),
     "Score": (scores, encode_score, decode_score),
+    "DrugFact": (drugs, encode_drug, decode_drug),
     "DeadLetter": (letters, encode_dead_letter, decode_dead_letter),
 }
 

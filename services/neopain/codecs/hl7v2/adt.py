@@ -13,11 +13,11 @@ from enum import Enum
 
 from neopain.codecs.hl7v2.gestation import read_gestational_age
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.identity import names_a_bed, read_bed, read_patients
-from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, VALUE_NOT_FOUND, Message, Segment
+from neopain.codecs.hl7v2.identity import names_a_bed, read_bed, read_own_identifiers, read_patients
+from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, Message, Segment
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
-from neopain.domain.census import CensusEvent, CensusEventKind, Infant, without_identifiers
-from neopain.domain.identity import BedId, PatientId
+from neopain.domain.census import CensusEvent, CensusEventKind, Infant
+from neopain.domain.identity import BedId
 from neopain.errors import MalformedMessage
 
 
@@ -140,11 +140,12 @@ def _placing(message: Message, told: _Told) -> CensusEvent:
     pid, pv1 = _required(message, "PID"), message.first("PV1")
     trigger = told.header.trigger
     kind = APPLIED[trigger]
+    infant = _infant(message, pid, pv1, told)
     if trigger in NEEDS_PLACE and not _has_location(pv1):
         raise MalformedMessage("PV1-3", f"the location is required in {trigger}", code=FIELD_MISSING)
     if kind is CensusEventKind.TRANSFER_CANCELLED and not _has_location(pv1):
         kind = CensusEventKind.ELSEWHERE  # it is not in this bed, and nothing says in which
-    event = told.event(kind, _infant(message, pid, pv1, told))
+    event = told.event(kind, infant)
     if kind in PERSON_ONLY:
         return event
     return replace(
@@ -208,25 +209,12 @@ def _infant(message: Message, pid: Segment, pv1: Segment | None, told: _Told) ->
     born = _moment(pid, 7, told.zone)
     kind = (APPLIED | REIDENTIFIES)[told.header.trigger]
     return Infant(
-        identifiers=_identifiers(pid),
+        identifiers=read_own_identifiers(pid),
         visit=pv1.text(19) if pv1 is not None and kind not in PERSON_ONLY else "",
         gestational_age_days=read_gestational_age(message.all("OBX"), born=born, occurred=told.occurred),
         born=born,
         sex=pid.text(8)[:1].upper(),
     )
-
-
-def _identifiers(pid: Segment) -> tuple[PatientId, ...]:
-    """PID-3 without the mother's numbers (PID-21), which some senders give a newborn as well."""
-    identifiers = read_patients(pid, 3)
-    if not identifiers:
-        raise MalformedMessage("PID-3", "an identifier of the patient is required", code=FIELD_MISSING)
-    own = without_identifiers(identifiers, read_patients(pid, 21))
-    if not own:
-        raise MalformedMessage(
-            "PID-3", "must identify the patient, not only the mother of PID-21", code=VALUE_NOT_FOUND
-        )
-    return own
 
 
 def _bed(pv1: Segment | None, field: int, default_facility: str) -> BedId | None:
