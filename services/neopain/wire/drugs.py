@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
-from neopain.errors import ContractBroken
 from neopain.wire import common
 from neopain.wire.v1 import drugs_pb2 as pb
 from neopain.wire.v1 import score_pb2
@@ -54,7 +51,7 @@ def decode_drug(data: bytes) -> DrugFact:
         begun=common.from_us(wire.begun_us),
         told=common.from_us(wire.told_us),
         ended=common.from_us(wire.ended_us) if wire.HasField("ended_us") else None,
-        outlasts=_span(wire.outlasts_us),
+        outlasts=wire.outlasts_us * common.MICROSECOND,
         order=wire.order,
         route=wire.route,
         is_infusion=wire.is_infusion,
@@ -78,10 +75,3 @@ def mark_from_wire(wire: score_pb2.DrugMark) -> DrugMark:
     drug_class = common.named(DrugClass, wire.drug_class)
     basis = common.named(Basis, wire.basis)
     return DrugMark(drug_class.value, wire.ingredient, basis.value, common.from_us(wire.begun_us))
-
-
-def _span(microseconds: int) -> timedelta:
-    try:
-        return microseconds * common.MICROSECOND
-    except OverflowError as error:
-        raise ContractBroken(f"{microseconds} microseconds are no span of time") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -144,7 +144,7 @@ drugs = st.builds(
     moments,
     moments,
     st.none() | moments,
-    st.timedeltas(),
+    st.timedeltas(timedelta(0), timedelta(days=7)),
     words,
     words,
     st.booleans(),
