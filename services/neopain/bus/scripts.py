@@ -78,3 +78,19 @@ redis.call('INCR', KEYS[4])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
 return 1
 """
+
+DRUG_WRITE = """
+-- KEYS: mark, drugs stream, then the hash of each number. ARGV: mark's life in ms, the hashes' life in ms, fact's id,
+-- payload, '1' if it is kept in the hashes, then ids of facts that are over. Returns 1, 0 when the mark was there.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'p', ARGV[4])
+for i = 3, #KEYS do
+  if ARGV[5] == '1' then
+    redis.call('HSET', KEYS[i], ARGV[3], ARGV[4])
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
+  end
+  for j = 6, #ARGV do redis.call('HDEL', KEYS[i], ARGV[j]) end
+end
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
+"""

@@ -42,6 +42,7 @@ class StreamSpec:
 VITALS = StreamSpec("vitals", Server.BUS, "VitalsBatch", per_bed=True, retention=timedelta(minutes=15))
 BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15), is_input=False)
 CENSUS = StreamSpec("census", Server.BUS, "BedState", per_bed=False, retention=timedelta(days=7), groups=("charting",))
+DRUGS = StreamSpec("drugs", Server.BUS, "DrugFact", per_bed=False, retention=timedelta(days=30))
 TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))
 SCORES = StreamSpec("scores", Server.BUS, "Score", per_bed=False, retention=timedelta(hours=1), groups=("charting",))
 DEAD_LETTERS = StreamSpec("dead-letters", Server.BUS, "DeadLetter", per_bed=False, retention=None)
@@ -55,7 +56,7 @@ MOVEMENT = StreamSpec(
     "movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60), most_entries=1024
 )
 
-STREAMS = (VITALS, BASELINE, CENSUS, TICKS, SCORES, DEAD_LETTERS, FRAMES, AUDIO, MOVEMENT)
+STREAMS = (VITALS, BASELINE, CENSUS, DRUGS, TICKS, SCORES, DEAD_LETTERS, FRAMES, AUDIO, MOVEMENT)
 
 WINDOW_STREAMS = (VITALS, BASELINE, FRAMES, AUDIO, MOVEMENT)
 """The streams of a bed that a window is read from; a tick carries the last id of each."""

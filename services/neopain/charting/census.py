@@ -1,4 +1,7 @@
-"""The history of every bed, projected from the ``census`` stream: each fact as told, and when it became true."""
+"""The history of every bed, projected from the ``census`` stream: each fact as told, and when it became true.
+
+A person's release of a held bed is in the audit trail as well.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from datetime import datetime
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
+from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.tables import CENSUS_FACTS
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.assignment import CensusFact, fact_of
-from neopain.domain.census import BedState
+from neopain.domain.census import BedState, Release
 from neopain.domain.identity import BedId
 from neopain.runtime.clock import Clock
 
@@ -36,7 +40,24 @@ def record_fact(engine: Engine, clock: Clock, *, fact_id: str, state: BedState, 
                 state=STATE.dump_python(state, mode="json"),
             )
         )
+        if state.release is not None:
+            unit.audit(_released(state, state.release, arrived))
         return True
+
+
+def _released(state: BedState, release: Release, arrived: datetime) -> AuditEvent:
+    whose = next(iter(state.infant.identifiers), None) if state.infant is not None else None
+    return AuditEvent(
+        event="bed_released",
+        actor=release.by,
+        patient=f"{whose.assigning_authority}|{whose.value}" if whose is not None else "",
+        detail={
+            "bed": state.bed,
+            "reason": release.reason,
+            "told": arrived.isoformat(),
+            "overruled": "; ".join(f"{one.source}: {one.reason}" for one in state.overruled),
+        },
+    )
 
 
 def history_of(connection: Connection, bed: BedId, *, since: datetime | None = None) -> list[CensusFact]:

@@ -178,6 +178,7 @@ def _audited(entry: DraftEntry, known_as: str, whose: Assignment, held_reason: s
             "policy": entry.policy,
             "processing": entry.processing.value,
             "held_reason": held_reason,
+            "drugs": "; ".join(f"{one.drug_class} {one.ingredient} {one.basis}" for one in entry.drugs),
         },
     )
 

@@ -32,6 +32,14 @@ def group(commands: Commands[argparse.ArgumentParser], name: str, text: str) -> 
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
+def said(text: str) -> str:
+    """A text that says something, on one line, of up to 200 signs."""
+    words = " ".join(text.split())
+    if not words or len(words) > 200 or not words.isprintable():
+        raise argparse.ArgumentTypeError("must say something, in up to 200 signs")
+    return words
+
+
 def positive(text: str) -> float:
     """A number above 0."""
     value = float(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive
+from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive, said
 
 
 def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -14,6 +14,8 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_score(commands)
     _add_services(commands)
     _add_tools(commands)
+    _add_beds(commands)
+    _add_drugs(commands)
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -68,6 +70,44 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     info.add_argument("file", type=Path, metavar="FILE", help="a video or waveform object in the DICOM file format")
     info.add_argument("--zone", default="UTC", help="IANA time zone of times that carry no offset (default UTC)")
     info.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+
+def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
+    beds = command(commands, "beds", _beds, "Who lies where, and which beds are held, why and since when")
+    beds.add_argument("--held", action="store_true", help="only beds that are held")
+    beds.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parts = beds.add_subparsers(title="commands", metavar="COMMAND")
+    text = "Let a held bed go, after looking at the infant; who decided it and why is kept and audited"
+    release = command(parts, "release", _beds_release, text)
+    release.add_argument("bed", metavar="BED", help="the bed as listed, unit/room/bed@facility")
+    release.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
+    release.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why, e.g. what the name band says")
+    release.add_argument("--infant", default="", metavar="NUMBER", help="which one lies there, where there are several")
+
+
+def _add_drugs(commands: Commands[argparse.ArgumentParser]) -> None:
+    drugs = group(commands, "drugs", "Drugs that hide pain, from pharmacy messages")
+    text = "Codes that no table knows, most frequent first; NEOPAIN_INGEST_DRUG_CODES takes the site's own"
+    unknown = command(drugs, "unknown", _drugs_unknown, text)
+    unknown.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _drugs_unknown(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.drugs import list_unknown_drugs
+
+    return list_unknown_drugs(as_json=options.json)
+
+
+def _beds(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.beds import list_beds
+
+    return list_beds(only_held=options.held, as_json=options.json)
+
+
+def _beds_release(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.beds import ReleaseOptions, release_bed
+
+    return release_bed(ReleaseOptions(bed=options.bed, by=options.by, reason=options.reason, infant=options.infant))
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -67,7 +67,8 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
     """Whose window it was, from the facts of its bed in the order they were told; ``named`` is who the sources named.
 
     Held: an empty bed, a held bed, a bed that another infant lay in within the window's 30 s, one that the infant had
-    left by then as was told later, a source that names someone else, an infant without identifier.
+    left by then as was told later, a source that names someone else (unless a person has decided against it), an infant
+    without identifier.
     """
     current = _at(history, window_end)
     if current is None or current.infant is None:
@@ -78,7 +79,7 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
         return Assignment(held_reason=UNIDENTIFIED)
     if current.is_held:
         return Assignment(held_reason=current.held_reason)
-    if any(not infant.is_same_as(one) for one in named):
+    if any(not infant.is_same_as(one) and not current.is_overruled(one) for one in named):
         return Assignment(held_reason=CONTRADICTED)
     if reason := _change(history, infant, window_end):
         return Assignment(held_reason=reason)

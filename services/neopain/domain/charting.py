@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from statistics import median
 
+from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Estimate, Modality, Outcome, Score, Weights
 from neopain.domain.vitals import Processing
@@ -121,6 +122,8 @@ class DraftEntry:
     scale_map: str
     processing: Processing
     policy: str
+    drugs: tuple[DrugMark, ...] = ()
+    """What hid pain in any of the windows, each class and ingredient since its first begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +213,15 @@ def draft(span: Span, windows: Sequence[Score], policy: ChartingPolicy) -> Draft
         scale_map=last.scale_map,
         processing=max((score.processing for score in scores), key=list(Processing).index),
         policy=policy.name,
+        drugs=_drugs(scores),
     )
+
+
+def _drugs(scores: Sequence[Score]) -> tuple[DrugMark, ...]:
+    first: dict[tuple[str, str, str], DrugMark] = {}
+    for mark in sorted(mark for score in scores for mark in score.drugs):
+        first.setdefault((mark.drug_class, mark.ingredient, mark.basis), mark)
+    return tuple(first.values())
 
 
 def _advance(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Processing
 
@@ -94,6 +95,8 @@ class Score:
     """The infants that the sources of the window named; the census decides, this can only contradict it."""
     latency_ms: float = 0.0
     """From the tick on the bus to this value, for the operator."""
+    drugs: tuple[DrugMark, ...] = ()
+    """What hides pain and was in effect in the window, of whoever may lie in the bed."""
 
     @property
     def id(self) -> str:

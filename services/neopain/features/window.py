@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from neopain.domain.census import BedState
+from neopain.domain.drugs import DrugMark
 from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
 from neopain.domain.score import Modality, Presence
 from neopain.domain.vitals import Baseline, VitalKind, VitalsBatch
@@ -44,6 +45,8 @@ class WindowItems:
     chunks: tuple[AudioChunk, ...] = ()
     movements: tuple[MovementSample, ...] = ()
     bed_state: BedState | None = None
+    drugs: tuple[DrugMark, ...] = ()
+    """What hides pain and is in effect in the window, of whoever may lie in the bed."""
 
     @property
     def measured(self) -> tuple[VitalsBatch | FaceFrame | AudioChunk | MovementSample, ...]:

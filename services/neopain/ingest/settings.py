@@ -39,6 +39,11 @@ class IngestSettings(ServiceSettings):
         description="Bed (unit/room/bed@facility) of senders that name none, as a JSON map; the key is the sender's "
         "IP address, MSH-3, or MSH-3/MSH-4",
     )
+    drug_codes: Path | None = Field(
+        None,
+        description="CSV file of the site's own drug codes, before the built-in ones: system,code,ingredient,class,"
+        "outlasts_minutes",
+    )
 
     device_host: str = Field("127.0.0.1", description="Address that the gRPC device API binds")
     device_port: int = Field(50051, ge=1, le=65535, description="Port of the gRPC device API")

@@ -16,7 +16,10 @@ from typing import TypeVar
 
 from neopain.bus.bus import Bus, id_at
 from neopain.bus.census import read_bed
+from neopain.bus.drugs import read_drugs
 from neopain.bus.streams import AUDIO, BASELINE, FRAMES, MOVEMENT, VITALS, StreamSpec
+from neopain.domain.census import BedState
+from neopain.domain.drugs import DrugMark, marks
 from neopain.domain.identity import is_recording
 from neopain.domain.vitals import VitalKind, VitalsBatch
 from neopain.domain.window import CRY_SPAN, VITALS_SPAN, Tick
@@ -61,13 +64,13 @@ async def read_window(bus: Bus, tick: Tick) -> WindowItems:
 
     ``BusUnavailable`` when a server does not answer; ``ContractBroken`` when an entry is not what its stream says.
     """
-    vitals, baselines, frames, chunks, movements, bed_state = await asyncio.gather(
+    vitals, baselines, frames, chunks, movements, (bed_state, drugs) = await asyncio.gather(
         _read_vitals(bus, tick),
         _read(bus, tick, NEEDED_BASELINE, decode_baseline),
         _read(bus, tick, NEEDED_FRAMES, decode_frame),
         _read(bus, tick, NEEDED_AUDIO, decode_audio),
         _read(bus, tick, NEEDED_MOVEMENT, decode_movement),
-        read_bed(bus, tick.bed),
+        _read_census(bus, tick),
     )
     items = WindowItems(
         end=tick.window_end,
@@ -77,8 +80,19 @@ async def read_window(bus: Bus, tick: Tick) -> WindowItems:
         chunks=chunks,
         movements=movements,
         bed_state=bed_state,
+        drugs=drugs,
     )
     return since_arrival(items)
+
+
+async def _read_census(bus: Bus, tick: Tick) -> tuple[BedState | None, tuple[DrugMark, ...]]:
+    """Who lies there, and what hides its pain: in a held bed that of everybody who may lie in it."""
+    state = await read_bed(bus, tick.bed)
+    if state is None or state.infant is None:
+        return state, ()
+    facts = [await read_drugs(bus, [infant]) for infant in state.occupants]
+    found = {mark for one in facts for mark in marks(one, tick.window_end - VITALS_SPAN, tick.window_end)}
+    return state, tuple(sorted(found))
 
 
 async def _read(bus: Bus, tick: Tick, need: Need, decode: Callable[[bytes], T]) -> tuple[T, ...]:

@@ -36,6 +36,11 @@ class ScoringSettings(ServiceSettings):
     widest_interval: float | None = Field(
         None, gt=0, le=10, description="Abstain when the 90 % interval is wider, on the scale 0..10"
     )
+    ordered_block_withholds: bool = Field(
+        False,
+        description="Withhold scores also while a neuromuscular blocker is only ordered: for a site whose pharmacy "
+        "sends orders (RDE) and no administrations (RAS)",
+    )
 
     @property
     def consumer_name(self) -> str:

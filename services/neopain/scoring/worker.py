@@ -15,6 +15,7 @@ from neopain.bus.census import read_bed
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import SCORES, TICKS
 from neopain.domain.calibration import AbstentionLimits
+from neopain.domain.drugs import is_blocked
 from neopain.domain.identity import is_recording
 from neopain.domain.score import Outcome, Score
 from neopain.domain.window import LATENESS, OLDEST_TICK, Tick
@@ -58,7 +59,16 @@ class Looked:
 class Worker:
     """Scores ticks; ``handle`` is what the run loop calls."""
 
-    def __init__(self, bus: Bus, triton: TrustedTriton, limits: AbstentionLimits, clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        triton: TrustedTriton,
+        limits: AbstentionLimits,
+        clock: Clock,
+        *,
+        ordered_block_withholds: bool = False,
+    ) -> None:
+        self.ordered_block_withholds = ordered_block_withholds
         self.bus = bus
         self.triton = triton
         self.limits = limits
@@ -96,6 +106,8 @@ class Worker:
     async def _verdict(self, tick: Tick, looked: Looked, parts: Parts) -> Verdict:
         """Asks Triton, and waits for one that is down as long as the window is of use."""
         window = looked.window
+        if is_blocked(looked.items.drugs, by_order=self.ordered_block_withholds):
+            return post.abstained(post.NEUROMUSCULAR_BLOCK)
         if window is None or window.is_empty:
             return post.abstained(post.NOTHING_PRESENT)
         backoff = Backoff(longest=1.0)
@@ -148,6 +160,7 @@ class Worker:
             processing=post.least_trusted(looked.items.measured, looked.items.bed_state),
             patients=post.named_patients(looked.items.batches),
             latency_ms=parts.since_published_ms(produced),
+            drugs=looked.items.drugs,
         )
 
 
@@ -175,7 +188,8 @@ async def _run(settings: ScoringSettings, bus_settings: BusSettings, running: Ru
     policy = LoopPolicy(parallel=settings.parallel, claim_after=settings.claim_after)
     try:
         await trusted.prove_when_there()
-        await consume(consumer, Worker(bus, trusted, limits, SystemClock()).handle, running, policy)
+        worker = Worker(bus, trusted, limits, SystemClock(), ordered_block_withholds=settings.ordered_block_withholds)
+        await consume(consumer, worker.handle, running, policy)
     finally:
         await triton.aclose()
         await bus.aclose()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from neopain.domain.census import BedState, Dispute, Infant
-from neopain.domain.identity import BedId
+from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
+from neopain.domain.identity import BedId, PatientId
 from neopain.wire import common
 from neopain.wire.v1 import census_pb2 as pb
 
@@ -18,10 +18,17 @@ def encode_bed_state(state: BedState) -> bytes:
         control_id=state.control_id,
         rivals=[_infant_to_wire(infant) for infant in state.rivals],
         disputes=[_dispute_to_wire(dispute) for dispute in state.disputes],
-        left=[common.patient_to_wire(patient) for patient in state.left],
+        left=[common.patient_to_wire(patient) for patient in _left(state)],
+        arrivals=[_arrival_to_wire(arrival) for arrival in state.arrivals],
+        departures=[_departure_to_wire(departure) for departure in state.departures],
+        overruled=[_dispute_to_wire(dispute) for dispute in state.overruled],
     )
     if state.infant is not None:
         wire.infant.CopyFrom(_infant_to_wire(state.infant))
+    if state.held_since is not None:
+        wire.held_since_us = common.to_us(state.held_since)
+    if state.release is not None:
+        wire.release.CopyFrom(pb.Release(by=state.release.by, reason=state.release.reason))
     return wire.SerializeToString()
 
 
@@ -37,8 +44,23 @@ def decode_bed_state(data: bytes) -> BedState:
         control_id=wire.control_id,
         rivals=tuple(_infant_from_wire(infant) for infant in wire.rivals),
         disputes=tuple(_dispute_from_wire(dispute) for dispute in wire.disputes),
-        left=tuple(common.patient_from_wire(patient) for patient in wire.left),
+        arrivals=tuple(_arrival_from_wire(arrival) for arrival in wire.arrivals),
+        departures=tuple(_departure_from_wire(one) for one in wire.departures) or _departures_of_before(wire),
+        held_since=common.from_us(wire.held_since_us) if wire.HasField("held_since_us") else None,
+        overruled=tuple(_dispute_from_wire(dispute) for dispute in wire.overruled),
+        release=Release(wire.release.by, wire.release.reason) if wire.HasField("release") else None,
     )
+
+
+def _left(state: BedState) -> list[PatientId]:
+    return [patient for one in state.departures if one.is_final for patient in one.infant.identifiers[:1]]
+
+
+def _departures_of_before(wire: pb.BedState) -> tuple[Departure, ...]:
+    """What a version without departures says of those who were discharged."""
+    went = common.from_us(wire.since_us)
+    gone = (Infant((common.patient_from_wire(patient),)) for patient in wire.left)
+    return tuple(Departure(infant, CensusEventKind.DISCHARGED, went) for infant in gone)
 
 
 def _infant_to_wire(infant: Infant) -> pb.Infant:
@@ -46,6 +68,7 @@ def _infant_to_wire(infant: Infant) -> pb.Infant:
         identifiers=[common.patient_to_wire(identifier) for identifier in infant.identifiers],
         visit=infant.visit,
         sex=infant.sex,
+        formerly=[common.patient_to_wire(identifier) for identifier in infant.formerly],
     )
     if infant.gestational_age_days is not None:
         wire.gestational_age_days = infant.gestational_age_days
@@ -61,12 +84,52 @@ def _infant_from_wire(wire: pb.Infant) -> Infant:
         gestational_age_days=wire.gestational_age_days if wire.HasField("gestational_age_days") else None,
         born=common.from_us(wire.born_us) if wire.HasField("born_us") else None,
         sex=wire.sex,
+        formerly=tuple(common.patient_from_wire(identifier) for identifier in wire.formerly),
     )
 
 
 def _dispute_to_wire(dispute: Dispute) -> pb.Dispute:
-    return pb.Dispute(source=dispute.source, reason=dispute.reason, patient=common.patient_to_wire(dispute.patient))
+    patient = common.patient_to_wire(dispute.patient)
+    return pb.Dispute(source=dispute.source, reason=dispute.reason, patient=patient, bed=dispute.bed or "")
 
 
 def _dispute_from_wire(wire: pb.Dispute) -> Dispute:
-    return Dispute(wire.source, wire.reason, common.patient_from_wire(wire.patient))
+    bed = BedId(wire.bed) if wire.bed else None
+    return Dispute(wire.source, wire.reason, common.patient_from_wire(wire.patient), bed)
+
+
+def _arrival_to_wire(arrival: Arrival) -> pb.Arrival:
+    patient = common.patient_to_wire(arrival.patient)
+    return pb.Arrival(patient=patient, cause=arrival.cause.value, came_from=arrival.came_from)
+
+
+def _arrival_from_wire(wire: pb.Arrival) -> Arrival:
+    cause = common.named(CensusEventKind, wire.cause)
+    return Arrival(common.patient_from_wire(wire.patient), cause, BedId(wire.came_from))
+
+
+def _departure_to_wire(departure: Departure) -> pb.Departure:
+    wire = pb.Departure(
+        infant=_infant_to_wire(departure.infant),
+        cause=departure.cause.value,
+        went_us=common.to_us(departure.went),
+        processing=common.PROCESSING[departure.processing],
+        disputes=[_dispute_to_wire(dispute) for dispute in departure.disputes],
+    )
+    if departure.came is not None:
+        wire.came_us = common.to_us(departure.came)
+    if departure.arrival is not None:
+        wire.arrival.CopyFrom(_arrival_to_wire(departure.arrival))
+    return wire
+
+
+def _departure_from_wire(wire: pb.Departure) -> Departure:
+    return Departure(
+        infant=_infant_from_wire(wire.infant),
+        cause=common.named(CensusEventKind, wire.cause),
+        went=common.from_us(wire.went_us),
+        came=common.from_us(wire.came_us) if wire.HasField("came_us") else None,
+        arrival=_arrival_from_wire(wire.arrival) if wire.HasField("arrival") else None,
+        processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
+        disputes=tuple(_dispute_from_wire(dispute) for dispute in wire.disputes),
+    )

@@ -6,6 +6,7 @@ from neopain.domain.identity import BedId
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.window import Tick
 from neopain.wire import common
+from neopain.wire.drugs import mark_from_wire, mark_to_wire
 from neopain.wire.v1 import score_pb2 as pb
 
 OUTCOME = {outcome: pb.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in Outcome}
@@ -48,6 +49,7 @@ def encode_score(score: Score) -> bytes:
         processing=common.PROCESSING[score.processing],
         patients=[common.patient_to_wire(patient) for patient in score.patients],
         latency_ms=score.latency_ms,
+        drugs=[mark_to_wire(mark) for mark in score.drugs],
     )
     if score.estimate is not None:
         wire.estimate.CopyFrom(_estimate_to_wire(score.estimate))
@@ -70,6 +72,7 @@ def decode_score(data: bytes) -> Score:
         processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
         patients=tuple(common.patient_from_wire(patient) for patient in wire.patients),
         latency_ms=wire.latency_ms,
+        drugs=tuple(mark_from_wire(mark) for mark in wire.drugs),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from neopain.charting.audit import verify_audit
+from neopain.charting.census import record_fact
 from neopain.charting.intake import Written, close_silent_beds, forget_windows, take_score
 from neopain.charting.reading import EntryCounts, count_entries
+from neopain.domain.census import DEVICE_DISAGREES, BedState, Dispute, Infant, Release
 from neopain.domain.charting import ChartingPolicy
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Processing
@@ -25,6 +28,7 @@ from neopain.errors import DatabaseUnavailable
 Rows = Callable[[str], list[dict[str, Any]]]
 Count = Callable[[str], int]
 
+NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 BERT = PatientId("MRN-BERT", "HOSP")
 
 
@@ -270,3 +274,25 @@ def test_entries_are_counted_per_bed(ward: Any, database: str) -> None:
         BedId("NICU/9/1"): EntryCounts(held=1),
     }
     assert count_entries(database, since=ward.clock.now() + timedelta(seconds=1)) == {}
+
+
+def test_a_person_s_release_of_a_bed_is_audited_and_ends_the_hold(ward: Any, rows: Rows) -> None:
+    ward.admit(ward.infant)
+    held = BedState(ward.bed, NOON - timedelta(seconds=60), Infant((ward.infant,)), "a device names another infant")
+    named = Dispute("hl7:MON", DEVICE_DISAGREES, BERT)
+    free = replace(held, held_reason="", overruled=(named,), release=Release("nurse 12", "looked at the band"))
+    for second, state in ((-30, held), (0, free)):
+        moment = NOON + timedelta(seconds=second)
+        record_fact(ward.engine, ward.clock, fact_id=f"f{second}", state=state, arrived=moment)
+
+    ward.take(ward.score(1, named=(BERT,)), ward.score(12))
+
+    (audit,) = rows("SELECT actor, patient, detail FROM audit WHERE event = 'bed_released'")
+    assert (audit["actor"], audit["patient"]) == ("nurse 12", f"HOSP|{ward.infant.value}")
+    assert json.loads(audit["detail"]) == {
+        "bed": ward.bed,
+        "overruled": "hl7:MON: a device in this bed names another infant",
+        "reason": "looked at the band",
+        "told": "2026-10-05T12:00:00+00:00",
+    }
+    assert [row["state"] for row in rows("SELECT state FROM entries")] == ["charted"]

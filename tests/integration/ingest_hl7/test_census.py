@@ -43,7 +43,7 @@ async def test_a_repeated_discharge_does_not_empty_the_bed_after_a_readmission(d
 
 async def test_a_trigger_that_is_not_applied_is_acknowledged_and_changes_nothing(door: Any, text: Any) -> None:
     await door.ask(text.adt("A01", control="1"))
-    for number, trigger in enumerate(("A40", "A13", "A31", "Z01"), start=2):
+    for number, trigger in enumerate(("A05", "A21", "A50", "Z01"), start=2):
         assert (await door.ask(text.adt(trigger, control=str(number))))[1] == f"MSA|AA|{number}"
     assert len(await facts(door)) == 1
 
@@ -57,6 +57,24 @@ async def test_a_swap_that_is_acknowledged_and_not_applied_holds_both_beds(door:
     answer = await door.ask(b"\r".join([swap.rstrip(b"\r"), *rest, b""]))
     assert answer[1] == "MSA|AA|3"
     assert [(await door.bed(bed)).held_reason for bed in ("NICU/1/3", "NICU/1/4")] == [UPDATE_DISAGREES] * 2
+
+
+async def test_a_discharge_that_is_cancelled_never_was(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", control="1"))
+    admitted = await door.bed("NICU/1/3")
+    await door.ask(text.adt("A03", control="2"))
+    assert (await door.ask(text.adt("A13", control="3")))[1] == "MSA|AA|3"
+    back = await door.bed("NICU/1/3")
+    assert (back.infant, back.since) == (admitted.infant, admitted.since)
+
+
+async def test_a_merge_renames_the_infant_in_its_bed(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", control="1", mrn="T1"))
+    merge = text.adt("A40", control="2", mrn="77").rstrip(b"\r") + b"\rMRG|T1^^^HOSP^MR\r"
+    assert (await door.ask(merge))[1] == "MSA|AA|2"
+    assert await who(door, "NICU/1/3") == "77"
+    await door.ask(text.vitals(control="3", mrn="T1"))
+    assert not (await door.bed("NICU/1/3")).is_held
 
 
 async def test_two_infants_in_one_bed_hold_it_until_one_leaves(door: Any, text: Any) -> None:

@@ -16,7 +16,11 @@ from neopain.bus.deadletters import list_letters
     [
         (b"hello", "MSA|AR||MSH: the message must begin with an MSH segment", "ERR||MSH^1|100^"),
         (b"MSH|^~\\&|A||||||ORU^R01|", "MSA|AR||MSH-10: the control id is required", "ERR||MSH^1^10|101^"),
-        (b"MSH|^~\\&|A||||||ORM^O01|7|P|2.5", "MSA|AR|7|MSH-9.1: only ORU and ADT are taken", "ERR||MSH^1^9^1^1|200^"),
+        (
+            b"MSH|^~\\&|A||||||ORM^O01|7|P|2.5",
+            "MSA|AR|7|MSH-9.1: only ORU, ADT, RDE and RAS",
+            "ERR||MSH^1^9^1^1|200^",
+        ),
         (b"MSH|^~\\&|A||||||ORU^W01|7|P|2.4", "MSA|AR|7|MSH-9.2: of ORU only R01 is taken", "ERR||MSH^1^9^1^2|201^"),
         (b"MSH|^~\\&|A||||||ORU^R01|7|X|2.5", "MSA|AR|7|MSH-11:", "ERR||MSH^1^11|202^"),
         (b"MSH|^~\\&|A||||||ORU^R01|7|P|3.0", "MSA|AR|7|MSH-12:", "ERR||MSH^1^12|203^"),

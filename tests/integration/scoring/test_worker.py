@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from neopain.bus.bus import Bus
+from neopain.bus.census import write_beds
+from neopain.bus.drugs import write_drug
 from neopain.bus.streams import CENSUS, FRAMES, TICKS, VITALS
 from neopain.domain.calibration import POOLED, AbstentionLimits, Margins, identity
 from neopain.domain.census import BedState, Infant
+from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import PatientId, SourceId, recording_bed
 from neopain.domain.media import FaceFrame
 from neopain.domain.score import Modality, Outcome, Presence, Score, Weights
@@ -249,3 +252,93 @@ async def test_a_window_with_a_frame_of_a_training_camera_is_training(
     await bus.publish(FRAMES, encode_frame(frame), bed=bedside.bed)
     await bedside.tick(end)
     assert (await handle()).processing is Processing.TRAINING
+
+
+ANNA = Infant((PatientId("4711", "HOSPITAL"),))
+
+
+async def lay(bus: Bus, bedside: Any, end: datetime, *, rivals: tuple[Infant, ...] = (), held: str = "") -> None:
+    """Anna in the bed."""
+    state = BedState(bedside.bed, end - timedelta(hours=1), ANNA, held, rivals=rivals)
+    await write_beds(bus, [state], version="0", mark="lay")
+
+
+async def give(bus: Bus, to: Infant, drug: DrugClass, begun: datetime, *, basis: Basis = Basis.ADMINISTERED) -> None:
+    """A drug, for an hour."""
+    fact = DrugFact(
+        id=f"{drug}{begun}",
+        patients=to.identifiers,
+        classes=(drug,),
+        ingredient="a drug",
+        code="1",
+        system="L",
+        text="",
+        basis=basis,
+        begun=begun,
+        told=begun,
+        ended=begun + timedelta(hours=1),
+        outlasts=timedelta(0),
+    )
+    await write_drug(bus, fact, mark=fact.id)
+
+
+BLOCKER = DrugClass.NEUROMUSCULAR_BLOCKER
+
+
+async def test_a_paralysed_infant_has_no_score_and_the_reason(
+    bus: Bus, bedside: Any, handle: Handle, end: datetime
+) -> None:
+    await lay(bus, bedside, end)
+    await give(bus, ANNA, BLOCKER, end - timedelta(minutes=10))
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, "neuromuscular-block", None)
+    assert [mark.drug_class for mark in score.drugs] == ["neuromuscular-blocker"]
+    assert len(score.presences) == 4
+
+
+async def test_a_sedated_infant_has_a_score_that_says_so(bus: Bus, bedside: Any, handle: Handle, end: datetime) -> None:
+    await lay(bus, bedside, end)
+    await give(bus, ANNA, DrugClass.SEDATIVE, end - timedelta(minutes=10))
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert score.outcome is Outcome.SCORED
+    assert score.drugs == (DrugMark("sedative", "a drug", "administered", end - timedelta(minutes=10)),)
+
+
+@pytest.mark.parametrize("minutes", [-1, 61])
+async def test_a_block_that_is_over_or_has_not_begun_withholds_nothing(
+    bus: Bus, bedside: Any, handle: Handle, end: datetime, minutes: int
+) -> None:
+    await lay(bus, bedside, end)
+    await give(bus, ANNA, BLOCKER, end - timedelta(minutes=minutes))
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert (score.outcome, score.drugs) == (Outcome.SCORED, ())
+
+
+@pytest.mark.parametrize(("counts", "outcome"), [(False, Outcome.SCORED), (True, Outcome.ABSTAINED)])
+async def test_an_ordered_block_is_told_and_withholds_only_where_the_site_says_so(
+    bus: Bus, bedside: Any, worker: Worker, handle: Handle, end: datetime, *, counts: bool, outcome: Outcome
+) -> None:
+    worker.ordered_block_withholds = counts
+    await lay(bus, bedside, end)
+    await give(bus, ANNA, BLOCKER, end - timedelta(minutes=10), basis=Basis.ORDERED)
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert (score.outcome, [mark.basis for mark in score.drugs]) == (outcome, ["ordered"])
+
+
+async def test_in_a_held_bed_the_block_of_whoever_may_lie_there_withholds(
+    bus: Bus, bedside: Any, handle: Handle, end: datetime
+) -> None:
+    rival = Infant((PatientId("4712", "HOSPITAL"),))
+    await lay(bus, bedside, end, rivals=(rival,), held="two infants in one bed")
+    await give(bus, rival, BLOCKER, end - timedelta(minutes=10))
+    await bedside.observe(end)
+    await bedside.tick(end)
+    assert (await handle()).reason == "neuromuscular-block"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from neopain.domain.assignment import Assignment, CensusFact, assign, fact_of
-from neopain.domain.census import BedState, Infant
+from neopain.domain.census import DEVICE_DISAGREES, BedState, Dispute, Infant
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Processing
 
@@ -149,3 +149,30 @@ def test_a_doubt_about_an_infant_that_had_left_ends_with_the_discharge() -> None
 
     assert assign(left, at(30)).held_reason == "no infant in this bed at that time"
     assert assign(left, at(11)).patient is None
+
+
+def test_a_source_that_a_person_has_decided_against_does_not_hold_the_window() -> None:
+    overruled = (Dispute("hl7:MON", DEVICE_DISAGREES, BERT),)
+    decided = history((0, BedState(BED, at(0), Infant((ANNA,)), overruled=overruled)))
+
+    assert assign(decided, at(5), [BERT]).patient == ANNA
+    assert assign(decided, at(5), [PatientId("3", "HOSP")]).patient is None
+
+
+def test_a_cancelled_discharge_makes_the_windows_from_then_on_the_infant_s_again() -> None:
+    cancelled = history((0, state(0, ANNA)), (10, state(10)), (15, state(0, ANNA)))
+
+    assert [assign(cancelled, at(minute)).patient for minute in (5, 12, 20)] == [ANNA, ANNA, ANNA]
+
+
+def test_a_cancelled_admission_leaves_the_bed_empty_from_the_admission_on() -> None:
+    cancelled = history((0, state(0)), (10, state(10, ANNA)), (15, state(10)))
+
+    assert assign(cancelled, at(12)).held_reason == "no infant in this bed at that time"
+
+
+def test_a_merged_infant_is_charted_under_its_surviving_number_from_the_admission_on() -> None:
+    merged = BedState(BED, at(0), Infant((BERT,), formerly=(ANNA,)))
+    told = history((0, state(0, ANNA)), (10, merged))
+
+    assert assign(told, at(5), [ANNA]).patient == BERT

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from neopain.domain.census import (
     DEVICE_DISAGREES,
+    NO_NEWBORN,
     TWO_INFANTS,
     UPDATE_DISAGREES,
     BedState,
@@ -16,10 +17,11 @@ from neopain.domain.census import (
     CensusEvent,
     CensusEventKind,
     Infant,
-    apply,
+    Release,
     beds_of,
 )
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.occupancy import apply
 from neopain.domain.vitals import Processing
 
 BEGIN = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
@@ -159,7 +161,8 @@ def test_the_hold_of_an_update_ends_when_an_update_a_transfer_or_a_discharge_agr
     assert not after(*held, event(A01, ANNA, ONE))[ONE].is_held
     moved = after(*held, event(A02, ANNA, TWO))
     assert (who(moved, ONE), who(moved, TWO), moved[ONE].is_held, moved[TWO].is_held) == ("", "77", False, False)
-    assert after(*held, event(A03, ANNA))[ONE] == BedState(ONE, BEGIN, left=ANNA.identifiers)
+    discharged = after(*held, event(A03, ANNA))[ONE]
+    assert (discharged.infant, discharged.is_held, discharged.disputes) == (None, False, ())
 
 
 def test_an_update_that_names_the_bed_it_came_from_is_a_move() -> None:
@@ -180,7 +183,7 @@ def test_an_update_with_a_time_of_discharge_places_nobody() -> None:
 
 def test_a_readmission_puts_a_discharged_infant_back() -> None:
     census = after(event(A01, ANNA, ONE), event(A03, ANNA), event(A01, ANNA, ONE))
-    assert (who(census, ONE), census[ONE].left) == ("77", ())
+    assert (who(census, ONE), census[ONE].departures) == ("77", ())
 
 
 def test_a_device_that_names_another_infant_holds_the_bed() -> None:
@@ -251,7 +254,7 @@ def test_no_order_of_events_puts_one_infant_into_two_beds(told: list[CensusEvent
 @given(st.lists(events, max_size=12))
 def test_a_bed_is_held_exactly_while_somebody_disagrees(told: list[CensusEvent]) -> None:
     for state in after(*told).values():
-        assert state.is_held == bool(state.rivals or state.disputes)
+        assert state.is_held == bool(state.rivals or state.disputes) == (state.held_since is not None)
 
 
 @given(st.lists(events, max_size=12), events)
@@ -290,3 +293,100 @@ def test_a_cancelled_admission_holds_the_bed_until_an_update_says_that_the_infan
     cancelled = (event(A01, ANNA, ONE), event(ELSEWHERE, ANNA))
     assert after(*cancelled)[ONE].held_reason == UPDATE_DISAGREES
     assert not after(*cancelled, event(A08, ANNA, ONE))[ONE].is_held
+
+
+def test_somebody_who_is_no_newborn_holds_the_bed() -> None:
+    mother = Infant((PatientId("66", "HOSP"),), born=datetime(1995, 1, 1, tzinfo=UTC))
+    assert after(event(A01, mother, ONE))[ONE].held_reason == NO_NEWBORN
+    assert after(event(A01, ANNA, ONE), event(A01, mother, ONE))[ONE].held_reason == f"{TWO_INFANTS}; {NO_NEWBORN}"
+
+
+def test_an_infant_of_nearly_a_year_holds_no_bed() -> None:
+    assert not after(event(A01, Infant(ANNA.identifiers, born=BEGIN - timedelta(days=366)), ONE))[ONE].is_held
+
+
+A04, A31 = CensusEventKind.REGISTERED, CensusEventKind.PERSON_UPDATED
+
+
+def test_a_registration_places_an_infant_that_lay_nowhere_even_after_a_discharge() -> None:
+    assert who(after(event(A04, ANNA, ONE)), ONE) == "77"
+    assert who(after(event(A01, ANNA, ONE), event(A03, ANNA), event(A04, ANNA, ONE)), ONE) == "77"
+
+
+def test_a_registration_elsewhere_holds_the_infant_s_bed_and_leaves_its_visit() -> None:
+    inpatient, clinic = Infant(ANNA.identifiers, visit="V1"), Infant(ANNA.identifiers, visit="C1")
+    state = after(event(A01, inpatient, ONE), event(A04, clinic, TWO))[ONE]
+    assert (state.held_reason, state.infant) == (UPDATE_DISAGREES, inpatient)
+
+
+def test_what_is_told_of_a_person_reaches_its_bed_and_places_nobody() -> None:
+    told = Infant(ANNA.identifiers, gestational_age_days=224)
+    assert after(event(A01, ANNA, ONE), event(A31, told))[ONE].infant == told
+    assert after(event(A31, told)) == {}
+
+
+def test_what_is_known_of_an_infant_is_known_when_it_comes_again_except_its_visit() -> None:
+    known = Infant(ANNA.identifiers, visit="V1", gestational_age_days=224)
+    again = after(event(A01, known, ONE), event(A03, ANNA), event(A01, ANNA, TWO))[TWO].infant
+    assert again == Infant(ANNA.identifiers, gestational_age_days=224)
+
+
+def test_a_bed_is_held_since_it_was_told_and_not_since_the_newest_reason() -> None:
+    first, second = BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=2)
+    doubts = [
+        event(CONTRADICTED, BERT, ONE, source="hl7:mon", occurred=BEGIN, told=first),
+        event(A08, ANNA, TWO, occurred=BEGIN, told=second),
+    ]
+    assert after(event(A01, ANNA, ONE), *doubts)[ONE].held_since == first
+
+
+class TestRelease:
+    """A person decides who lies in a held bed."""
+
+    RELEASED = CensusEventKind.RELEASED
+    DECISION = Release("nurse 12", "looked at the band")
+
+    def released(self, *before: CensusEvent, infant: Infant = ANNA, bed: BedId = ONE) -> Census:
+        return after(*before, event(self.RELEASED, infant, bed, release=self.DECISION))
+
+    def test_the_bed_is_the_infant_s_and_says_who_decided_why(self) -> None:
+        state = self.released(event(A01, ANNA, ONE), event(CONTRADICTED, BERT, ONE, source="hl7:mon"))[ONE]
+        assert (state.infant, state.is_held, state.held_since) == (ANNA, False, None)
+        assert (state.release, state.since) == (self.DECISION, BEGIN)
+
+    def test_the_device_that_was_decided_against_does_not_hold_it_again(self) -> None:
+        doubt = event(CONTRADICTED, BERT, ONE, source="hl7:mon")
+        census = self.released(event(A01, ANNA, ONE), doubt)
+        assert apply(census, doubt) == ()
+
+    def test_a_device_that_names_yet_another_infant_does(self) -> None:
+        doubt = event(CONTRADICTED, BERT, ONE, source="hl7:mon")
+        census = self.released(event(A01, ANNA, ONE), doubt)
+        (state,) = apply(census, event(CONTRADICTED, infant("99"), ONE, source="hl7:mon"))
+        assert (state.held_reason, state.release) == (DEVICE_DISAGREES, None)
+
+    def test_of_two_infants_the_one_that_is_named_stays(self) -> None:
+        both = (event(A01, ANNA, ONE), event(A01, BERT, ONE))
+        assert self.released(*both, infant=BERT)[ONE].occupants == (BERT,)
+        assert self.released(*both)[ONE].occupants == (ANNA,)
+
+    def test_the_decision_is_about_this_infant_and_ends_with_its_stay(self) -> None:
+        doubt = event(CONTRADICTED, BERT, ONE, source="hl7:mon")
+        census = self.released(event(A01, ANNA, ONE), doubt)
+        for one in (event(A03, ANNA), event(A01, infant("99"), ONE), doubt):
+            census |= {state.bed: state for state in apply(census, one)}
+        assert census[ONE].held_reason == DEVICE_DISAGREES
+
+    def test_an_infant_of_two_beds_lies_in_the_one_that_is_let_go(self) -> None:
+        merge = event(CensusEventKind.MERGED, ANNA, prior=BERT.identifiers)
+        census = self.released(event(A01, ANNA, ONE), event(A01, BERT, TWO), merge)
+        assert (who(census, ONE), who(census, TWO), census[ONE].is_held) == ("77", "", False)
+
+    def test_whoever_was_taken_for_no_newborn_can_be_let_go(self) -> None:
+        wrongly_typed = Infant(ANNA.identifiers, born=datetime(1926, 7, 2, tzinfo=UTC))
+        assert not self.released(event(A01, wrongly_typed, ONE))[ONE].is_held
+
+    def test_a_bed_that_is_not_held_and_an_infant_that_is_not_there_change_nothing(self) -> None:
+        release = event(self.RELEASED, ANNA, ONE, release=self.DECISION)
+        assert apply(after(event(A01, ANNA, ONE)), release) == ()
+        assert apply(after(event(A01, BERT, ONE), event(A01, infant("99"), ONE)), release) == ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neopain.domain.charting import ChartingPolicy, Course, EntryKind, Span, close, draft, entry_id, fold
+from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.vitals import Processing
@@ -266,3 +268,17 @@ def test_the_same_stretch_of_another_infant_has_another_id() -> None:
     entry = draft(SPAN, [scored(1)], POLICY)
 
     assert len({entry_id(entry, patient) for patient in (None, PatientId("1"), PatientId("1", "HOSP"))}) == 3
+
+
+def test_an_entry_names_every_drug_of_its_windows_since_its_first_begin() -> None:
+    fentanyl, later = (DrugMark("analgesic", "fentanyl", "administered", at(minute)) for minute in (-60, -30))
+    block = DrugMark("neuromuscular-blocker", "vecuronium", "administered", at(5))
+    scores = [
+        replace(scored(1), drugs=(fentanyl,)),
+        replace(unscored(2, reason="neuromuscular-block"), drugs=(later, block)),
+    ]
+
+    entry = draft(Span(EntryKind.INTERVAL_SUMMARY, NOON, at(60)), scores, POLICY)
+
+    assert entry.drugs == (fentanyl, block)
+    assert (entry.windows, entry.windows_scored) == (2, 1)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.domain.census import BedState, Dispute, Infant
+from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
 from neopain.domain.deadletter import DeadLetter
+from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
@@ -21,6 +22,7 @@ from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
 from neopain.wire.census import decode_bed_state, encode_bed_state
 from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
+from neopain.wire.drugs import decode_drug, encode_drug
 from neopain.wire.media import (
     decode_audio,
     decode_frame,
@@ -62,7 +64,28 @@ frames = st.builds(
 )
 chunks = st.builds(AudioChunk, beds, sources, timings, st.binary(max_size=64), processings)
 movements = st.builds(MovementSample, beds, sources, timings, small_numbers, processings)
-infants = st.builds(Infant, several(patients), words, st.none() | st.integers(0, 400), st.none() | moments, words)
+infants = st.builds(
+    Infant,
+    several(patients),
+    words,
+    st.none() | st.integers(0, 400),
+    st.none() | moments,
+    words,
+    st.lists(patients, max_size=1).map(tuple),
+)
+places = st.none() | st.text(min_size=1, max_size=12).map(BedId)
+disputes = st.builds(Dispute, words, words, patients, places)
+arrivals = st.builds(Arrival, patients, st.sampled_from(CensusEventKind), beds)
+departures = st.builds(
+    Departure,
+    infants,
+    st.sampled_from(CensusEventKind),
+    moments,
+    st.none() | moments,
+    st.none() | arrivals,
+    processings,
+    st.lists(disputes, max_size=1).map(tuple),
+)
 bed_states = st.builds(
     BedState,
     beds,
@@ -72,8 +95,12 @@ bed_states = st.builds(
     processings,
     words,
     several(infants),
-    several(st.builds(Dispute, words, words, patients)),
-    several(patients),
+    several(disputes),
+    st.lists(arrivals, max_size=1).map(tuple),
+    st.lists(departures, max_size=2).map(tuple),
+    st.none() | moments,
+    st.lists(disputes, max_size=1).map(tuple),
+    st.none() | st.builds(Release, words, words),
 )
 ticks = st.builds(Tick, beds, moments, moments, st.dictionaries(words, words, max_size=4))
 by_modality = st.dictionaries(st.sampled_from(Modality), numbers, max_size=4)
@@ -93,6 +120,39 @@ scores = st.builds(
     processings,
     several(patients),
     numbers,
+    st.lists(
+        st.builds(
+            DrugMark,
+            st.sampled_from(DrugClass).map(lambda one: one.value),
+            words,
+            st.sampled_from(Basis).map(lambda one: one.value),
+            moments,
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+drugs = st.builds(
+    DrugFact,
+    words,
+    several(patients),
+    st.lists(st.sampled_from(DrugClass), max_size=2).map(tuple),
+    words,
+    words,
+    words,
+    words,
+    st.sampled_from(Basis),
+    moments,
+    moments,
+    st.none() | moments,
+    st.timedeltas(timedelta(0), timedelta(days=7)),
+    words,
+    words,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    words,
+    words,
+    processings,
 )
 letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words)
 
@@ -105,6 +165,7 @@ PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[
     "BedState": (bed_states, encode_bed_state, decode_bed_state),
     "Tick": (ticks, encode_tick, decode_tick),
     "Score": (scores, encode_score, decode_score),
+    "DrugFact": (drugs, encode_drug, decode_drug),
     "DeadLetter": (letters, encode_dead_letter, decode_dead_letter),
 }
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
 from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind
+from neopain.domain.drugs import Basis, DrugClass
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Modality, Weights
 from neopain.domain.vitals import Processing
@@ -96,8 +97,34 @@ def _device(draft: DraftEntry) -> Json:
 def _note(draft: DraftEntry) -> str:
     return (
         f"Investigational: a suggestion of software, to be verified by a nurse. {KIND_TEXT[draft.kind]}. "
-        f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}."
+        f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}.{_drug_note(draft)}"
     )
+
+
+def _drug_note(draft: DraftEntry) -> str:
+    given = [mark for mark in draft.drugs if mark.basis == Basis.ADMINISTERED.value]
+    blockers = [mark for mark in draft.drugs if mark.drug_class == DrugClass.NEUROMUSCULAR_BLOCKER.value]
+    notes = []
+    if any(mark in blockers for mark in given):
+        notes.append(" A neuromuscular blocker was in effect: no window within it has a score.")
+    elif blockers:
+        notes.append(" A neuromuscular blocker is ordered; whether it was given is not known here.")
+    if any(mark not in blockers for mark in given):
+        notes.append(" Analgesia or sedation was in effect, which can hide signs of pain.")
+    return "".join(notes)
+
+
+def _drugs(draft: DraftEntry) -> list[Json]:
+    """One component for each class with a drug in effect; who needs the doses has them in the EHR."""
+    by_class = {one: [mark for mark in draft.drugs if mark.drug_class == one.value] for one in DrugClass}
+    return [
+        {
+            "code": own_concept(f"drug-{drug_class.value}"),
+            "valueString": "; ".join(f"{one.ingredient}, {one.basis}, since {one.begun.isoformat()}" for one in marks),
+        }
+        for drug_class, marks in by_class.items()
+        if marks
+    ]
 
 
 def _components(draft: DraftEntry) -> list[Json]:
@@ -108,6 +135,7 @@ def _components(draft: DraftEntry) -> list[Json]:
         _count("windows-scored", draft.windows_scored),
         _count("windows-missed", draft.windows_missed),
         *(_modality(modality, draft) for modality in Modality),
+        *_drugs(draft),
         {
             "code": own_concept("entry-kind"),
             "valueCodeableConcept": concept(terms.ENTRY_KINDS, draft.kind.value, KIND_TEXT[draft.kind]),

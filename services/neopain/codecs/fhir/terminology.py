@@ -39,6 +39,9 @@ OWN_CODES = {
     "modality-cry": "Share of windows with sound",
     "modality-physiology": "Share of windows with vital signs",
     "modality-movement": "Share of windows with body movement",
+    "drug-analgesic": "Analgesics in effect",
+    "drug-sedative": "Sedatives in effect",
+    "drug-neuromuscular-blocker": "Neuromuscular blockers in effect",
 }
 NIPS_TOTAL = {"system": LOINC, "code": "98012-8", "display": "Total score NIPS"}
 

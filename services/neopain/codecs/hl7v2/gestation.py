@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from neopain.codecs.hl7v2.message import Segment
+from neopain.domain.census import OLDEST_INFANT
 
 CODES = ("76516-4", "18185-9", "11884-4")
 """At birth first; then gestational age and its estimate."""
 DAYS_PER_UNIT = {"wk": 7.0, "weeks": 7.0, "week": 7.0, "w": 7.0, "d": 1.0, "day": 1.0, "days": 1.0}
 SHORTEST_DAYS, LONGEST_DAYS = 20 * 7, 45 * 7
-OLDEST_INFANT = timedelta(days=366)
-"""Gestational age is often recorded of the mother while she is pregnant: that of an older patient is no infant's."""
 
 _NUMBER = re.compile(r"[0-9]{1,3}(?:\.[0-9]+)?")
 _WEEKS_AND_DAYS = re.compile(r"([0-9]{2})\s*(?:\+|w(?:eeks?|k)?|wk)\s*([0-6])(?:/7|\s*d(?:ays?)?)?", re.IGNORECASE)
 
 
 def read_gestational_age(observations: Iterable[Segment], *, born: datetime | None, occurred: datetime) -> int | None:
-    """Days, None where no OBX gives a plausible age with its unit, or the patient is no infant."""
+    """Days, None where no OBX gives a plausible age with its unit, or the patient is no infant.
+
+    Gestational age is often recorded of the mother while she is pregnant: that of an older patient is no infant's.
+    """
     if born is not None and occurred - born > OLDEST_INFANT:
         return None
     found = {code: days for obx in observations if (code := _code(obx)) and (days := _days(obx)) is not None}

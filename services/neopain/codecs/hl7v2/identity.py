@@ -6,7 +6,8 @@ character set names nobody.
 
 from __future__ import annotations
 
-from neopain.codecs.hl7v2.message import UNREADABLE, Delimiters, Segment, part
+from neopain.codecs.hl7v2.message import FIELD_MISSING, UNREADABLE, VALUE_NOT_FOUND, Delimiters, Segment, part
+from neopain.domain.census import without_identifiers
 from neopain.domain.identity import BedId, PatientId, bed_id
 from neopain.errors import MalformedMessage
 
@@ -27,6 +28,20 @@ def read_patients(segment: Segment, field: int) -> tuple[PatientId, ...]:
     """
     found = [one for raw in segment.repetitions(field) if (one := _patient(raw, segment, field)) is not None]
     return tuple(sorted(found, key=_rank))
+
+
+def read_own_identifiers(pid: Segment) -> tuple[PatientId, ...]:
+    """PID-3 without the mother's numbers (PID-21), which some senders give a newborn as well.
+
+    Raises ``MalformedMessage`` where nobody is named, or only the mother.
+    """
+    identifiers = read_patients(pid, 3)
+    if not identifiers:
+        raise MalformedMessage("PID-3", "an identifier of the patient is required", code=FIELD_MISSING)
+    own = without_identifiers(identifiers, read_patients(pid, 21))
+    if not own:
+        raise MalformedMessage("PID-3", "must name the patient, not only the mother of PID-21", code=VALUE_NOT_FOUND)
+    return own
 
 
 def read_bed(segment: Segment, field: int, *, default_facility: str = "") -> BedId | None:

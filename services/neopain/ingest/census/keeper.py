@@ -1,10 +1,11 @@
-"""Applies census events: read, decide (``domain.census``), write if nobody else wrote meanwhile, else again."""
+"""Applies census events: read, decide (``domain.occupancy``), write if nobody else wrote meanwhile, else again."""
 
 from __future__ import annotations
 
 from neopain.bus.bus import Bus
 from neopain.bus.census import Written, read_census, write_beds
-from neopain.domain.census import BedState, CensusEvent, apply
+from neopain.domain.census import BedState, CensusEvent
+from neopain.domain.occupancy import apply
 from neopain.errors import BusUnavailable
 from neopain.runtime.log import Log
 

@@ -60,6 +60,6 @@ def verdict(state: BedState, source: SourceId, patient: PatientId) -> CensusEven
     disputed = [one.patient for one in state.disputes if (one.source, one.reason) == (str(source), DEVICE_DISAGREES)]
     if state.infant.is_same_as(patient):
         return CensusEventKind.CONFIRMED if disputed else None
-    if patient in disputed or any(rival.is_same_as(patient) for rival in state.rivals):
+    if patient in disputed or any(rival.is_same_as(patient) for rival in state.rivals) or state.is_overruled(patient):
         return None
     return CensusEventKind.CONTRADICTED

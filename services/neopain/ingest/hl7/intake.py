@@ -17,12 +17,14 @@ from neopain.bus.deadletters import put_aside
 from neopain.codecs.hl7v2 import ack
 from neopain.codecs.hl7v2.ack import Addressing, Outcome, Stamp
 from neopain.codecs.hl7v2.adt import Effect, read_adt
+from neopain.codecs.hl7v2.drugs import TRIGGERS as DRUG_MESSAGES
 from neopain.codecs.hl7v2.header import Header, read_header
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, parse
 from neopain.codecs.mllp import Frame
 from neopain.domain.deadletter import DeadLetter
 from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage
 from neopain.ingest.census.keeper import keep
+from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.vitals import VitalsIntake
@@ -52,6 +54,7 @@ class Intake:
             default_facility=settings.hl7_default_facility,
             bed_by_sender=settings.hl7_bed_by_sender,
         )
+        self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes), site_zone=self.zone)
 
     async def take(self, frame: Frame, sender: Sender) -> bytes:
         """The answer to a message, empty if its sender wants none. What it acknowledges is on disk.
@@ -91,19 +94,25 @@ class Intake:
                 raise MalformedMessage("MSH-9.2", "of ORU only R01 is taken", code=UNSUPPORTED_EVENT)
             case "ADT", _:
                 await self._administer(one)
+            case message_type, trigger if (message_type, trigger) in DRUG_MESSAGES:
+                facts = self.drugs.read(one)
+                await self._until_stored(partial(self.drugs.store, facts, one))
+            case "RDE" | "RAS", _:
+                rule = "of RDE only O11, O25 and O01 are taken, of RAS only O17 and O01"
+                raise MalformedMessage("MSH-9.2", rule, code=UNSUPPORTED_EVENT)
             case _:
-                raise MalformedMessage("MSH-9.1", "only ORU and ADT are taken", code=UNSUPPORTED_TYPE)
+                raise MalformedMessage("MSH-9.1", "only ORU, ADT, RDE and RAS are taken", code=UNSUPPORTED_TYPE)
 
     async def _administer(self, one: Received) -> None:
         report = read_adt(
             one.message, one.header, site_zone=self.zone, received=one.received, default_facility=self.facility
         )
-        if report.event is not None:
-            await self._until_stored(partial(keep, self.bus, report.event, mark=one.mark()))
-        elif report.effect is Effect.NOT_YET:
+        if report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
-            for place, doubt in enumerate(report.doubts):
-                await self._until_stored(partial(keep, self.bus, doubt, mark=one.mark(str(place))))
+        for place, event in enumerate(report.events):
+            mark = one.mark(*([str(place)] if place else []))
+            await self._until_stored(partial(self.drugs.refile, event, one, place))
+            await self._until_stored(partial(keep, self.bus, event, mark=mark))
         trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
         counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
 

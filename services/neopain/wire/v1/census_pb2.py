@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from neopain.wire.v1 import common_pb2 as neopain_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cneopain/wire/v1/census.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xbb\x01\n\x06Infant\x12\x37\n\x0bidentifiers\x18\x01 \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\r\n\x05visit\x18\x02 \x01(\t\x12!\n\x14gestational_age_days\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x07\x62orn_us\x18\x04 \x01(\x10H\x01\x88\x01\x01\x12\x0b\n\x03sex\x18\x05 \x01(\tB\x17\n\x15_gestational_age_daysB\n\n\x08_born_us\"^\n\x07\x44ispute\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x33\n\x07patient\x18\x03 \x01(\x0b\x32\".neopain.wire.v1.PatientIdentifier\"\xb3\x02\n\x08\x42\x65\x64State\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x10\n\x08since_us\x18\x02 \x01(\x10\x12\'\n\x06infant\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Infant\x12\x13\n\x0bheld_reason\x18\x04 \x01(\t\x12/\n\nprocessing\x18\x05 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x12\n\ncontrol_id\x18\x06 \x01(\t\x12\'\n\x06rivals\x18\x07 \x03(\x0b\x32\x17.neopain.wire.v1.Infant\x12*\n\x08\x64isputes\x18\x08 \x03(\x0b\x32\x18.neopain.wire.v1.Dispute\x12\x30\n\x04left\x18\t \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifierb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cneopain/wire/v1/census.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xf1\x01\n\x06Infant\x12\x37\n\x0bidentifiers\x18\x01 \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\r\n\x05visit\x18\x02 \x01(\t\x12!\n\x14gestational_age_days\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x14\n\x07\x62orn_us\x18\x04 \x01(\x10H\x01\x88\x01\x01\x12\x0b\n\x03sex\x18\x05 \x01(\t\x12\x34\n\x08\x66ormerly\x18\x06 \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifierB\x17\n\x15_gestational_age_daysB\n\n\x08_born_us\"k\n\x07\x44ispute\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x33\n\x07patient\x18\x03 \x01(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\x0b\n\x03\x62\x65\x64\x18\x04 \x01(\t\"`\n\x07\x41rrival\x12\x33\n\x07patient\x18\x01 \x01(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x11\n\tcame_from\x18\x03 \x01(\t\"\xfe\x01\n\tDeparture\x12\'\n\x06infant\x18\x01 \x01(\x0b\x32\x17.neopain.wire.v1.Infant\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0f\n\x07went_us\x18\x03 \x01(\x10\x12\x14\n\x07\x63\x61me_us\x18\x04 \x01(\x10H\x00\x88\x01\x01\x12)\n\x07\x61rrival\x18\x05 \x01(\x0b\x32\x18.neopain.wire.v1.Arrival\x12/\n\nprocessing\x18\x06 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12*\n\x08\x64isputes\x18\x07 \x03(\x0b\x32\x18.neopain.wire.v1.DisputeB\n\n\x08_came_us\"%\n\x07Release\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x95\x04\n\x08\x42\x65\x64State\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x10\n\x08since_us\x18\x02 \x01(\x10\x12\'\n\x06infant\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Infant\x12\x13\n\x0bheld_reason\x18\x04 \x01(\t\x12/\n\nprocessing\x18\x05 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x12\n\ncontrol_id\x18\x06 \x01(\t\x12\'\n\x06rivals\x18\x07 \x03(\x0b\x32\x17.neopain.wire.v1.Infant\x12*\n\x08\x64isputes\x18\x08 \x03(\x0b\x32\x18.neopain.wire.v1.Dispute\x12\x30\n\x04left\x18\t \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12*\n\x08\x61rrivals\x18\n \x03(\x0b\x32\x18.neopain.wire.v1.Arrival\x12.\n\ndepartures\x18\x0b \x03(\x0b\x32\x1a.neopain.wire.v1.Departure\x12\x1a\n\rheld_since_us\x18\x0c \x01(\x10H\x00\x88\x01\x01\x12+\n\toverruled\x18\r \x03(\x0b\x32\x18.neopain.wire.v1.Dispute\x12)\n\x07release\x18\x0e \x01(\x0b\x32\x18.neopain.wire.v1.ReleaseB\x10\n\x0e_held_since_usb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'neopain.wire.v1.census_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INFANT']._serialized_start=80
-  _globals['_INFANT']._serialized_end=267
-  _globals['_DISPUTE']._serialized_start=269
-  _globals['_DISPUTE']._serialized_end=363
-  _globals['_BEDSTATE']._serialized_start=366
-  _globals['_BEDSTATE']._serialized_end=673
+  _globals['_INFANT']._serialized_end=321
+  _globals['_DISPUTE']._serialized_start=323
+  _globals['_DISPUTE']._serialized_end=430
+  _globals['_ARRIVAL']._serialized_start=432
+  _globals['_ARRIVAL']._serialized_end=528
+  _globals['_DEPARTURE']._serialized_start=531
+  _globals['_DEPARTURE']._serialized_end=785
+  _globals['_RELEASE']._serialized_start=787
+  _globals['_RELEASE']._serialized_end=824
+  _globals['_BEDSTATE']._serialized_start=827
+  _globals['_BEDSTATE']._serialized_end=1360
 # @@protoc_insertion_point(module_scope)

@@ -28,12 +28,17 @@ class Infant(_message.Message):
     GESTATIONAL_AGE_DAYS_FIELD_NUMBER: _builtins.int
     BORN_US_FIELD_NUMBER: _builtins.int
     SEX_FIELD_NUMBER: _builtins.int
+    FORMERLY_FIELD_NUMBER: _builtins.int
     visit: _builtins.str
     gestational_age_days: _builtins.int
     born_us: _builtins.int
     sex: _builtins.str
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]: ...
+    @_builtins.property
+    def formerly(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]:
+        """Numbers that a merge has retired."""
+
     def __init__(
         self,
         *,
@@ -42,10 +47,11 @@ class Infant(_message.Message):
         gestational_age_days: _builtins.int | None = ...,
         born_us: _builtins.int | None = ...,
         sex: _builtins.str = ...,
+        formerly: _abc.Iterable[_common_pb2.PatientIdentifier] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_born_us", b"_born_us", "_gestational_age_days", b"_gestational_age_days", "born_us", b"born_us", "gestational_age_days", b"gestational_age_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_born_us", b"_born_us", "_gestational_age_days", b"_gestational_age_days", "born_us", b"born_us", "gestational_age_days", b"gestational_age_days", "identifiers", b"identifiers", "sex", b"sex", "visit", b"visit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_born_us", b"_born_us", "_gestational_age_days", b"_gestational_age_days", "born_us", b"born_us", "formerly", b"formerly", "gestational_age_days", b"gestational_age_days", "identifiers", b"identifiers", "sex", b"sex", "visit", b"visit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__born_us: _TypeAlias = _typing.Literal["born_us"]  # noqa: Y015
     _WhichOneofArgType__born_us: _TypeAlias = _typing.Literal["_born_us", b"_born_us"]  # noqa: Y015
@@ -60,15 +66,17 @@ Global___Infant: _TypeAlias = Infant  # noqa: Y015
 
 @_typing.final
 class Dispute(_message.Message):
-    """A device or an update that disagrees about the bed; patient is whom it names."""
+    """A device or an update that disagrees about the bed; patient is whom it names, bed where it says that the infant lies."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SOURCE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     PATIENT_FIELD_NUMBER: _builtins.int
+    BED_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     reason: _builtins.str
+    bed: _builtins.str
     @_builtins.property
     def patient(self) -> _common_pb2.PatientIdentifier: ...
     def __init__(
@@ -77,18 +85,117 @@ class Dispute(_message.Message):
         source: _builtins.str = ...,
         reason: _builtins.str = ...,
         patient: _common_pb2.PatientIdentifier | None = ...,
+        bed: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient", "reason", b"reason", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "patient", b"patient", "reason", b"reason", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dispute: _TypeAlias = Dispute  # noqa: Y015
 
 @_typing.final
+class Arrival(_message.Message):
+    """Which bed an occupant came from; cause is the trigger event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATIENT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    CAME_FROM_FIELD_NUMBER: _builtins.int
+    cause: _builtins.str
+    came_from: _builtins.str
+    @_builtins.property
+    def patient(self) -> _common_pb2.PatientIdentifier: ...
+    def __init__(
+        self,
+        *,
+        patient: _common_pb2.PatientIdentifier | None = ...,
+        cause: _builtins.str = ...,
+        came_from: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["came_from", b"came_from", "cause", b"cause", "patient", b"patient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Arrival: _TypeAlias = Arrival  # noqa: Y015
+
+@_typing.final
+class Departure(_message.Message):
+    """An infant that went from the bed, for cancellations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFANT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    WENT_US_FIELD_NUMBER: _builtins.int
+    CAME_US_FIELD_NUMBER: _builtins.int
+    ARRIVAL_FIELD_NUMBER: _builtins.int
+    PROCESSING_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
+    cause: _builtins.str
+    went_us: _builtins.int
+    came_us: _builtins.int
+    processing: _common_pb2.Processing.ValueType
+    @_builtins.property
+    def infant(self) -> Global___Infant: ...
+    @_builtins.property
+    def arrival(self) -> Global___Arrival: ...
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
+    def __init__(
+        self,
+        *,
+        infant: Global___Infant | None = ...,
+        cause: _builtins.str = ...,
+        went_us: _builtins.int = ...,
+        came_us: _builtins.int | None = ...,
+        arrival: Global___Arrival | None = ...,
+        processing: _common_pb2.Processing.ValueType = ...,
+        disputes: _abc.Iterable[Global___Dispute] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_came_us", b"_came_us", "arrival", b"arrival", "came_us", b"came_us", "infant", b"infant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_came_us", b"_came_us", "arrival", b"arrival", "came_us", b"came_us", "cause", b"cause", "disputes", b"disputes", "infant", b"infant", "processing", b"processing", "went_us", b"went_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__came_us: _TypeAlias = _typing.Literal["came_us"]  # noqa: Y015
+    _WhichOneofArgType__came_us: _TypeAlias = _typing.Literal["_came_us", b"_came_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__came_us) -> _WhichOneofReturnType__came_us | None: ...
+
+Global___Departure: _TypeAlias = Departure  # noqa: Y015
+
+@_typing.final
+class Release(_message.Message):
+    """Who let a held bed go, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Release: _TypeAlias = Release  # noqa: Y015
+
+@_typing.final
 class BedState(_message.Message):
-    """rivals: further infants that ADT places here. left: the last ones discharged from here."""
+    """rivals: further infants that ADT places here. left: the last ones discharged from here, for readers of before
+    departures. overruled: what a person decided against; release: in the fact of that decision only.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -101,11 +208,17 @@ class BedState(_message.Message):
     RIVALS_FIELD_NUMBER: _builtins.int
     DISPUTES_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
+    ARRIVALS_FIELD_NUMBER: _builtins.int
+    DEPARTURES_FIELD_NUMBER: _builtins.int
+    HELD_SINCE_US_FIELD_NUMBER: _builtins.int
+    OVERRULED_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     since_us: _builtins.int
     held_reason: _builtins.str
     processing: _common_pb2.Processing.ValueType
     control_id: _builtins.str
+    held_since_us: _builtins.int
     @_builtins.property
     def infant(self) -> Global___Infant: ...
     @_builtins.property
@@ -114,6 +227,14 @@ class BedState(_message.Message):
     def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
     @_builtins.property
     def left(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]: ...
+    @_builtins.property
+    def arrivals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Arrival]: ...
+    @_builtins.property
+    def departures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Departure]: ...
+    @_builtins.property
+    def overruled(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
+    @_builtins.property
+    def release(self) -> Global___Release: ...
     def __init__(
         self,
         *,
@@ -126,11 +247,18 @@ class BedState(_message.Message):
         rivals: _abc.Iterable[Global___Infant] | None = ...,
         disputes: _abc.Iterable[Global___Dispute] | None = ...,
         left: _abc.Iterable[_common_pb2.PatientIdentifier] | None = ...,
+        arrivals: _abc.Iterable[Global___Arrival] | None = ...,
+        departures: _abc.Iterable[Global___Departure] | None = ...,
+        held_since_us: _builtins.int | None = ...,
+        overruled: _abc.Iterable[Global___Dispute] | None = ...,
+        release: Global___Release | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["infant", b"infant"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "held_since_us", b"held_since_us", "infant", b"infant", "release", b"release"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "control_id", b"control_id", "disputes", b"disputes", "held_reason", b"held_reason", "infant", b"infant", "left", b"left", "processing", b"processing", "rivals", b"rivals", "since_us", b"since_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "arrivals", b"arrivals", "bed", b"bed", "control_id", b"control_id", "departures", b"departures", "disputes", b"disputes", "held_reason", b"held_reason", "held_since_us", b"held_since_us", "infant", b"infant", "left", b"left", "overruled", b"overruled", "processing", b"processing", "release", b"release", "rivals", b"rivals", "since_us", b"since_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__held_since_us: _TypeAlias = _typing.Literal["held_since_us"]  # noqa: Y015
+    _WhichOneofArgType__held_since_us: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__held_since_us) -> _WhichOneofReturnType__held_since_us | None: ...
 
 Global___BedState: _TypeAlias = BedState  # noqa: Y015

@@ -198,6 +198,36 @@ class Estimate(_message.Message):
 Global___Estimate: _TypeAlias = Estimate  # noqa: Y015
 
 @_typing.final
+class DrugMark(_message.Message):
+    """A drug in effect in the window: one class and ingredient, since when, administered or ordered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRUG_CLASS_FIELD_NUMBER: _builtins.int
+    INGREDIENT_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    BEGUN_US_FIELD_NUMBER: _builtins.int
+    drug_class: _builtins.str
+    ingredient: _builtins.str
+    basis: _builtins.str
+    begun_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        drug_class: _builtins.str = ...,
+        ingredient: _builtins.str = ...,
+        basis: _builtins.str = ...,
+        begun_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "begun_us", b"begun_us", "drug_class", b"drug_class", "ingredient", b"ingredient"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrugMark: _TypeAlias = DrugMark  # noqa: Y015
+
+@_typing.final
 class Score(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -214,6 +244,7 @@ class Score(_message.Message):
     PROCESSING_FIELD_NUMBER: _builtins.int
     PATIENTS_FIELD_NUMBER: _builtins.int
     LATENCY_MS_FIELD_NUMBER: _builtins.int
+    DRUGS_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     window_end_us: _builtins.int
     outcome: Global___Outcome.ValueType
@@ -230,6 +261,8 @@ class Score(_message.Message):
     def estimate(self) -> Global___Estimate: ...
     @_builtins.property
     def patients(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]: ...
+    @_builtins.property
+    def drugs(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrugMark]: ...
     def __init__(
         self,
         *,
@@ -246,10 +279,11 @@ class Score(_message.Message):
         processing: _common_pb2.Processing.ValueType = ...,
         patients: _abc.Iterable[_common_pb2.PatientIdentifier] | None = ...,
         latency_ms: _builtins.float = ...,
+        drugs: _abc.Iterable[Global___DrugMark] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "estimate", b"estimate", "latency_ms", b"latency_ms", "model_name", b"model_name", "model_weights", b"model_weights", "outcome", b"outcome", "patients", b"patients", "presences", b"presences", "processing", b"processing", "produced_us", b"produced_us", "reason", b"reason", "scale_map", b"scale_map", "window_end_us", b"window_end_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "drugs", b"drugs", "estimate", b"estimate", "latency_ms", b"latency_ms", "model_name", b"model_name", "model_weights", b"model_weights", "outcome", b"outcome", "patients", b"patients", "presences", b"presences", "processing", b"processing", "produced_us", b"produced_us", "reason", b"reason", "scale_map", b"scale_map", "window_end_us", b"window_end_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

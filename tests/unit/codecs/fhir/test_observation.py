@@ -11,6 +11,7 @@ from fhir.resources.R4B.observation import Observation
 
 from neopain.codecs.fhir.observation import observation_of
 from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind, entry_id
+from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Weights
 from neopain.domain.vitals import Processing
@@ -183,3 +184,39 @@ def test_every_kind_is_valid_r4(kind: EntryKind, draft: DraftEntry) -> None:
 def test_what_is_no_valid_observation_is_a_fault_of_ours() -> None:
     with pytest.raises(ContractBroken, match=r"deviceName|version"):
         observation(replace(DRAFT, model=""))
+
+
+def mark(drug_class: str, ingredient: str, basis: str = "administered") -> DrugMark:
+    return DrugMark(drug_class, ingredient, basis, NOON)
+
+
+def test_drugs_in_effect_are_marked_by_class_and_the_note_warns() -> None:
+    resource = observation(replace(DRAFT, drugs=(mark("analgesic", "fentanyl"), mark("sedative", "midazolam"))))
+
+    assert component(resource, "drug-analgesic")["valueString"] == (
+        "fentanyl, administered, since 2026-11-21T12:00:00+00:00"
+    )
+    assert component(resource, "drug-sedative")["valueString"].startswith("midazolam, administered")
+    assert resource["note"][0]["text"].endswith("Analgesia or sedation was in effect, which can hide signs of pain.")
+
+
+def test_a_neuromuscular_block_is_the_reason_for_no_score() -> None:
+    draft = replace(SILENT, absent_reason="neuromuscular-block", drugs=(mark("neuromuscular-blocker", "vecuronium"),))
+    resource = observation(draft)
+
+    assert resource["dataAbsentReason"]["text"] == "neuromuscular-block"
+    assert "A neuromuscular blocker was in effect: no window within it has a score." in resource["note"][0]["text"]
+
+
+def test_a_block_that_is_only_ordered_is_told_as_an_order() -> None:
+    resource = observation(replace(DRAFT, drugs=(mark("neuromuscular-blocker", "vecuronium", "ordered"),)))
+
+    assert component(resource, "drug-neuromuscular-blocker")["valueString"].startswith("vecuronium, ordered")
+    assert "whether it was given is not known here" in resource["note"][0]["text"]
+
+
+def test_without_drugs_nothing_is_said_of_them() -> None:
+    resource = observation()
+
+    assert not any("drug" in one["code"]["coding"][0]["code"] for one in resource["component"])
+    assert "sedation" not in resource["note"][0]["text"]

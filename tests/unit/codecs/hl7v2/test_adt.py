@@ -28,8 +28,7 @@ def read(*lines: str, trigger: str = "A01", zone: str = "UTC", msh_time: str = "
 
 
 def event(*lines: str, trigger: str = "A01", zone: str = "UTC", msh_time: str = "20260704115959+0000") -> CensusEvent:
-    found = read(*lines, trigger=trigger, zone=zone, msh_time=msh_time).event
-    assert found is not None
+    (found,) = read(*lines, trigger=trigger, zone=zone, msh_time=msh_time).events
     return found
 
 
@@ -50,32 +49,117 @@ def test_an_admission_gives_infant_bed_visit_and_time() -> None:
         ("A01", CensusEventKind.ADMITTED),
         ("A02", CensusEventKind.TRANSFERRED),
         ("A03", CensusEventKind.DISCHARGED),
+        ("A04", CensusEventKind.REGISTERED),
         ("A08", CensusEventKind.UPDATED),
+        ("A11", CensusEventKind.ADMISSION_CANCELLED),
+        ("A12", CensusEventKind.TRANSFER_CANCELLED),
+        ("A13", CensusEventKind.DISCHARGE_CANCELLED),
+        ("A28", CensusEventKind.PERSON_UPDATED),
+        ("A31", CensusEventKind.PERSON_UPDATED),
     ],
 )
 def test_the_trigger_is_that_of_msh_9_even_where_evn_1_says_another(trigger: str, kind: CensusEventKind) -> None:
     assert event(EVN, PID, PV1, trigger=trigger).kind is kind
 
 
-@pytest.mark.parametrize("trigger", ["A04", "A11", "A12", "A13", "A17", "A40", "A45", "A47"])
+@pytest.mark.parametrize("trigger", ["A06", "A09", "A17", "A22", "A35", "A37", "A43", "A50", "A52"])
 def test_triggers_that_change_who_lies_where_and_are_not_applied_say_so(trigger: str) -> None:
-    found = read(EVN, PID, PV1, trigger=trigger)
-    assert (found.effect, found.event) == (Effect.NOT_YET, None)
+    assert read(EVN, PID, PV1, trigger=trigger).effect is Effect.NOT_YET
+
+
+@pytest.mark.parametrize("trigger", ["A06", "A07", "A10", "A17", "A32", "A33"])
+def test_a_trigger_that_is_not_applied_tells_where_the_infant_is(trigger: str) -> None:
+    (doubt,) = read(EVN, PID, PV1, trigger=trigger).events
+    assert (doubt.kind, doubt.bed) == (CensusEventKind.ELSEWHERE, "NICU/1/3@GH")
+    assert doubt.infant.identifiers == (PatientId("77", "HOSP", "MR"),)
+
+
+@pytest.mark.parametrize("trigger", ["A30", "A37", "A43", "A44"])
+def test_a_trigger_that_is_not_applied_tells_of_everybody_whom_it_may_change(trigger: str) -> None:
+    doubts = read(EVN, PID, "MRG|88^^^HOSP^MR", PV1, trigger=trigger).events
+    assert [(one.kind, one.infant.identifiers[0].value) for one in doubts] == [
+        (CensusEventKind.IN_DOUBT, "77"),
+        (CensusEventKind.IN_DOUBT, "88"),
+    ]
+
+
+def test_a_cancelled_transfer_without_a_place_says_only_that_the_infant_is_not_where_it_was() -> None:
+    found = event(EVN, PID, "PV1|1|I|", trigger="A12")
+    assert (found.kind, found.bed) == (CensusEventKind.ELSEWHERE, None)
+
+
+def test_a_cancelled_transfer_from_a_unit_without_a_bed_says_so() -> None:
+    found = event(EVN, PID, "PV1|1|I|THEATRE", trigger="A12")
+    assert (found.kind, found.bed) == (CensusEventKind.TRANSFER_CANCELLED, None)
+
+
+@pytest.mark.parametrize("trigger", ["A28", "A31"])
+def test_what_is_told_of_a_person_is_of_no_visit_and_no_place(trigger: str) -> None:
+    found = event(EVN, PID, PV1, "OBX|1|NM|76516-4^^LN||32|wk", trigger=trigger)
+    assert (found.bed, found.prior_bed, found.infant.visit) == (None, None, "")
+    assert found.infant.gestational_age_days == 224
+
+
+@pytest.mark.parametrize("trigger", ["A18", "A34", "A36", "A39", "A40"])
+def test_a_merge_names_the_surviving_and_the_retired_number(trigger: str) -> None:
+    (found,) = read(EVN, PID, "PD1", "MRG|T1^^^HOSP^MR~9^^^LAB^PI", PV1, trigger=trigger).events
+    assert (found.kind, found.infant.identifiers) == (CensusEventKind.MERGED, (PatientId("77", "HOSP"),))
+    assert found.prior == (PatientId("T1", "HOSP"), PatientId("9", "LAB", "PI"))
+    assert (found.infant.visit, found.bed) == ("", None)
+
+
+def test_a_merge_of_several_pairs_is_as_many_events() -> None:
+    other = ("PID|2||88^^^HOSP^MR", "MRG|T2^^^HOSP^MR")
+    found = read(EVN, PID, "MRG|T1^^^HOSP^MR", *other, trigger="A40").events
+    assert [(one.infant.identifiers[0].value, one.prior[0].value) for one in found] == [("77", "T1"), ("88", "T2")]
+
+
+def test_a_moved_visit_names_both_patients_and_the_visit() -> None:
+    (found,) = read(EVN, PID, "MRG|88^^^HOSP^MR||||V42^^^HOSP^VN", PV1, trigger="A45").events
+    assert (found.kind, found.prior_visit, found.infant.visit) == (CensusEventKind.VISIT_MOVED, "V42", "V42")
+
+
+def test_several_moved_visits_are_each_of_the_pv1_that_follows() -> None:
+    lines = (
+        "MRG|88^^^HOSP^MR||||V1",
+        "PV1||I|||||||||||||||||V1",
+        "MRG|88^^^HOSP^MR||||V2",
+        "PV1||I|||||||||||||||||V2",
+    )
+    found = read(EVN, PID, *lines, trigger="A45").events
+    assert [(one.prior_visit, one.infant.visit) for one in found] == [("V1", "V1"), ("V2", "V2")]
+
+
+def test_a_changed_number_names_the_right_and_the_wrong_one() -> None:
+    (found,) = read(EVN, PID, "MRG|88^^^HOSP^MR", trigger="A47").events
+    assert (found.kind, found.prior) == (CensusEventKind.RENUMBERED, (PatientId("88", "HOSP"),))
 
 
 @pytest.mark.parametrize(
-    ("trigger", "bed"),
-    [("A06", "NICU/1/3@GH"), ("A10", "NICU/1/3@GH"), ("A12", "NICU/1/3@GH"), ("A11", None)],
+    ("lines", "location", "code"),
+    [((PID,), "MRG", "100"), ((PID, "MRG|"), "MRG-1", "101"), (("MRG|88^^^HOSP^MR",), "PID", "100")],
 )
-def test_a_trigger_that_is_not_applied_tells_where_the_infant_is(trigger: str, bed: str | None) -> None:
-    (doubt,) = read(EVN, PID, PV1, trigger=trigger).doubts
-    assert (doubt.kind, doubt.bed) == (CensusEventKind.ELSEWHERE, bed)
-    assert doubt.infant.identifiers == (PatientId("77", "HOSP", "MR"),)
+def test_a_merge_without_both_numbers_is_refused(lines: tuple[str, ...], location: str, code: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        read(EVN, *lines, trigger="A40")
+    assert (caught.value.location, caught.value.code) == (location, code)
+
+
+def test_the_mother_s_number_is_none_of_the_newborn_s() -> None:
+    both = "PID|1||66^^^HOSP^MR~77^^^HOSP^MR||X^Y||20260702081500+0000|F|||||||||||||66^^^HOSP^MR"
+    assert event(EVN, both, PV1).infant.identifiers == (PatientId("77", "HOSP"),)
+
+
+def test_a_newborn_that_has_only_its_mother_s_number_is_refused() -> None:
+    only = "PID|1||66^^^HOSP^MR||X^Y||20260702081500+0000|F|||||||||||||66^^^HOSP^MR"
+    with pytest.raises(MalformedMessage) as caught:
+        event(EVN, only, PV1)
+    assert (caught.value.location, caught.value.code) == ("PID-3", "103")
 
 
 def test_a_swap_tells_of_both_infants() -> None:
     other = ("PID|2||88^^^HOSP^MR", "PV1|2|I|NICU^1^4^GH")
-    doubts = read(EVN, PID, PV1, *other, trigger="A17").doubts
+    doubts = read(EVN, PID, PV1, *other, trigger="A17").events
     assert [(one.infant.identifiers[0].value, one.bed) for one in doubts] == [
         ("77", "NICU/1/3@GH"),
         ("88", "NICU/1/4@GH"),
@@ -87,7 +171,7 @@ def test_a_change_of_class_without_an_infant_or_a_bed_tells_nothing(lines: tuple
     assert read(EVN, *lines, trigger="A06") == AdtReport(Effect.NOT_YET)
 
 
-@pytest.mark.parametrize("trigger", ["A05", "A28", "A31", "A60", "Z99", ""])
+@pytest.mark.parametrize("trigger", ["A05", "A38", "A60", "Z99", ""])
 def test_other_triggers_say_nothing_about_who_lies_where(trigger: str) -> None:
     assert read(EVN, PID, PV1, trigger=trigger) == AdtReport(Effect.NONE)
 

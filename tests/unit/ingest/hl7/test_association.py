@@ -18,6 +18,8 @@ OCCUPIED = BedState(BedId("NICU/1/1"), NOON, Infant((ANNA,)))
 SHARED = BedState(BedId("NICU/1/1"), NOON, Infant((ANNA,)), rivals=(Infant((BERT,)),))
 DISPUTED = BedState(BedId("NICU/1/1"), NOON, Infant((ANNA,)), disputes=(Dispute("hl7:MON", DEVICE_DISAGREES, BERT),))
 
+DECIDED = BedState(BedId("NICU/1/1"), NOON, Infant((ANNA,)), overruled=(Dispute("hl7:MON", DEVICE_DISAGREES, BERT),))
+
 
 @pytest.mark.parametrize(
     ("state", "source", "named", "expected"),
@@ -32,6 +34,8 @@ DISPUTED = BedState(BedId("NICU/1/1"), NOON, Infant((ANNA,)), disputes=(Dispute(
         (DISPUTED, PUMP, BERT, CensusEventKind.CONTRADICTED),
         (DISPUTED, MONITOR, ANNA, CensusEventKind.CONFIRMED),
         (DISPUTED, PUMP, ANNA, None),
+        (DECIDED, MONITOR, BERT, None),
+        (DECIDED, MONITOR, CLEO, CensusEventKind.CONTRADICTED),
     ],
 )
 def test_a_device_contradicts_confirms_or_changes_nothing(

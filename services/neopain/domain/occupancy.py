@@ -1,0 +1,172 @@
+"""What each event does to the beds. Pure; ingest applies it. Cancellations and merges have modules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from neopain.domain import cancellation, reidentification
+from neopain.domain.bedside import disputed, placed, renewed, taken_out, with_dispute, with_occupants, without_dispute
+from neopain.domain.census import (
+    DEVICE_DISAGREES,
+    NO_NEWBORN,
+    UPDATE_DISAGREES,
+    UPDATES,
+    WHO_IS_WHO,
+    BedState,
+    Census,
+    CensusEvent,
+    CensusEventKind,
+    Departure,
+    Dispute,
+    Infant,
+    beds_of,
+    place_among,
+)
+
+
+def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
+    """The beds whose state the event changes, after it; nothing for an event that changes none.
+
+    A01 and A02 put the infant into the bed and take it out of every other; if another infant lies there, the bed is
+    held until one of them is moved or discharged. An A02 to a place without a bed leaves the infant in none. A03 takes
+    the infant out. An A04 places an infant that lay in no bed. An A08 renews what is known; it places an infant that
+    lay in no bed (unless it was discharged from that one), follows PV1-6, and where it names another bed without that,
+    the infant's bed is held. A31 renews what is known. Cancellations undo (``cancellation``), merges change who is who
+    (``reidentification``). A device's contradiction holds its bed until that device agrees or the infant it names lies
+    there alone. A message that is not applied holds the infant's bed where it contradicts the census. A release by a
+    person leaves the named infant alone in its bed, and what disagreed holds it no more. An emptied bed is free of
+    everything.
+    """
+    changed = RULES[event.kind](census, _identified(census, event))
+    return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
+
+
+def _identified(census: Census, event: CensusEvent) -> CensusEvent:
+    """The event of its infant under all numbers that the census knows it by; what changes numbers stays as it is."""
+    if event.kind in CHANGES_NUMBERS:
+        return event
+    known = [*(one for state in census.values() for one in state.occupants)]
+    known += [one.infant for state in census.values() for one in state.departures]
+    infant, found = event.infant, True
+    while found:
+        mine = [one for one in known if one.shares_identifier_with(infant)]
+        known = [one for one in known if one not in mine]
+        infant, found = _with_numbers_of(infant, mine), bool(mine)
+    return replace(event, infant=infant)
+
+
+def _with_numbers_of(infant: Infant, others: list[Infant]) -> Infant:
+    identifiers = (*infant.identifiers, *(each for one in others for each in one.identifiers))
+    formerly = (*infant.formerly, *(each for one in others for each in one.formerly))
+    return replace(infant, identifiers=tuple(dict.fromkeys(identifiers)), formerly=tuple(dict.fromkeys(formerly)))
+
+
+def _admitted(census: Census, event: CensusEvent) -> list[BedState]:
+    return placed(census, event, event.bed) if event.bed else renewed(census, event)
+
+
+def _transferred(census: Census, event: CensusEvent) -> list[BedState]:
+    return placed(census, event, event.bed) if event.bed else taken_out(census, event)
+
+
+def _registered(census: Census, event: CensusEvent) -> list[BedState]:
+    # An infant in its bed may be registered in a clinic too: that visit is not the one it lies here for.
+    beds = [state.bed for state in beds_of(census, event.infant)]
+    if event.bed is None:
+        return renewed(census, replace(event, infant=replace(event.infant, visit="")))
+    return _elsewhere(census, event) if beds and event.bed not in beds else placed(census, event, event.bed)
+
+
+def _updated(census: Census, event: CensusEvent) -> list[BedState]:
+    beds = [state.bed for state in beds_of(census, event.infant)]
+    if event.bed is None or event.has_left:
+        return renewed(census, event)
+    if beds == [event.bed]:
+        return [without_dispute(state, UPDATES, event.infant) for state in renewed(census, event)]
+    if not beds:
+        return [] if _was_discharged(census.get(event.bed), event.infant) else placed(census, event, event.bed)
+    if event.bed in beds or event.prior_bed in beds:
+        return placed(census, event, event.bed)
+    return disputed(renewed(census, event), event.infant, UPDATE_DISAGREES, bed=event.bed)
+
+
+def _was_discharged(state: BedState | None, infant: Infant) -> bool:
+    gone = state.departures if state is not None else ()
+    return any(one.is_final and one.infant.shares_identifier_with(infant) for one in gone)
+
+
+def _elsewhere(census: Census, event: CensusEvent) -> list[BedState]:
+    known = beds_of(census, event.infant)
+    return (
+        []
+        if event.bed in [state.bed for state in known]
+        else disputed(known, event.infant, UPDATE_DISAGREES, bed=event.bed)
+    )
+
+
+def _in_doubt(census: Census, event: CensusEvent) -> list[BedState]:
+    return disputed(beds_of(census, event.infant), event.infant, WHO_IS_WHO)
+
+
+def _contradicted(census: Census, event: CensusEvent) -> list[BedState]:
+    present = census.get(event.bed) if event.bed else None
+    if present is None or present.infant is None or place_among(present.occupants, event.infant) is not None:
+        return []
+    return [with_dispute(present, Dispute(event.source, DEVICE_DISAGREES, event.infant.identifiers[0]))]
+
+
+def _confirmed(census: Census, event: CensusEvent) -> list[BedState]:
+    present = census.get(event.bed) if event.bed else None
+    if present is None or present.infant is None or not present.infant.shares_identifier_with(event.infant):
+        return []
+    return [without_dispute(present, event.source, None)]
+
+
+def _released(census: Census, event: CensusEvent) -> list[BedState]:
+    present = census.get(event.bed) if event.bed else None
+    place = place_among(present.occupants, event.infant) if present is not None else None
+    if present is None or place is None or not present.is_held:
+        return []
+    chosen = present.occupants[place]
+    gone = tuple(Departure(one, event.kind, event.heard) for one in present.occupants if one is not chosen)
+    alone = with_occupants(replace(present, departures=(*gone, *present.departures)), [chosen], event)
+    age = (Dispute(UPDATES, NO_NEWBORN, chosen.identifiers[0]),) if chosen.is_no_newborn(present.since) else ()
+    overruled = tuple(dict.fromkeys((*alone.overruled, *present.disputes, *age)))
+    decided = with_occupants(replace(alone, disputes=(), overruled=overruled), [chosen], event)
+    return [*taken_out(census, event, except_bed=present.bed), decided]
+
+
+def _dated(state: BedState, known: BedState | None, event: CensusEvent) -> BedState:
+    held_since = None
+    if state.is_held:
+        was_held = known is not None and known.is_held
+        held_since = known.held_since if known is not None and was_held else event.heard
+    return replace(state, control_id=event.control_id, held_since=held_since, release=event.release)
+
+
+CHANGES_NUMBERS = frozenset(
+    {CensusEventKind.MERGED, CensusEventKind.VISIT_MOVED, CensusEventKind.RENUMBERED, CensusEventKind.IN_DOUBT}
+)
+
+Rule = Callable[[Census, CensusEvent], list[BedState]]
+
+RULES: dict[CensusEventKind, Rule] = {
+    CensusEventKind.ADMITTED: _admitted,
+    CensusEventKind.TRANSFERRED: _transferred,
+    CensusEventKind.DISCHARGED: taken_out,
+    CensusEventKind.REGISTERED: _registered,
+    CensusEventKind.UPDATED: _updated,
+    CensusEventKind.ADMISSION_CANCELLED: cancellation.cancel_admission,
+    CensusEventKind.TRANSFER_CANCELLED: cancellation.cancel_transfer,
+    CensusEventKind.DISCHARGE_CANCELLED: cancellation.cancel_discharge,
+    CensusEventKind.PERSON_UPDATED: renewed,
+    CensusEventKind.MERGED: reidentification.merge,
+    CensusEventKind.VISIT_MOVED: reidentification.move_visit,
+    CensusEventKind.RENUMBERED: reidentification.renumber,
+    CensusEventKind.CONTRADICTED: _contradicted,
+    CensusEventKind.CONFIRMED: _confirmed,
+    CensusEventKind.ELSEWHERE: _elsewhere,
+    CensusEventKind.IN_DOUBT: _in_doubt,
+    CensusEventKind.RELEASED: _released,
+}
