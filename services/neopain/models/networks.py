@@ -41,6 +41,9 @@ no place for its correction."""
 FAR_UNIT = 10.0
 """Untrained nets have no training data to be far from: the unit of DISTANCE is this many times the largest seen."""
 
+LEAST_SPREAD = 0.25
+"""Of the mean spread: that a feature hardly differs in four start windows does not make others unlike them."""
+
 SOMEBODY_LOGIT = -4.0
 """Untrained nets take it that there is an infant."""
 
@@ -129,7 +132,8 @@ def _settle_fusion(fusion: FusionHead, tokens: tuple[Tensor, Tensor, Tensor], co
     for index, each in enumerate(tokens):
         means = each.mean(dim=1)
         fusion.typical_mean[index] = means.mean(dim=0)
-        fusion.typical_spread[index] = means.std(dim=0).clamp_min(1e-3)
+        spread = means.std(dim=0)
+        fusion.typical_spread[index] = spread.clamp_min(LEAST_SPREAD * float(spread.mean()) + 1e-3)
     fusion.distance_unit.fill_(FAR_UNIT)
     nn.init.zeros_(fusion.nobody.weight)
     nn.init.constant_(fusion.nobody.bias, SOMEBODY_LOGIT)

@@ -16,6 +16,7 @@ from torch import nn
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
 from neopain.models.log_mel import MEL_BANDS, LogMel
 from neopain.models.networks import Networks
+from neopain.models.quantise import RECIPE
 from neopain.training import modalities
 from neopain.training.augment.sounds import FRAMES, log_mel_frames, patches_of
 from neopain.training.baselines.hand import HAND_FEATURES, hand_features
@@ -106,7 +107,7 @@ def _served(
     encoder: nn.Module, net: NetSpec, samples: Callable[[], list[Array]], keys: dict[str, str], place: Workplace
 ) -> ServedEncoder:
     """The encoder in int8; its key then says so."""
-    keys[net.name] += " int8"
+    keys[net.name] += f" {RECIPE}"
     digest = hashlib.sha256(keys[net.name].encode()).hexdigest()
     return ServedEncoder(encoder, net, place.folder / "tokens" / f"{net.name}-{digest[:16]}", samples)
 

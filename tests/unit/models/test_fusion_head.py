@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import product
 
 import pytest
@@ -121,3 +122,10 @@ def test_modality_dropout_never_hides_the_last_modality() -> None:
 
 def test_modality_dropout_works_only_in_training(small: Networks) -> None:
     assert same(fuse(small, pattern=(True, True, True)), fuse(small, pattern=(True, True, True)))
+
+
+def test_the_summaries_are_also_read_side_by_side(small: Networks) -> None:
+    other = deepcopy(small)
+    other.fusion_head.joint = torch.nn.Sequential(torch.nn.Linear(3 * 32 + 32 + 3, 32))
+    pattern = (True, True, True)
+    assert not torch.equal(fuse(other, pattern=pattern)[QUANTILES], fuse(small, pattern=pattern)[QUANTILES])
