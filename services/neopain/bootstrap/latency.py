@@ -11,8 +11,10 @@ import asyncio
 import json
 import re
 import sys
+import time
 import urllib.request
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from neopain.bootstrap.line import Line, LineSettings
@@ -23,12 +25,15 @@ from neopain.bootstrap.summary import Percentiles, nearest_rank, percentiles
 from neopain.bootstrap.weights import ensure_weights
 from neopain.bus.bus import Bus
 from neopain.bus.streams import SCORES, TICKS
-from neopain.domain.identity import bed_id
-from neopain.domain.score import Outcome
+from neopain.domain.identity import BedId, bed_id
+from neopain.domain.score import Outcome, Score
 from neopain.wire.score import decode_score, decode_tick
 
 WARM_UP_SECONDS = 12.0
 """Until every modality fills its window; not counted."""
+ANSWERED_WITHIN_SECONDS = 20.0
+"""A tick that has neither a score nor a missed window by then counts as unanswered: a tick is given up after 10 s, and
+a request in hand may take its own deadline longer."""
 PARTS = ("read", "features", "inference", "publish")
 
 
@@ -89,35 +94,58 @@ async def _measure(line: Line, beds: list[PrerecordedBed], seconds: float) -> La
         end_id = await _now_id(bus)
         stop.set()
         await asyncio.gather(*senders)
-        await asyncio.sleep(1.5)
-        return await _result(
-            bus, line, beds=len(beds), seconds=seconds, span=(begin_id, end_id), before=before, counted=inferences
+        ticks = await _ticks(bus, begin_id, end_id)
+        answered = await _answers(bus, ticks, begin_id)
+        return _result(
+            line,
+            beds=len(beds),
+            seconds=seconds,
+            unanswered=len(ticks) - len(answered),
+            answered=answered,
+            before=before,
+            counted=inferences,
         )
     finally:
         await bus.aclose()
 
 
-async def _result(
-    bus: Bus,
-    line: Line,
-    *,
-    beds: int,
-    seconds: float,
-    span: tuple[str, str],
-    before: dict[str, tuple[float, float]],
-    counted: int,
-) -> LatencyResult:
-    # Windows that close after the senders were stopped are not fresh: they are not measured.
-    begin_id, end_id = span
+async def _ticks(bus: Bus, begin_id: str, end_id: str) -> dict[tuple[BedId, datetime], int]:
+    """When each window of the measured time was asked for, in milliseconds of the bus's clock.
+
+    Windows that close after the senders were stopped are not fresh: they are not measured.
+    """
     ticks = {}
     for entry in await bus.read_range(TICKS, first=begin_id, last=end_id):
         tick = decode_tick(entry.payload)
         ticks[tick.bed, tick.window_end] = _milliseconds(entry.id)
-    answered = [
-        (score, _milliseconds(entry.id) - ticks.pop((score.bed, score.window_end)))
-        for entry, score in [(one, decode_score(one.payload)) for one in await bus.read_range(SCORES, first=begin_id)]
-        if (score.bed, score.window_end) in ticks
-    ]
+    return ticks
+
+
+async def _answers(bus: Bus, ticks: dict[tuple[BedId, datetime], int], begin_id: str) -> list[tuple[Score, int]]:
+    """The first answer to each tick with its latency in milliseconds; waits for those that are still being made."""
+    give_up = time.monotonic() + ANSWERED_WITHIN_SECONDS
+    while True:
+        answers: dict[tuple[BedId, datetime], tuple[Score, int]] = {}
+        for entry in await bus.read_range(SCORES, first=begin_id):
+            score = decode_score(entry.payload)
+            key = (score.bed, score.window_end)
+            if key in ticks and key not in answers:
+                answers[key] = (score, _milliseconds(entry.id) - ticks[key])
+        if len(answers) == len(ticks) or time.monotonic() > give_up:
+            return list(answers.values())
+        await asyncio.sleep(0.2)
+
+
+def _result(
+    line: Line,
+    *,
+    beds: int,
+    seconds: float,
+    unanswered: int,
+    answered: list[tuple[Score, int]],
+    before: dict[str, tuple[float, float]],
+    counted: int,
+) -> LatencyResult:
     scored = [(score, latency) for score, latency in answered if score.outcome is Outcome.SCORED]
     latencies = [float(latency) for _, latency in scored]
     return LatencyResult(
@@ -126,7 +154,7 @@ async def _result(
         scores=len(scored),
         abstained=sum(score.outcome is Outcome.ABSTAINED for score, _ in answered),
         missed=sum(score.outcome is Outcome.MISSED for score, _ in answered),
-        unanswered=len(ticks),
+        unanswered=unanswered,
         triton_inferences=_inferences(line) - counted,
         all_modalities_present=sum(all(p.is_present for p in score.presences) for score, _ in scored),
         latency_ms=percentiles(latencies),
