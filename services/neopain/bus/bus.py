@@ -134,11 +134,14 @@ class Bus:
         with translated(f"publish once to {stream.name}"):
             return await self._marked.add(marked)
 
-    async def _publish_marked(self, batch: Sequence[_Marked]) -> list[Published]:
+    async def _publish_marked(self, batch: Sequence[_Marked]) -> list[Published | Exception]:
         keys = [*chain.from_iterable(one.keys for one in batch), self.key("beds")]
         arguments = list(chain.from_iterable(one.arguments for one in batch))
         found = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
-        return [Published(entry.decode(), bool(is_new)) for entry, is_new in zip(found[::2], found[1::2], strict=True)]
+        return [
+            entry if isinstance(entry, Exception) else Published(entry.decode(), bool(is_new))
+            for entry, is_new in zip(found[::2], found[1::2], strict=True)
+        ]
 
     async def read_range(
         self,

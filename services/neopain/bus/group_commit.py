@@ -20,12 +20,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class GroupCommit(Generic[Item, Answer]):
-    """``send`` takes items in their order and answers each; what it raises, every caller of that call gets.
+    """``send`` takes items in their order and answers each, by an exception where that one was refused.
+
+    What ``send`` itself raises, every caller of that call gets.
 
     An item whose caller has gone away is sent all the same: ``send`` must be harmless to repeat.
     """
 
-    send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]]
+    send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
     _waiting: list[tuple[Item, asyncio.Future[Answer]]] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
 
@@ -48,5 +50,9 @@ class GroupCommit(Generic[Item, Answer]):
                         answer.set_exception(error)
             else:
                 for (_, answer), found in zip(batch, answers, strict=True):
-                    if not answer.done():
+                    if answer.done():
+                        continue
+                    if isinstance(found, Exception):
+                        answer.set_exception(found)
+                    else:
                         answer.set_result(found)

@@ -2,18 +2,20 @@
 
 PUBLISH_ONCE = """
 -- Of each publication: KEYS mark, stream; ARGV payload, mark's life in ms, bed or ''. The last of KEYS: beds.
--- Returns of each the entry's id and whether it is new.
+-- Returns of each the entry's id and whether it is new, or its error and 0: one refused does not refuse the others.
+local function once(mark, stream, payload, life, bed)
+  local id = redis.pcall('GET', mark)
+  if id then return id, 0 end
+  id = redis.pcall('XADD', stream, '*', 'p', payload)
+  if type(id) == 'table' then return id, 0 end
+  redis.call('SET', mark, id, 'PX', life)
+  if bed ~= '' then redis.call('ZADD', KEYS[#KEYS], string.match(id, '^%d+'), bed) end
+  return id, 1
+end
 local answers = {}
 for i = 1, #KEYS - 1, 2 do
   local at = (i - 1) / 2 * 3
-  local id, new = redis.call('GET', KEYS[i]), 0
-  if not id then
-    id, new = redis.call('XADD', KEYS[i + 1], '*', 'p', ARGV[at + 1]), 1
-    redis.call('SET', KEYS[i], id, 'PX', ARGV[at + 2])
-    local bed = ARGV[at + 3]
-    if bed ~= '' then redis.call('ZADD', KEYS[#KEYS], string.match(id, '^%d+'), bed) end
-  end
-  answers[i], answers[i + 1] = id, new
+  answers[i], answers[i + 1] = once(KEYS[i], KEYS[i + 1], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
 end
 return answers
 """

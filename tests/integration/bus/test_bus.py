@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from redis.exceptions import ResponseError
 
-from neopain.bus.bus import Bus, id_at
+from neopain.bus.bus import Bus, Published, id_at
 from neopain.bus.connection import BusAddress, connect, require_durable, require_volatile
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import BASELINE, CENSUS, FRAMES, SCORES, TICKS, VITALS
@@ -120,6 +122,23 @@ class TestPublishOnce:
         ]
         assert found == [[BED], [OTHER_BED]]
         assert await bus.active_beds(within=timedelta(seconds=60)) == {BED, OTHER_BED}
+
+    async def test_what_one_is_refused_for_the_others_at_once_are_not(self, bus: Bus) -> None:
+        await bus.durable.set(bus.stream_key(VITALS, BED), "no stream")
+        outcomes = await asyncio.gather(
+            bus.publish_once(TICKS, b"before", mark="before"),
+            bus.publish_once(TICKS, b"first of the batch", mark="first"),
+            bus.publish_once(VITALS, b"refused", mark="refused", bed=BED),
+            bus.publish_once(TICKS, b"last of the batch", mark="last"),
+            return_exceptions=True,
+        )
+        assert [isinstance(outcome, Published) for outcome in outcomes] == [True, True, False, True]
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            raise cast("Exception", outcomes[2])
+        payloads = [entry.payload for entry in await bus.read_range(TICKS)]
+        assert payloads == [b"before", b"first of the batch", b"last of the batch"]
+        await bus.durable.delete(bus.stream_key(VITALS, BED))
+        assert (await bus.publish_once(VITALS, b"refused", mark="refused", bed=BED)).is_new
 
     async def test_a_mark_is_of_its_stream(self, bus: Bus) -> None:
         await bus.publish_once(TICKS, b"tick", mark="same")

@@ -18,13 +18,14 @@ class Server:
         self.calls: list[list[int]] = []
         self.open = asyncio.Event()
         self.fails = False
+        self.refused: set[int] = set()
 
-    async def send(self, batch: Sequence[int]) -> list[int]:
+    async def send(self, batch: Sequence[int]) -> list[int | Exception]:
         self.calls.append(list(batch))
         await self.open.wait()
         if self.fails:
             raise BusUnavailable("full")
-        return [2 * one for one in batch]
+        return [ValueError(f"{one}") if one in self.refused else 2 * one for one in batch]
 
 
 async def started(server: Server, *items: int) -> list[asyncio.Task[int]]:
@@ -49,6 +50,15 @@ async def test_nobody_is_answered_before_the_call_is() -> None:
     assert [task.done() for task in tasks] == [False, False]
     for task in tasks:
         task.cancel()
+
+
+async def test_who_alone_is_refused_is_told_alone() -> None:
+    server = Server()
+    server.refused = {2}
+    tasks = await started(server, 1, 2, 3)
+    server.open.set()
+    told = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [repr(one) for one in told] == ["2", "ValueError('2')", "6"]
 
 
 async def test_each_caller_of_a_failed_call_is_told() -> None:
