@@ -86,8 +86,10 @@ def keep_tokens(
             numbers = _ranges(pool, disturbed, CRY)
             return [patches_of(torch.from_numpy(log_mels[[number]]).float()).numpy() for number in numbers]
 
-        video = _served(networks.video_encoder, VIDEO_ENCODER, clips, keys, place)
-        audio = _served(networks.audio_encoder, HEARD_ENCODER, sounds, keys, place)
+        served = {net.name: f"{keys[net.name]} {RECIPE}" for net in (VIDEO_ENCODER, HEARD_ENCODER)}
+        video = _served(networks.video_encoder, VIDEO_ENCODER, clips, served[VIDEO_ENCODER.name], place)
+        audio = _served(networks.audio_encoder, HEARD_ENCODER, sounds, served[HEARD_ENCODER.name], place)
+        keys |= served
     face = modalities.face(pool, numbers, video, at_once=config.batch)
     cry = modalities.cry(pool, numbers, audio, log_mels=log_mels)
     vitals = modalities.vitals(pool, numbers, networks.vitals_encoder)
@@ -104,11 +106,10 @@ def keep_tokens(
 
 
 def _served(
-    encoder: nn.Module, net: NetSpec, samples: Callable[[], list[Array]], keys: dict[str, str], place: Workplace
+    encoder: nn.Module, net: NetSpec, samples: Callable[[], list[Array]], key: str, place: Workplace
 ) -> ServedEncoder:
-    """The encoder in int8; its key then says so."""
-    keys[net.name] += f" {RECIPE}"
-    digest = hashlib.sha256(keys[net.name].encode()).hexdigest()
+    """The encoder in int8, kept under its key."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
     return ServedEncoder(encoder, net, place.folder / "tokens" / f"{net.name}-{digest[:16]}", samples)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -22,37 +22,12 @@ from neopain.domain.census import (
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.occupancy import apply
 
-BEGIN = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
-ONE, TWO, THREE = BedId("NICU/1/1"), BedId("NICU/1/2"), BedId("NICU/1/3")
+from .told import BEGIN, ONE, THREE, TWO, after, event, lying, minute
+
 A01, A02, A03, A08 = (CensusEventKind(trigger) for trigger in ("A01", "A02", "A03", "A08"))
 A11, A12, A13 = (CensusEventKind(trigger) for trigger in ("A11", "A12", "A13"))
 CONTRADICTED = CensusEventKind.CONTRADICTED
 ANNA, BERT = Infant((PatientId("77", "HOSP"),)), Infant((PatientId("88", "HOSP"),))
-
-
-def minute(number: int) -> datetime:
-    return BEGIN + timedelta(minutes=number)
-
-
-def event(kind: CensusEventKind, who: Infant, bed: BedId | None = None, **more: object) -> CensusEvent:
-    return CensusEvent(kind, who, BEGIN, bed, **more)  # type: ignore[arg-type]
-
-
-def after(*events: CensusEvent, since: Census | None = None) -> Census:
-    """The census after the events, one a minute."""
-    census = dict(since or {})
-    for number, one in enumerate(events, start=len(census) and 100):
-        timed = replace(one, occurred=minute(number))
-        census |= {state.bed: state for state in apply(census, timed)}
-    return census
-
-
-def lying(census: Census) -> dict[BedId, list[str]]:
-    return {
-        bed: [one.identifiers[0].value for one in state.occupants]
-        for bed, state in sorted(census.items())
-        if state.infant
-    }
 
 
 class TestAdmission:

@@ -23,8 +23,8 @@ from neopain.domain.census import (
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.occupancy import apply
 
-BEGIN = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
-ONE, TWO, THREE = BedId("NICU/1/1"), BedId("NICU/1/2"), BedId("NICU/1/3")
+from .told import BEGIN, ONE, THREE, TWO, after, event, lying
+
 A01, A02, A03, A08, A13, A40, A45, A47 = (
     CensusEventKind(trigger) for trigger in ("A01", "A02", "A03", "A08", "A13", "A40", "A45", "A47")
 )
@@ -41,28 +41,8 @@ def infant(value: str, **known: object) -> Infant:
 TEMPORARY, ANNA, BERT = infant("T1"), infant("77"), infant("88")
 
 
-def event(kind: CensusEventKind, who: Infant, bed: BedId | None = None, **more: object) -> CensusEvent:
-    return CensusEvent(kind, who, BEGIN, bed, **more)  # type: ignore[arg-type]
-
-
 def merge(old: str, new: Infant, kind: CensusEventKind = A40, visit: str = "") -> CensusEvent:
     return event(kind, new, prior=(number(old),), prior_visit=visit)
-
-
-def after(*events: CensusEvent) -> Census:
-    census: Census = {}
-    for place, one in enumerate(events):
-        timed = replace(one, occurred=BEGIN + timedelta(minutes=place))
-        census |= {state.bed: state for state in apply(census, timed)}
-    return census
-
-
-def lying(census: Census) -> dict[BedId, list[str]]:
-    return {
-        bed: [one.identifiers[0].value for one in state.occupants]
-        for bed, state in sorted(census.items())
-        if state.infant
-    }
 
 
 class TestMerge:
