@@ -57,6 +57,8 @@ LOST = {
     Recorded.VITALS: (0.05, ("leads-off",)),
 }
 """How often each kind of recording is missing, and why."""
+MEASURED_WITH = ("baseline", "clip", "face", "movement")
+"""The modules of ``features`` that the simulator imports: what it writes depends on them."""
 
 CODES = ("brow_bulge", "eye_squeeze", "nasolabial_furrow", "mouth_open")
 
@@ -253,7 +255,8 @@ def sources_digest() -> str:
     """SHA-256 of the simulator's sources and of what it measures with: two cohorts with one digest are alike."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*here.glob("*.py"), *(here.parent / "features").glob("*.py")]):
+    features = here.parent / "features"
+    for path in sorted([*here.glob("*.py"), *(features / f"{name}.py" for name in MEASURED_WITH)]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
