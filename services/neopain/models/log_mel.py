@@ -6,9 +6,10 @@ The recipe is AudioSet's VGGish (tensorflow/models ``research/audioset/vggish``:
 
 A frame's FFT is matrix products here, so that the net exports like any other layer. Two things are done for accuracy
 and speed. The window is symmetric about sample 200 and a shift in time leaves magnitudes alone, so cosines see only the
-sum and sines only the difference of the samples on either side: half the work. And in a loud tone the quiet bands are
-small differences of large sums, where float32 loses its digits (0.0003 of the log): so samples and sines are split into
-a coarse part, whose products add up exactly, and a small rest.
+sum and sines only the difference of the samples on either side: half the work; and of the 257 bins only those that a
+triangle reaches are computed. And in a loud tone the quiet bands are small differences of large sums, where float32
+loses its digits (0.0003 of the log): so samples and sines are split into a coarse part, whose products add up exactly,
+and a small rest.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def patch_starts() -> list[int]:
     return [last - PATCH_HOP * back for back in reversed(range(PATCHES))]
 
 
+def heard_bins() -> slice:
+    """The FFT bins that have a weight in any band."""
+    heard = np.flatnonzero(mel_matrix().any(axis=1))
+    return slice(int(heard[0]), int(heard[-1]) + 1)
+
+
 def half_fourier() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Windowed cosines and sines about the middle of a frame, [200, 257] each (distance from sample 200, bin)."""
     distance = np.arange(FRAME_SAMPLES // 2)
@@ -68,7 +75,7 @@ def _mel(hertz: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.float64]
 
 
 class SplitProduct(nn.Module):
-    """A product with a constant matrix [200, 257], exact in its leading digits.
+    """A product with a constant matrix [200, N], exact in its leading digits.
 
     The coarse parts are multiples of 1/128 and 1/256: 200 products of them, each at most 2, sum up within the 24 bits
     of a float32.
@@ -80,14 +87,13 @@ class SplitProduct(nn.Module):
     def __init__(self, matrix: npt.NDArray[np.float64]) -> None:
         super().__init__()
         coarse = np.round(matrix * 256) / 256
-        rest = np.concatenate([matrix - coarse, matrix])
         self.register_buffer("coarse", torch.from_numpy(coarse.astype(np.float32)), persistent=False)
-        self.register_buffer("rest", torch.from_numpy(rest.astype(np.float32)), persistent=False)
+        self.register_buffer("rest", torch.from_numpy((matrix - coarse).astype(np.float32)), persistent=False)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """Two parts of the same frames [..., 200] -> [..., 257]."""
-        product: Tensor = coarse @ self.coarse + torch.cat([coarse, fine], dim=-1) @ self.rest
-        return product
+        """Two parts of the same frames [..., 200] -> [..., N]."""
+        small: Tensor = fine @ self.coarse + (coarse + fine) @ self.rest
+        return coarse @ self.coarse + small
 
 
 class LogMel(nn.Module):
@@ -97,10 +103,11 @@ class LogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        heard = heard_bins()
         cosines, sines = half_fourier()
-        self.cosine = SplitProduct(cosines)
-        self.sine = SplitProduct(sines)
-        self.register_buffer("mel", torch.from_numpy(mel_matrix()), persistent=False)
+        self.cosine = SplitProduct(cosines[:, heard])
+        self.sine = SplitProduct(sines[:, heard])
+        self.register_buffer("mel", torch.from_numpy(mel_matrix()[heard]), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         """float32 [B, 160000], -1..1 -> [B, 10, 96, 64] (patch, frame, band), oldest first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from neopain.features.signature import TensorSpec
-from neopain.models.engines import openvino_core
+from neopain.models.engines import IR_FILE, openvino_core
 from neopain.models.graph import VIDEO_ENCODER
-from neopain.models.quantise import convert, quantise
+from neopain.models.quantise import convert, quantise, save_ir
 
 pytestmark = pytest.mark.torch
 
@@ -48,3 +50,12 @@ def test_what_few_samples_show_strongly_is_not_cut_off() -> None:
     bright = rng.uniform(0.9, 1.0, (1, 3, 32, 32)).astype(np.float32)
     exact, given = run(model, bright), run(quantise(model, NET, [*dark, bright]), bright)
     assert np.abs(given - exact).mean() < 0.05 * np.abs(exact).mean()
+
+
+def test_a_net_that_is_saved_answers_the_same_and_carries_no_indentation(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = convert(TwoConvolutions().eval(), NET)
+    save_ir(model, tmp_path / "1" / IR_FILE, half=False)
+    assert not re.search(r">\s+<", (tmp_path / "1" / IR_FILE).read_text())
+    sample = np.random.default_rng(0).uniform(0, 1, (1, 3, 32, 32)).astype(np.float32)
+    np.testing.assert_array_equal(run(openvino_core().read_model(tmp_path / "1" / IR_FILE), sample), run(model, sample))
