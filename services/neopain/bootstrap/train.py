@@ -26,6 +26,7 @@ class TrainOptions:
     """What ``train`` was asked for."""
 
     data: tuple[Path, ...]
+    heads_data: tuple[Path, ...]
     out: Path
     config: Path | None
     start: Path | None
@@ -53,6 +54,7 @@ def run_train(options: TrainOptions) -> int:
     leg = Leg.of_minutes(options.minutes)
     asked = Asked(
         data=options.data,
+        heads_data=options.heads_data,
         config=config,
         out=options.out,
         seed=options.seed,

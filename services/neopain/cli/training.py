@@ -65,6 +65,8 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     train = command(commands, "train", _train, "Train the nets on rated data sets (docs/training.md)")
     text = "data set with a manifest.csv; may be given several times"
     train.add_argument("--data", type=Path, metavar="FOLDER", action="append", required=True, help=text)
+    text = "data set whose infants teach only the fusion head and the baselines; may be given several times"
+    train.add_argument("--heads-data", type=Path, metavar="FOLDER", action="append", default=[], help=text)
     train.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the training; goes on there")
     train.add_argument("--config", type=Path, metavar="FILE.toml", help="what differs from the default preset")
     train.add_argument("--start", type=Path, metavar="FILE", help="checkpoint to begin with (default: seeded weights)")
@@ -163,6 +165,7 @@ def _train(options: argparse.Namespace) -> int:
     return run_train(
         TrainOptions(
             data=tuple(options.data),
+            heads_data=tuple(options.heads_data),
             out=options.out,
             config=options.config,
             start=options.start,

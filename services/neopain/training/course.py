@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from neopain.domain.annotation import Segment
+from neopain.errors import ConfigurationError
 from neopain.features.signature import PRESENT_FLAGS, QUANTILES
 from neopain.models.inflation import FlatEncoder, deflate, inflate
 from neopain.models.networks import Networks
@@ -68,10 +69,22 @@ class Outcome:
     """Of the nets on the tune infants, see ``tune_figures``. They were chosen by these: no estimate for others."""
 
 
-def split_infants(segments: tuple[Segment, ...], shares: SplitConfig, *, seed: int) -> Infants:
-    """The windows of each part; ``ConfigurationError`` for fewer infants than parts."""
+def split_infants(
+    segments: tuple[Segment, ...], shares: SplitConfig, *, seed: int, heads_from: int | None = None
+) -> Infants:
+    """The windows of each part; those from number ``heads_from`` on are of infants who teach only the heads.
+
+    ``ConfigurationError`` for fewer infants than parts, and for an infant on both sides of ``heads_from``.
+    """
+    count = len(segments) if heads_from is None else heads_from
+    shared = {one.subject.id for one in segments[:count]} & {one.subject.id for one in segments[count:]}
+    if shared:
+        raise ConfigurationError(
+            f"infant {min(shared)!r} is in --data and in --heads-data ({len(shared)} are): an encoder that knows an"
+            " infant is no stranger to it; give each infant to one of them"
+        )
     parts = hold_out(
-        (segment.subject for segment in segments),
+        (segment.subject for segment in segments[:count]),
         {
             "encoders": 1 - shares.tune - shares.fusion_only,
             "fusion_only": shares.fusion_only,
@@ -79,15 +92,26 @@ def split_infants(segments: tuple[Segment, ...], shares: SplitConfig, *, seed: i
         },
         seed=seed,
     )
-    return Infants(**{name: indices_of(segments, infants) for name, infants in parts.items()})
+    found = {name: indices_of(segments[:count], infants) for name, infants in parts.items()}
+    strangers = np.arange(count, len(segments), dtype=np.intp)
+    return Infants(**found | {"fusion_only": np.concatenate([found["fusion_only"], strangers])})
 
 
 class Course:
-    """One training. ``key`` says which windows it learns from."""
+    """One training. ``key`` says which windows it learns from; see ``split_infants`` for ``heads_from``."""
 
-    def __init__(self, pool: Pool, config: TrainConfig, start: Start, *, key: str, place: Workplace) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        config: TrainConfig,
+        start: Start,
+        *,
+        key: str,
+        place: Workplace,
+        heads_from: int | None = None,
+    ) -> None:
         self._pool, self._config, self._start, self._key, self._place = pool, config, start, key, place
-        self._infants = split_infants(pool.segments, config.split, seed=place.seed)
+        self._infants = split_infants(pool.segments, config.split, seed=place.seed, heads_from=heads_from)
         self._networks = Networks(config.nets)
         self._networks.load_state_dict(start.state)
         self._figures: dict[str, Figures] = {}

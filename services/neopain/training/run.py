@@ -53,6 +53,8 @@ class Asked:
     config: TrainConfig
     out: Path
     seed: int
+    heads_data: tuple[Path, ...] = ()
+    """Folders whose infants only the fusion head and the baselines learn from."""
     start: Path | None = None
     """A checkpoint to begin with; the sizes of the nets are then its own."""
     device: str = "cpu"
@@ -88,8 +90,9 @@ def train(asked: Asked, leg: Leg, told: Told) -> Path | None:
         save_seconds=asked.config.save_seconds,
     )
     key = " ".join(one["digest"] for one in facts["data"])
+    heads_from = sum(len(one) for one in windows[: len(asked.data)])
     try:
-        outcome = Course(pool, asked.config, _start(asked), key=key, place=place).run()
+        outcome = Course(pool, asked.config, _start(asked), key=key, place=place, heads_from=heads_from).run()
     except LegOver:
         return None
     _write(asked, facts, outcome)
@@ -101,7 +104,7 @@ def _prepared(asked: Asked, told: Told) -> list[PreparedWindows]:
     if not asked.data:
         raise ConfigurationError("nothing to train on: give --data with a folder that holds a manifest.csv")
     found = []
-    for folder in asked.data:
+    for folder in (*asked.data, *asked.heads_data):
         begun: list[int] = []
 
         def progress(done: int, total: int, folder: Path = folder, begun: list[int] = begun) -> None:
@@ -129,8 +132,10 @@ def _facts(asked: Asked, windows: Sequence[PreparedWindows]) -> dict[str, Any]:
             "infants": len({segment.subject.id for segment in one.segments}),
             "dataset": _dataset(folder),
         }
-        for folder, one in zip(asked.data, windows, strict=True)
+        for folder, one in zip((*asked.data, *asked.heads_data), windows, strict=True)
     ]
+    for one in data[len(asked.data) :]:
+        one["teaches"] = "heads"
     wanted = {
         "seed": asked.seed,
         "config": json.loads(json.dumps(asdict(asked.config))),

@@ -54,6 +54,21 @@ def test_no_infant_is_in_two_parts(fake_windows: Fake) -> None:
     assert set(parts.fusion) == set(parts.encoders) | set(parts.fusion_only)
 
 
+def test_infants_who_teach_only_the_heads_change_nothing_for_the_encoders(fake_windows: Fake) -> None:
+    encoders, heads = fake_windows(infants=10, each=3), fake_windows(infants=4, each=2, seed=1, name="T")
+    pool, shares = Pool([encoders, heads]), SplitConfig(tune=0.2, fusion_only=0.3)
+    alone = split_infants(tuple(encoders.segments), shares, seed=0)
+    parts = split_infants(pool.segments, shares, seed=0, heads_from=30)
+    assert (list(parts.encoders), list(parts.tune)) == (list(alone.encoders), list(alone.tune))
+    assert list(parts.fusion_only) == [*alone.fusion_only, *range(30, 38)]
+
+
+def test_an_infant_that_teaches_encoders_and_is_said_to_teach_only_the_heads_is_refused(fake_windows: Fake) -> None:
+    pool = Pool([fake_windows(infants=4, each=2), fake_windows(infants=1, each=2, seed=1)])
+    with pytest.raises(ConfigurationError, match=r"infant 'S0' is in --data and in --heads-data \(1 are\)"):
+        split_infants(pool.segments, SplitConfig(), seed=0, heads_from=8)
+
+
 def test_each_round_has_every_window_once_in_another_order() -> None:
     order = Order(np.arange(6) + 100, 4, seed=0)
     drawn = np.concatenate([order.draw(unit) for unit in range(3)])
