@@ -76,3 +76,22 @@ def test_the_messages_are_those_of_the_figure(stored: dict[str, Any]) -> None:
 def test_storing_costs_less_than_parsing_alone_does_elsewhere(stored: dict[str, Any]) -> None:
     assert stored["times_hl7apy"] >= 20
     assert stored["times_python_hl7"] >= 2
+
+
+@pytest.fixture(scope="module")
+def remembered(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The listener's memory over a thousand messages: whether it stays flat is for far more to tell."""
+    state: Path = tmp_path_factory.mktemp("bench-memory")
+    asked = ("--messages", "1000", "--connections", "20", "--json", "--state", str(state))
+    process = neopain("bench", "ingest", *asked)
+    out, told = process.communicate(timeout=120)
+    assert process.returncode in {0, 1}, told + out
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
+    assert process.returncode == (1 if result["growth_mib"] > 10 else 0), told + out
+    return result
+
+
+def test_memory_is_read_over_exactly_so_many_messages(remembered: dict[str, Any]) -> None:
+    assert (remembered["acknowledged"], remembered["refused"], remembered["on_the_bus"]) == (1000, 0, 1000)
+    assert len(remembered["readings"]) == 20
+    assert all(20 < one < 1000 for one in remembered["readings"])

@@ -60,6 +60,11 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     ingest = command(bench, "ingest", _bench_ingest, "HL7 messages a second per core, beside two other listeners")
     ingest.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     ingest.add_argument("--seconds", type=positive, default=10.0, help="of each of four measurements (default 10)")
+    ingest.add_argument(
+        "--messages",
+        type=natural,
+        help="measure the listener's memory instead, over so many messages (720000: an hour's)",
+    )
     ingest.add_argument("--connections", type=natural, default=100, help="monitors that send at once (default 100)")
     ingest.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
     letters = group(commands, "dead-letters", "What could not be processed")
@@ -168,7 +173,12 @@ def _bench_latency(options: argparse.Namespace) -> int:
 
 def _bench_ingest(options: argparse.Namespace) -> int:
     from neopain.bootstrap.ingest_bench.command import IngestBenchOptions, run_ingest_bench
+    from neopain.bootstrap.ingest_bench.memory import MemoryBenchOptions, run_memory_bench
 
+    if options.messages is not None:
+        return run_memory_bench(
+            MemoryBenchOptions(options.messages, options.connections, as_json=options.json, state_dir=options.state)
+        )
     return run_ingest_bench(
         IngestBenchOptions(
             seconds=options.seconds,

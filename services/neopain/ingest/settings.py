@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, IPvAnyNetwork, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from neopain.ingest.camera.settings import CameraSettings
@@ -38,6 +38,28 @@ class IngestSettings(ServiceSettings):
         default_factory=dict,
         description="Bed (unit/room/bed@facility) of senders that name none, as a JSON map; the key is the sender's "
         "IP address, MSH-3, or MSH-3/MSH-4",
+    )
+    hl7_sources: Path | None = Field(
+        None,
+        description="TOML file of what holds for single senders (docs/hl7-listener.md): zone, acknowledgement, bed",
+    )
+    hl7_allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description='Networks that may connect, as a JSON list: ["10.20.0.0/16"]; empty lets all in'
+    )
+    hl7_allowed_names: tuple[str, ...] = Field(
+        (),
+        description="Names (common name, DNS, URI, IP address, e-mail) of senders' certificates that may send, as a "
+        "JSON list; empty lets all in whose authority is known",
+    )
+    hl7_tls_certificate: Path | None = Field(
+        None, description="PEM file with own certificate chain; turns TLS on, and plain text off"
+    )
+    hl7_tls_key: Path | None = Field(None, description="PEM file with the certificate's key, without a passphrase")
+    hl7_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authorities of senders' certificates; asks senders for one"
+    )
+    hl7_tls_client_required: bool = Field(
+        True, description="Where senders are asked for a certificate: whether those without one are refused"
     )
     drug_codes: Path | None = Field(
         None,
@@ -123,8 +145,13 @@ class IngestSettings(ServiceSettings):
     @field_validator("site_zone")
     @classmethod
     def _zone_is_known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{name} is no IANA time zone that this machine knows") from error
-        return name
+        return known_zone(name)
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is that of a time zone; else ``ValueError``."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name} is no IANA time zone that this machine knows") from error
+    return name

@@ -32,6 +32,12 @@ METRICS = (
     MetricSpec("ingest_drug_codes_unknown_total", "counter", "1", "Orders and administrations of unknown drugs"),
     MetricSpec("ingest_connections", "gauge", "1", "Open MLLP connections"),
     MetricSpec("ingest_closed_total", "counter", "1", "MLLP connections closed by us, by why", ("why",)),
+    MetricSpec(
+        "ingest_certificate_end_seconds", "gauge", "s", "Unix time at which a door's own certificate ends", ("door",)
+    ),
+    MetricSpec(
+        "ingest_certificate_reloads_total", "counter", "1", "Renewed certificates, by outcome", ("door", "outcome")
+    ),
     MetricSpec("ingest_duplicates_total", "counter", "1", "Messages acknowledged again and not stored twice"),
     MetricSpec("ingest_frames_total", "counter", "1", "Camera frames taken, by what became of them", ("outcome",)),
     MetricSpec("ingest_device_messages_total", "counter", "1", "Device messages by answer", ("stream", "answer")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -91,9 +92,12 @@ class Door:
     running: Running
     connections: list[Connection] = field(default_factory=list)
 
-    async def connect(self) -> Connection:
-        """A new sender."""
-        connection = Connection(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def connect(self, context: ssl.SSLContext | None = None) -> Connection:
+        """A new sender; with a context it speaks TLS."""
+        name = "localhost" if context is not None else None
+        connection = Connection(
+            *await asyncio.open_connection("127.0.0.1", self.port, ssl=context, server_hostname=name)
+        )
         self.connections.append(connection)
         return connection
 

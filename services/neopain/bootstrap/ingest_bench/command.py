@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import sys
 import time
@@ -14,13 +13,11 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from neopain.bootstrap.ingest_bench.load import BENCH_UNIT, SENT_OBX, Load, Sent, message, send
+from neopain.bootstrap.ingest_bench.load import SENT_OBX, Load, Sent, message, send
+from neopain.bootstrap.ingest_bench.readings import cpu_seconds, entries_added, resident_mib
 from neopain.bootstrap.line import Line, LineSettings
 from neopain.bootstrap.places import root_folder, state_folder
 from neopain.bootstrap.summary import nearest_rank
-from neopain.bus.bus import Bus
-from neopain.bus.connection import BusAddress
-from neopain.bus.streams import VITALS
 from neopain.embedded.loopback import HOST, free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
@@ -132,16 +129,16 @@ def _run(port: int, load: Load) -> Sent:
 
 
 def _measure(pid: int, port: int, load: Load) -> tuple[Measured, Sent]:
-    cpu, resident, wall = _cpu_seconds(pid), _resident_mib(pid), time.perf_counter()
+    cpu, resident, wall = cpu_seconds(pid), resident_mib(pid), time.perf_counter()
     sent = _run(port, load)
-    cpu, wall = _cpu_seconds(pid) - cpu, time.perf_counter() - wall
+    cpu, wall = cpu_seconds(pid) - cpu, time.perf_counter() - wall
     measured = Measured(
         per_core_second=round(sent.acknowledged / cpu, 1),
         acknowledged=sent.acknowledged,
         refused=sent.refused,
         cpu_seconds=round(cpu, 2),
         wall_seconds=round(wall, 2),
-        resident_mib=(resident, _resident_mib(pid)),
+        resident_mib=(resident, resident_mib(pid)),
     )
     return measured, sent
 
@@ -165,30 +162,7 @@ def _measure_peer(name: str, state: StateFolder, load: Load) -> Measured | None:
 
 
 def _stored(line: Line) -> int:
-    """How many entries the beds of the load were ever given."""
-    return asyncio.run(_entries_added(line.bus_settings.address()))
-
-
-async def _entries_added(address: BusAddress) -> int:
-    bus = Bus(address)
-    try:
-        added = 0
-        async for key in bus.durable.scan_iter(match=bus.key(VITALS.name, f"{BENCH_UNIT}/*"), count=1000):
-            added += (await bus.durable.xinfo_stream(key))["entries-added"]
-        return added
-    finally:
-        await bus.aclose()
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far (proc(5), stat: fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+    return asyncio.run(entries_added(line.bus_settings.address()))
 
 
 def _accepts(port: int) -> bool:

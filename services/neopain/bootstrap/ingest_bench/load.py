@@ -41,11 +41,19 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many monitors, for how long, and how many messages a second in all; without a rate as fast as answered."""
+    """How many monitors, for how long, and how many messages a second in all; without a rate as fast as answered.
+    ``messages`` ends it earlier, when so many have been answered in all."""
 
     connections: int
     seconds: float
     rate: float | None = None
+    messages: int | None = None
+
+    def share(self, monitor: int) -> int | None:
+        """How many messages that monitor sends at most."""
+        if self.messages is None:
+            return None
+        return self.messages // self.connections + (monitor < self.messages % self.connections)
 
 
 def message(monitor: int, number: int, now: datetime) -> bytes:
@@ -64,14 +72,18 @@ def message(monitor: int, number: int, now: datetime) -> bytes:
     return "\r".join(lines).encode() + b"\r"
 
 
-async def send(port: int, load: Load) -> Sent:
-    """Runs the load against a listener on loopback. Raises ``OSError`` when a connection cannot be had or is lost."""
-    sent = Sent()
+async def send(port: int, load: Load, sent: Sent | None = None) -> Sent:
+    """Runs the load against a listener on loopback; ``sent``, if given, tells how far it is meanwhile.
+
+    Raises ``OSError`` when a connection cannot be had or is lost.
+    """
+    sent = Sent() if sent is None else sent
     until = time.perf_counter() + load.seconds
     pause = load.connections / load.rate if load.rate else None
     async with asyncio.TaskGroup() as group:
         for monitor in range(load.connections):
-            group.create_task(_Monitor(monitor, sent, _pacing(monitor, load, pause)).run(port, until))
+            one = _Monitor(monitor, sent, _pacing(monitor, load, pause), load.share(monitor))
+            group.create_task(one.run(port, until))
     return sent
 
 
@@ -88,11 +100,12 @@ class _Monitor:
     name: int
     sent: Sent
     wait_before: Callable[[int], float]
+    most: int | None
 
     async def run(self, port: int, until: float) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         number = 0
-        while time.perf_counter() < until:
+        while time.perf_counter() < until and number != self.most:
             wait = self.wait_before(number)
             if wait:
                 await asyncio.sleep(wait)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
 from pathlib import Path
 
 from neopain.bus.bus import Bus
@@ -39,7 +38,6 @@ class DrugIntake:
 
     bus: Bus
     codes: DrugCodes
-    site_zone: tzinfo
     told: set[tuple[str, str, str]] = field(default_factory=set)
 
     def read(self, one: Received) -> tuple[DrugFact, ...]:
@@ -48,7 +46,7 @@ class DrugIntake:
             one.message,
             one.header,
             codes=self.codes,
-            site_zone=self.site_zone,
+            site_zone=one.facts.zone,
             received=one.received,
             source=str(one.source),
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import put_aside
@@ -27,6 +27,7 @@ from neopain.ingest.census.keeper import keep
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.hl7.sources import SourceFacts, Sources
 from neopain.ingest.hl7.vitals import VitalsIntake
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
@@ -42,19 +43,13 @@ Store = Callable[[], Awaitable[object]]
 class Intake:
     """Takes messages of any sender. One for all connections."""
 
-    def __init__(self, bus: Bus, settings: IngestSettings, clock: Clock) -> None:
+    def __init__(self, bus: Bus, settings: IngestSettings, clock: Clock, sources: Sources) -> None:
         self.bus = bus
         self.clock = clock
-        self.zone = ZoneInfo(settings.site_zone)
-        self.facility = settings.hl7_default_facility
+        self.sources = sources
         self.patience_seconds = settings.hl7_bus_patience_seconds
-        self.vitals = VitalsIntake(
-            bus=bus,
-            site_zone=self.zone,
-            default_facility=settings.hl7_default_facility,
-            bed_by_sender=settings.hl7_bed_by_sender,
-        )
-        self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes), site_zone=self.zone)
+        self.vitals = VitalsIntake(bus=bus, bed_by_sender=settings.hl7_bed_by_sender)
+        self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
 
     async def take(self, frame: Frame, sender: Sender) -> bytes:
         """The answer to a message, empty if its sender wants none. What it acknowledges is on disk.
@@ -63,7 +58,7 @@ class Intake:
         ``ContractBroken``: there is no answer then, the connection is to be closed, and the sender keeps the message.
         """
         received = self.clock.now()
-        opened = _Opened()
+        opened = _Opened(self.sources.of(sender, "", ""))
         try:
             await self._process(frame, sender, received, opened)
         except MalformedMessage as error:
@@ -81,11 +76,12 @@ class Intake:
 
     async def _process(self, frame: Frame, sender: Sender, received: datetime, opened: _Opened) -> None:
         message = parse(frame.payload)
+        opened.facts = facts = self.sources.of(sender, message.header.text(3), message.header.text(4))
         opened.addressing = ack.address(message)
         if frame.fault:
             raise MalformedMessage("MSH", frame.fault, code=APPLICATION_ERROR)
         opened.header = header = read_header(message)
-        one = Received(frame.payload, message, header, sender, received)
+        one = Received(frame.payload, message, header, sender, received, facts)
         match header.message_type, header.trigger:
             case "ORU", "R01":
                 placed = self.vitals.read(one)
@@ -95,8 +91,8 @@ class Intake:
             case "ADT", _:
                 await self._administer(one)
             case message_type, trigger if (message_type, trigger) in DRUG_MESSAGES:
-                facts = self.drugs.read(one)
-                await self._until_stored(partial(self.drugs.store, facts, one))
+                drugs = self.drugs.read(one)
+                await self._until_stored(partial(self.drugs.store, drugs, one))
             case "RDE" | "RAS", _:
                 rule = "of RDE only O11, O25 and O01 are taken, of RAS only O17 and O01"
                 raise MalformedMessage("MSH-9.2", rule, code=UNSUPPORTED_EVENT)
@@ -105,7 +101,11 @@ class Intake:
 
     async def _administer(self, one: Received) -> None:
         report = read_adt(
-            one.message, one.header, site_zone=self.zone, received=one.received, default_facility=self.facility
+            one.message,
+            one.header,
+            site_zone=one.facts.zone,
+            received=one.received,
+            default_facility=one.facts.default_facility,
         )
         if report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
@@ -151,15 +151,19 @@ class Intake:
             raise BusUnavailable(f"the bus took nothing for {self.patience_seconds:g} s") from error
 
     def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> bytes:
-        code = ack.acknowledgement_code(opened.addressing.wants, outcome)
+        to, wants = opened.addressing, opened.facts.wants
+        if wants is not None:
+            to = replace(to, wants=wants)
+        code = ack.acknowledgement_code(to.wants, outcome)
         counter("ingest_messages_total").labels(code or "none").inc()
         stamp = Stamp(control_id=uuid.uuid4().hex[:20], sent=self.clock.now())
-        return ack.write_ack(opened.addressing, outcome, stamp, error)
+        return ack.write_ack(to, outcome, stamp, error)
 
 
 class _Opened:
-    """How far a message could be opened."""
+    """How far a message could be opened, and what the site says of its source as far as that is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: SourceFacts) -> None:
+        self.facts = facts
         self.addressing = Addressing()
         self.header: Header | None = None

@@ -1,4 +1,4 @@
-"""The MLLP listener: sockets, limits and the drain. What a message means, and when to acknowledge it, is ``intake``'s.
+"""The MLLP listener: sockets, TLS, limits, the drain. What a message means, and when it is answered, is ``intake``'s.
 
 Messages of one connection are stored and answered one after the other, so that their order is kept.
 """
@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neopain.codecs.mllp import Decoder, Frame, encode
 from neopain.errors import BusUnavailable, ConfigurationError, ContractBroken
+from neopain.ingest.hl7.gate import Gate, address_of
+from neopain.ingest.hl7.handshake import HandshakeFailed, greet
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.settings import IngestSettings
+from neopain.ingest.tls import Tls
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge, histogram
 
@@ -40,11 +44,13 @@ class _Closed(Exception):
 
 
 class Listener:
-    """Listens from ``start`` until ``drain``."""
+    """Listens from ``start`` until ``drain``; with ``tls`` it speaks nothing else."""
 
-    def __init__(self, intake: Intake, settings: IngestSettings) -> None:
+    def __init__(self, intake: Intake, settings: IngestSettings, gate: Gate, tls: Tls | None = None) -> None:
         self.intake = intake
         self.settings = settings
+        self.gate = gate
+        self.tls = tls
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], _Connection] = {}
         self._is_draining = False
@@ -63,7 +69,7 @@ class Listener:
             raise ConfigurationError(
                 f"cannot listen on {host}:{port} ({error.strerror}): set NEOPAIN_INGEST_HL7_HOST and _PORT"
             ) from error
-        LOG.info("hl7_listening", host=host, port=self.port)
+        LOG.info("hl7_listening", host=host, port=self.port, tls=self.tls is not None)
 
     async def drain(self) -> None:
         """Takes no more connections, lets messages in hand be answered, closes everything."""
@@ -81,11 +87,11 @@ class Listener:
                 await asyncio.wait(late)
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        sender = Sender(str(peer[0]) if peer else "unknown")
-        task = asyncio.current_task()
-        if task is None or self._is_draining or len(self._open) >= self.settings.hl7_most_connections:
-            self._tell_closed(sender, "too many connections")
+        # Until TLS has begun nothing is awaited: what is read before then would be lost to it.
+        sender = Sender(address_of(writer.get_extra_info("peername")))
+        task, refusal = asyncio.current_task(), self._refusal(sender)
+        if task is None or refusal:
+            self._tell_closed(sender, refusal)
             writer.close()
             return
         _keep_alive(writer)
@@ -93,13 +99,14 @@ class Listener:
         self._open[task] = connection
         gauge("ingest_connections").inc()
         try:
+            await self._greet(connection)
             await self._converse(connection)
-        except _Closed as reason:
-            self._tell_closed(sender, str(reason))
+        except (_Closed, HandshakeFailed) as reason:
+            self._tell_closed(connection.sender, str(reason))
         except (BusUnavailable, ContractBroken) as error:
             LOG.error("message_unanswered", address=sender.address, why=error)
             self._tell_closed(sender, "not stored")
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             LOG.debug("connection_lost", address=sender.address)
         except asyncio.CancelledError:
             # The end of the task either way; asyncio's streams would log it as an error if it went further.
@@ -109,6 +116,22 @@ class Listener:
             gauge("ingest_connections").dec()
             self._tell_leftovers(connection)
             writer.close()
+
+    def _refusal(self, sender: Sender) -> str:
+        """Why this connection is not taken; empty if it is."""
+        if not self.gate.admits_address(sender.address):
+            return "address not allowed"
+        if self._is_draining or len(self._open) >= self.settings.hl7_most_connections:
+            return "too many connections"
+        return ""
+
+    async def _greet(self, connection: _Connection) -> None:
+        if self.tls is None:
+            return
+        names = await greet(connection.writer, self.tls.context, seconds=self.settings.hl7_frame_seconds)
+        connection.sender = replace(connection.sender, names=names)
+        if not self.gate.admits_names(names):
+            raise _Closed("certificate not allowed")
 
     async def _converse(self, connection: _Connection) -> None:
         while data := await self._read(connection):
@@ -144,7 +167,8 @@ class Listener:
 
     def _tell_closed(self, sender: Sender, why: str) -> None:
         counter("ingest_closed_total").labels(why).inc()
-        LOG.warning("connection_closed", address=sender.address, why=why)
+        shown = {"certificate": ",".join(sender.names)} if sender.names else {}
+        LOG.warning("connection_closed", address=sender.address, why=why, **shown)
 
     def _tell_leftovers(self, connection: _Connection) -> None:
         decoder = connection.decoder

@@ -10,17 +10,19 @@ from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.message import Message
 from neopain.domain.identity import SourceId
 from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.hl7.sources import SourceFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that could be parsed, its sender, and when its last byte was there."""
+    """A message that could be parsed, its sender, when its last byte was there, and what holds for its source."""
 
     raw: bytes
     message: Message
     header: Header
     sender: Sender
     received: datetime
+    facts: SourceFacts
 
     @property
     def source(self) -> SourceId:

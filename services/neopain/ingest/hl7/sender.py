@@ -16,9 +16,10 @@ MOST_CLOCKS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The other end of a connection, by its IP address."""
+    """The other end of a connection, by its IP address and the names of its certificate (in lower case)."""
 
     address: str
+    names: tuple[str, ...] = ()
 
     def source(self, header: Header | None) -> SourceId:
         """Its name on the bus: MSH-3/MSH-4 where it says so, else the address."""

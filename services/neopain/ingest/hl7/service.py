@@ -9,9 +9,12 @@ from neopain.bus.bus import Bus
 from neopain.errors import BusUnavailable, ConfigurationError
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.hl7.baseline import publish_baselines
+from neopain.ingest.hl7.gate import gate_of
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.listener import Listener
+from neopain.ingest.hl7.sources import read_sources
 from neopain.ingest.settings import IngestSettings
+from neopain.ingest.tls import Tls, TlsFiles
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
@@ -20,39 +23,65 @@ from neopain.runtime.settings import BusSettings
 LOG = Log(__name__)
 
 WATCH_SECONDS = 2.0
+CERTIFICATE_SECONDS = 10.0
+"""How soon renewed certificates are taken."""
 
 
 def run_hl7(settings: IngestSettings, bus_settings: BusSettings) -> None:
     """Listens for HL7 v2 until asked to stop.
 
-    Raises ``ConfigurationError`` when the address cannot be bound, or when the bus could lose what is acknowledged.
+    Raises ``ConfigurationError`` when the address cannot be bound, a file of the settings cannot be used, or the bus
+    could lose what is acknowledged.
     """
     run_service("ingest", settings, partial(serve_hl7, settings=settings, bus_settings=bus_settings))
 
 
 async def serve_hl7(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
-    """The service's main: listens once the bus has been found fit."""
+    """The service's main: listens once its files and the bus have been found fit."""
     bus = Bus(bus_settings.address())
     try:
+        listener = listener_of(settings, bus)
         if await wait_until_fit(bus, running):
-            await _serve(running, bus, settings)
+            await _serve(running, bus, listener)
     finally:
         await bus.aclose()
 
 
-async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
-    clock = SystemClock()
-    listener = Listener(Intake(bus, settings, clock), settings)
+def listener_of(settings: IngestSettings, bus: Bus) -> Listener:
+    """The listener that the settings ask for, not started; ``ConfigurationError`` when one of their files is wrong."""
+    intake = Intake(bus, settings, SystemClock(), read_sources(settings))
+    return Listener(intake, settings, gate_of(settings), tls_of(settings))
+
+
+def tls_of(settings: IngestSettings) -> Tls | None:
+    """TLS with the settings' files, None for plain TCP. Raises ``ConfigurationError``."""
+    certificate, key = settings.hl7_tls_certificate, settings.hl7_tls_key
+    if certificate is None or key is None:
+        if certificate or key or settings.hl7_tls_client_ca:
+            raise ConfigurationError("TLS needs both NEOPAIN_INGEST_HL7_TLS_CERTIFICATE and NEOPAIN_INGEST_HL7_TLS_KEY")
+        return None
+    authorities, is_required = settings.hl7_tls_client_ca, settings.hl7_tls_client_required
+    return Tls("hl7", TlsFiles("NEOPAIN_INGEST_HL7_TLS", certificate, key, authorities, is_required))
+
+
+async def _serve(running: Running, bus: Bus, listener: Listener) -> None:
     await listener.start()
     running.health.ready()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(publish_baselines(bus, running, clock))
+            group.create_task(publish_baselines(bus, running, listener.intake.clock))
             group.create_task(_watch(bus, running))
+            if listener.tls is not None:
+                group.create_task(_watch_certificates(listener.tls, running))
             await running.stopping.wait()
             await listener.drain()
     finally:
         await listener.drain()
+
+
+async def _watch_certificates(tls: Tls, running: Running) -> None:
+    while await running.pause(CERTIFICATE_SECONDS):
+        tls.refresh()
 
 
 async def _watch(bus: Bus, running: Running) -> None:

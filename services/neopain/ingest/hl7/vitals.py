@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from neopain.bus.bus import Bus
 from neopain.bus.streams import VITALS
@@ -41,8 +41,6 @@ class VitalsIntake:
     """Reads ORU^R01 messages and puts their vitals on the bus."""
 
     bus: Bus
-    site_zone: tzinfo
-    default_facility: str = ""
     bed_by_sender: Mapping[str, str] = field(default_factory=dict)
     clocks: Clocks = field(default_factory=Clocks)
     told: set[tuple[SourceId, str]] = field(default_factory=set)
@@ -53,13 +51,14 @@ class VitalsIntake:
 
     def read(self, one: Received) -> list[Placed]:
         """The vitals and their beds. Raises ``MalformedMessage`` (PV1-3, 101) for vitals without a bed."""
-        zone, facility = self.site_zone, self.default_facility
+        zone, facility = one.facts.zone, one.facts.default_facility
         reports = read_reports(one.message, one.header, site_zone=zone, default_facility=facility)
         # The bed that the site gives a sender is that of one monitor: a message of several infants must name theirs.
-        default = one.sender.bed(one.header, self.bed_by_sender) if len(reports) == 1 else None
+        given = one.facts.bed or one.sender.bed(one.header, self.bed_by_sender)
+        default = given if len(reports) == 1 else None
         placed = [Placed(report, report.bed or default) for report in reports]
         if any(each.bed is None and each.report.readings for each in placed):
-            rule = "the bed is required; a sender that cannot name it needs a line in NEOPAIN_INGEST_HL7_BED_BY_SENDER"
+            rule = "the bed is required; a sender that cannot name it needs one in NEOPAIN_INGEST_HL7_SOURCES"
             raise MalformedMessage("PV1-3", rule, code=FIELD_MISSING)
         for each in placed:
             self._tell(each.report, one)
