@@ -39,6 +39,11 @@ class IngestSettings(ServiceSettings):
         description="Bed (unit/room/bed@facility) of senders that name none, as a JSON map; the key is the sender's "
         "IP address, MSH-3, or MSH-3/MSH-4",
     )
+    vital_codes: Path | None = Field(
+        None,
+        description="CSV file of the site's own codes of vital signs and waveforms, before the built-in ones: system,"
+        "code,name,kind,rank",
+    )
     drug_codes: Path | None = Field(
         None,
         description="CSV file of the site's own drug codes, before the built-in ones: system,code,ingredient,class,"

@@ -28,6 +28,7 @@ from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.vitals import VitalsIntake
+from neopain.ingest.hl7.vitals import read_codes as read_vital_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
@@ -53,6 +54,7 @@ class Intake:
             site_zone=self.zone,
             default_facility=settings.hl7_default_facility,
             bed_by_sender=settings.hl7_bed_by_sender,
+            known=read_vital_codes(settings.vital_codes),
         )
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes), site_zone=self.zone)
 

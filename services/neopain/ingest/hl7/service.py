@@ -11,6 +11,7 @@ from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.hl7.baseline import publish_baselines
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.listener import Listener
+from neopain.ingest.hl7.unknown_codes import write_unknown_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
@@ -42,12 +43,14 @@ async def serve_hl7(running: Running, *, settings: IngestSettings, bus_settings:
 
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
     clock = SystemClock()
-    listener = Listener(Intake(bus, settings, clock), settings)
+    intake = Intake(bus, settings, clock)
+    listener = Listener(intake, settings)
     await listener.start()
     running.health.ready()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(publish_baselines(bus, running, clock))
+            group.create_task(write_unknown_codes(intake.vitals.unknown, bus, running, clock))
             group.create_task(_watch(bus, running))
             await running.stopping.wait()
             await listener.drain()
