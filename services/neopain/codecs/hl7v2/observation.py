@@ -68,11 +68,17 @@ class Meaning:
     unknown: UnknownCode | None = None
 
 
+class Dialect(NamedTuple):
+    """How a message is to be read: its delimiters, and the registry in force."""
+
+    delimiters: Delimiters
+    known: VitalCodes
+
+
 @lru_cache(maxsize=_CACHED)
-def meaning_of(
-    identifier: str, unit: str, flags: str, status: str, delimiters: Delimiters, *, known: VitalCodes
-) -> Meaning:
+def meaning_of(identifier: str, unit: str, flags: str, status: str, dialect: Dialect) -> Meaning:
     """From OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, only numbers and times are new."""
+    delimiters, known = dialect
     found = identify(identifier, delimiters, known)
     row, validity = found.row, validity_of(flags, status, delimiters)
     if row is None:

@@ -17,7 +17,7 @@ from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
-from neopain.codecs.hl7v2.observation import UnknownCode, meaning_of, read_number
+from neopain.codecs.hl7v2.observation import Dialect, UnknownCode, meaning_of, read_number
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
@@ -94,7 +94,7 @@ def _report(segments: list[Segment], zone: tzinfo, default_facility: str, known:
     by_name = {segment.name: segment for segment in reversed(segments)}
     pid, pv1 = by_name.get("PID"), by_name.get("PV1")
     patients = read_patients(pid, 3) if pid else ()
-    reader = _Reader(zone, known)
+    reader = _Reader(zone, Dialect(segments[0].delimiters if segments else Delimiters(), known))
     reader.read(segments)
     waves = read_waveforms(segments, zone=zone, known=known) if reader.has_waveforms else None
     return VitalsReport(
@@ -121,7 +121,7 @@ class _Reader:
     """Goes through the OBR and OBX of one infant; an OBX without a time of its own has that of the OBR above it."""
 
     zone: tzinfo
-    known: VitalCodes
+    dialect: Dialect
     has_waveforms: bool = False
     readings: list[Reading] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -141,7 +141,7 @@ class _Reader:
         if data_type != "NM" and data_type.strip().upper() == "NA":
             self.has_waveforms = True
             return
-        found = meaning_of(identifier, unit, flags, status, obx.delimiters, known=self.known)
+        found = meaning_of(identifier, unit, flags, status, self.dialect)
         if found.unknown is not None:
             if value:
                 self.unmapped.append(found.unknown)
