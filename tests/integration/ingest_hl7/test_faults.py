@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from neopain.embedded.loopback import answers_ok, free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.embedded.valkey import Valkey
+from neopain.simulator.infant import simulated_infant
+from neopain.simulator.segments import Cot
+from neopain.simulator.vitals import Beat
+from neopain.simulator.waveforms import LEAD_II, ecg, waveform_message
 from neopain.wire.vitals import decode_batch
 
 PATIENCE = {"hl7_bus_patience_seconds": 0.3}
@@ -190,6 +195,51 @@ async def test_kills_of_the_listener_under_load_lose_and_double_nothing(
         await asyncio.gather(kill_listener(), *(send_share(controls[start::4]) for start in range(4)))
     assert sorted(ledger.acknowledged) == sorted(controls)
     assert sorted(await stored(address)) == sorted(controls)
+
+
+def waveform_pieces(beats: list[float], *, count: int) -> list[bytes]:
+    """Half seconds of an ECG with these beats, in original mode."""
+    infant, cot, start = simulated_infant(seed=1, number=1), Cot("NICU", "1", "3"), datetime.now(UTC)
+    known = [Beat(beat, 420.0) for beat in beats]
+    values, half = ecg(known, count / 2, rate_hz=LEAD_II.rate_hz, seed=1), LEAD_II.rate_hz // 2
+    return [
+        waveform_message(
+            infant,
+            cot,
+            LEAD_II,
+            values[number * half : (number + 1) * half],
+            control_id=str(number),
+            start=start + timedelta(seconds=number / 2),
+        ).replace(b"|2.6|||AL|NE", b"|2.6")
+        for number in range(count)
+    ]
+
+
+async def test_kills_of_the_listener_between_pieces_of_a_waveform_lose_and_double_no_beat(
+    address: BusAddress, tmp_path: Path, eventually: Any
+) -> None:
+    beats = [0.3 + 0.42 * number for number in range(60)]
+    pieces = waveform_pieces(beats, count=48)
+    async with listening_process(address, tmp_path, eventually) as (child, port):
+        ledger = Ledger(port)
+
+        async def send() -> None:
+            for number, piece in enumerate(pieces):
+                await ledger.send(str(number), piece)
+
+        async def kill_listener() -> None:
+            assert await eventually(ledger.has_reached(20), seconds=60)
+            await asyncio.to_thread(child.kill)
+            await asyncio.to_thread(child.restart)
+
+        await asyncio.gather(kill_listener(), send())
+    bus = Bus(address)
+    entries = await bus.read_range(VITALS, bed=BedId("NICU/1/3"))
+    await bus.aclose()
+    told = [sample.value for entry in entries for sample in decode_batch(entry.payload).samples]
+    # Of the last half second nothing is told, and the first beat has no interval.
+    assert len(told) == sum(beat < 23.5 for beat in beats) - 1
+    assert told == pytest.approx([420.0] * len(told), abs=3)
 
 
 async def test_a_stop_closes_idle_connections_and_ends_well(
