@@ -96,3 +96,33 @@ end
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 return 1
 """
+
+WAVEFORM_WRITE = """
+-- KEYS: mark, track (a hash), vitals stream, beds. ARGV: mark's life in ms, track's life in ms, expected version,
+-- track, bed, batch or ''. Returns 1 done, 0 already done (the mark is there), -1 somebody wrote in between.
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local version = redis.call('HGET', KEYS[2], 'version') or '0'
+if version ~= ARGV[3] then return -1 end
+if ARGV[6] ~= '' then
+  local id = redis.call('XADD', KEYS[3], '*', 'p', ARGV[6])
+  redis.call('ZADD', KEYS[4], string.match(id, '^%d+'), ARGV[5])
+end
+redis.call('HSET', KEYS[2], 'version', string.format('%d', tonumber(version) + 1), 'track', ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
+"""
+
+UNKNOWN_CODES_ADD = """
+-- KEYS: counts (a hash), when last seen (a sorted set). ARGV: the most codes, then of each code: key, count, ms.
+local most = tonumber(ARGV[1])
+for i = 2, #ARGV, 3 do
+  if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 0 and redis.call('HLEN', KEYS[1]) >= most then
+    local gone = redis.call('ZPOPMIN', KEYS[2])
+    if gone[1] then redis.call('HDEL', KEYS[1], gone[1]) end
+  end
+  redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', KEYS[2], ARGV[i + 2], ARGV[i])
+end
+return #ARGV
+"""

@@ -40,7 +40,8 @@ class StreamSpec:
 # after which a crashed worker's tick is claimed (5 s), with a margin. By size: a crop has 147 KiB, so that a bed's
 # frames take at most about 150 MB; four cameras at 7.5 frames a second fill 30 s of them.
 VITALS = StreamSpec("vitals", Server.BUS, "VitalsBatch", per_bed=True, retention=timedelta(minutes=15))
-BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=15), is_input=False)
+# A baseline carries the last blood pressure of an hour on from the one before.
+BASELINE = StreamSpec("baseline", Server.BUS, "Baseline", per_bed=True, retention=timedelta(minutes=75), is_input=False)
 CENSUS = StreamSpec("census", Server.BUS, "BedState", per_bed=False, retention=timedelta(days=7), groups=("charting",))
 DRUGS = StreamSpec("drugs", Server.BUS, "DrugFact", per_bed=False, retention=timedelta(days=30))
 TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))

@@ -16,6 +16,7 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_tools(commands)
     _add_beds(commands)
     _add_drugs(commands)
+    _add_codes(commands)
 
 
 def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -95,6 +96,21 @@ def _add_drugs(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "Codes that no table knows, most frequent first; NEOPAIN_INGEST_DRUG_CODES takes the site's own"
     unknown = command(drugs, "unknown", _drugs_unknown, text)
     unknown.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _add_codes(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = (
+        "Codes of vital signs in force, then those that came and no table knows; NEOPAIN_INGEST_VITAL_CODES adds some"
+    )
+    codes = command(commands, "codes", _codes, text)
+    codes.add_argument("--unknown", action="store_true", help="only codes that no table knows")
+    codes.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _codes(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.codes import list_codes
+
+    return list_codes(only_unknown=options.unknown, as_json=options.json)
 
 
 def _drugs_unknown(options: argparse.Namespace) -> int:

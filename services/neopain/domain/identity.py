@@ -22,7 +22,8 @@ class PatientId:
 
 @dataclass(frozen=True, slots=True)
 class SourceId:
-    """A sender: the way it takes (``hl7``, ``device``, ``camera``, ``dicom``, ``recording``) and its name on it."""
+    """A sender: the way it takes (``hl7``, ``hl7-waveform``, ``device``, ``camera``, ``dicom``, ``recording``)
+    and its name on it."""
 
     kind: str
     name: str

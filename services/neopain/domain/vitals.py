@@ -99,9 +99,11 @@ def is_plausible(kind: VitalKind, value: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The last minutes of a bed, published once a minute: medians by kind in the unit of ``PLAUSIBLE``."""
+    """The last minutes of a bed, published once a minute: medians by kind in the unit of ``PLAUSIBLE``, and the newest
+    usable mean blood pressure of the last hour, since a cuff measures seldom."""
 
     bed: BedId
     computed: datetime
     span_seconds: float
     medians: dict[VitalKind, float]
+    pressure: VitalSample | None = None

@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neopain.domain.census import BedState
-from neopain.domain.time import TimeQuality
-from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch, is_plausible
+from neopain.domain.vitals import Baseline, VitalKind, VitalsBatch
+from neopain.features.baseline import newest_pressure
 from neopain.features.hrv import heart_rate_variability
 from neopain.features.signature import CONTEXT_FIELDS
 from neopain.features.vitals_grid import Channel, readings_of
 
 BASELINE_LIFE = timedelta(minutes=3)
 """A baseline comes once a minute; an older one is not a baseline of now."""
-BLOOD_PRESSURE_LIFE = timedelta(hours=1)
 
 BASELINE_KINDS = {
     "baseline_heart_rate_delta": VitalKind.HEART_RATE,
@@ -47,7 +46,7 @@ def context_vector(items: ContextItems, channels: Mapping[str, Channel], end: da
     known = {
         **_baseline_deltas(items.baselines, channels, end),
         **_beats(items.batches, channels, end),
-        **_blood_pressure(items.batches, channels, end),
+        **_blood_pressure(items, channels, end),
         **_ages(items.bed_state, end),
     }
     values = [known.get(field, 0.0) for field in CONTEXT_FIELDS]
@@ -57,7 +56,7 @@ def context_vector(items: ContextItems, channels: Mapping[str, Channel], end: da
 
 def _baseline_deltas(baselines: Iterable[Baseline], channels: Mapping[str, Channel], end: datetime) -> dict[str, float]:
     """Mean of the window's valid values less the median of the newest baseline."""
-    fresh = [one for one in baselines if timedelta(0) <= end - one.computed <= BASELINE_LIFE]
+    fresh = [one for one in baselines if one.medians and timedelta(0) <= end - one.computed <= BASELINE_LIFE]
     if not fresh:
         return {}
     medians = max(fresh, key=lambda one: (one.computed, one.span_seconds)).medians
@@ -84,31 +83,17 @@ def _beats(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end:
     return known
 
 
-def _blood_pressure(batches: Iterable[VitalsBatch], channels: Mapping[str, Channel], end: datetime) -> dict[str, float]:
-    """The newest usable mean pressure that was read, and how old it is at ``end``; it is a part of physiology, and
-    absent where that is."""
+def _blood_pressure(items: ContextItems, channels: Mapping[str, Channel], end: datetime) -> dict[str, float]:
+    """The newest usable mean pressure of the last hour, and how old it is at ``end``; it is a part of physiology, and
+    absent where that is. One that is older than what is read of the vitals comes with the baseline."""
     if not any(channels[kind.value].mask.any() for kind in MONITORED):
         return {}
-    usable = [
-        sample
-        for batch in batches
-        for sample in batch.samples
-        if sample.kind is VitalKind.BLOOD_PRESSURE_MEAN and _is_usable(sample, end)
-    ]
-    if not usable:
+    kept = [one.pressure for one in items.baselines if one.pressure is not None]
+    newest = newest_pressure([*(sample for batch in items.batches for sample in batch.samples), *kept], end)
+    if newest is None:
         return {}
-    newest = max(usable, key=lambda sample: (sample.timing.aligned, sample.value))
     age = (end - newest.timing.aligned).total_seconds()
     return {"blood_pressure_mean": newest.value, "blood_pressure_age_seconds": age}
-
-
-def _is_usable(sample: VitalSample, end: datetime) -> bool:
-    return (
-        timedelta(0) <= end - sample.timing.aligned <= BLOOD_PRESSURE_LIFE
-        and sample.timing.quality is not TimeQuality.UNUSABLE
-        and sample.validity is not Validity.INVALID
-        and is_plausible(sample.kind, sample.value)
-    )
 
 
 def _ages(state: BedState | None, end: datetime) -> dict[str, float]:

@@ -78,7 +78,7 @@ def since_arrival(items: WindowItems) -> WindowItems:
     return replace(
         items,
         batches=tuple(kept for batch in items.batches if (kept := _samples_since(batch, since)).samples),
-        baselines=tuple(b for b in items.baselines if b.computed - timedelta(seconds=b.span_seconds) >= since),
+        baselines=tuple(_baseline_since(baseline, since) for baseline in items.baselines),
         frames=tuple(frame for frame in items.frames if frame.timing.aligned >= since),
         chunks=tuple(chunk for chunk in items.chunks if chunk.timing.aligned >= since),
         movements=tuple(sample for sample in items.movements if sample.timing.aligned >= since),
@@ -88,6 +88,17 @@ def since_arrival(items: WindowItems) -> WindowItems:
 def _samples_since(batch: VitalsBatch, since: datetime) -> VitalsBatch:
     samples = tuple(sample for sample in batch.samples if sample.timing.aligned >= since)
     return replace(batch, samples=samples)
+
+
+def _baseline_since(baseline: Baseline, since: datetime) -> Baseline:
+    """Without medians of a time that began before, and without a pressure from before."""
+    is_own = baseline.computed - timedelta(seconds=baseline.span_seconds) >= since
+    pressure = baseline.pressure
+    return replace(
+        baseline,
+        medians=baseline.medians if is_own else {},
+        pressure=pressure if pressure is not None and pressure.timing.aligned >= since else None,
+    )
 
 
 def assemble(items: WindowItems) -> Window:

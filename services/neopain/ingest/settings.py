@@ -61,6 +61,11 @@ class IngestSettings(ServiceSettings):
     hl7_tls_client_required: bool = Field(
         True, description="Where senders are asked for a certificate: whether those without one are refused"
     )
+    vital_codes: Path | None = Field(
+        None,
+        description="CSV file of the site's own codes of vital signs and waveforms, before the built-in ones: system,"
+        "code,name,kind,rank",
+    )
     drug_codes: Path | None = Field(
         None,
         description="CSV file of the site's own drug codes, before the built-in ones: system,code,ingredient,class,"

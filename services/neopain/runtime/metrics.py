@@ -26,6 +26,10 @@ METRICS = (
     MetricSpec("ingest_unmapped_total", "counter", "1", "OBX codes that no table knows"),
     MetricSpec("ingest_skipped_total", "counter", "1", "OBX of a known kind that could not be used, by why", ("why",)),
     MetricSpec(
+        "ingest_waveforms_total", "counter", "1", "Pieces of waveforms followed, by kind and joint", ("kind", "joint")
+    ),
+    MetricSpec("ingest_beats_total", "counter", "1", "Beat intervals found in waveforms, by validity", ("validity",)),
+    MetricSpec(
         "ingest_census_events_total", "counter", "1", "ADT messages by trigger and effect", ("trigger", "effect")
     ),
     MetricSpec("ingest_drugs_total", "counter", "1", "Drugs that hide pain, by class and basis", ("drug", "basis")),

@@ -47,12 +47,15 @@ def decode_batch(data: bytes, *, kinds: frozenset[VitalKind] | None = None) -> V
 
 def encode_baseline(baseline: Baseline) -> bytes:
     """A baseline as bytes."""
-    return pb.Baseline(
+    wire = pb.Baseline(
         bed=baseline.bed,
         computed_us=common.to_us(baseline.computed),
         span_seconds=baseline.span_seconds,
         median_by_kind={kind.value: value for kind, value in baseline.medians.items()},
-    ).SerializeToString()
+    )
+    if baseline.pressure is not None:
+        wire.pressure.CopyFrom(next(_samples_to_wire([baseline.pressure])))
+    return wire.SerializeToString()
 
 
 def decode_baseline(data: bytes) -> Baseline:
@@ -63,6 +66,7 @@ def decode_baseline(data: bytes) -> Baseline:
         computed=common.from_us(wire.computed_us),
         span_seconds=wire.span_seconds,
         medians={common.named(VitalKind, kind): value for kind, value in wire.median_by_kind.items()},
+        pressure=_sample_from_wire(wire.pressure) if wire.HasField("pressure") else None,
     )
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from neopain.bus.bus import Bus
+from neopain.bus.bus import FIELD, Bus, id_at
 from neopain.bus.streams import BASELINE, VITALS
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.time import recorded_timing
 from neopain.domain.vitals import Processing, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.ingest.hl7.baseline import compute_baseline, publish_round
-from neopain.wire.vitals import decode_baseline, encode_batch
+from neopain.wire.vitals import decode_baseline, encode_baseline, encode_batch
 
 BED = BedId("NICU/1/3")
 HR, SPO2 = VitalKind.HEART_RATE, VitalKind.SPO2
@@ -55,6 +55,29 @@ async def test_bad_implausible_and_old_samples_do_not_count(bus: Bus) -> None:
     found = await compute_baseline(bus, BED, now)
     assert found is not None
     assert found.medians == {HR: 140.0}
+
+
+async def put_then(bus: Bus, moment: datetime, kind: VitalKind, value: float) -> None:
+    """Publishes a sample as if it had arrived when it was measured."""
+    sample = VitalSample(kind, value, recorded_timing(received=moment, source=moment))
+    batch = VitalsBatch(BED, SourceId("hl7", "MON"), (sample,), Processing.PRODUCTION)
+    await bus.durable.xadd(bus.stream_key(VITALS, BED), {FIELD: encode_batch(batch)}, id=id_at(moment))
+
+
+async def test_the_newest_pressure_of_an_hour_goes_on_from_baseline_to_baseline(address: Any) -> None:
+    start, pressures = datetime.now(UTC), []
+    for minutes in (0, 9, 18, 58, 62):
+        # Each one is computed by a listener that remembers nothing.
+        bus, now = Bus(address), start + timedelta(minutes=minutes)
+        if minutes == 0:
+            await put_then(bus, now - timedelta(seconds=70), VitalKind.BLOOD_PRESSURE_MEAN, 42.0)
+        await put_then(bus, now - timedelta(seconds=60), HR, 140.0)
+        found = await compute_baseline(bus, BED, now)
+        assert found is not None
+        await bus.publish(BASELINE, encode_baseline(found), bed=BED)
+        await bus.aclose()
+        pressures.append(found.pressure.value if found.pressure else None)
+    assert pressures == [42.0, 42.0, 42.0, 42.0, None]
 
 
 async def test_a_bed_without_samples_has_no_baseline(bus: Bus) -> None:

@@ -1,6 +1,6 @@
 """The bus is killed, or the listener asked to end: what is not stored is not acknowledged, and what is in hand is.
 
-Kills of either under load: ``tests/faults/test_listener.py``.
+Kills of either under load: ``tests/faults/test_listener.py``; here one between the pieces of a waveform.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,15 @@ from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import VITALS
 from neopain.domain.identity import BedId
-from neopain.embedded.loopback import answers_ok, free_port
+from neopain.embedded.loopback import HOST, answers_ok, free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.embedded.valkey import Valkey
+from neopain.simulator.infant import simulated_infant
+from neopain.simulator.mllp_sender import MllpSender
+from neopain.simulator.segments import Cot
+from neopain.simulator.vitals import Beat
+from neopain.simulator.waveforms import LEAD_II, ecg, waveform_message
 from neopain.wire.vitals import decode_batch
 
 PATIENCE = {"hl7_bus_patience_seconds": 0.3}
@@ -139,3 +145,50 @@ async def test_a_message_in_hand_is_answered_before_the_door_closes(
         door.running.stop()
         assert (await connection.answer())[1] == "MSA|AA|1"
         assert await connection.is_closed()
+
+
+def waveform_pieces(beats: list[float], *, count: int) -> list[bytes]:
+    """Half seconds of an ECG with these beats."""
+    infant, cot, start = simulated_infant(seed=1, number=1), Cot("NICU", "1", "3"), datetime.now(UTC)
+    known = [Beat(beat, 420.0) for beat in beats]
+    values, half = ecg(known, count / 2, rate_hz=LEAD_II.rate_hz, seed=1), LEAD_II.rate_hz // 2
+    return [
+        waveform_message(
+            infant,
+            cot,
+            LEAD_II,
+            values[number * half : (number + 1) * half],
+            control_id=str(number),
+            start=start + timedelta(seconds=number / 2),
+        )
+        for number in range(count)
+    ]
+
+
+async def test_kills_of_the_listener_between_pieces_of_a_waveform_lose_and_double_no_beat(
+    address: BusAddress, tmp_path: Path, eventually: Any
+) -> None:
+    beats = [0.3 + 0.42 * number for number in range(60)]
+    pieces = waveform_pieces(beats, count=48)
+    async with listening_process(address, tmp_path, eventually) as (child, port):
+        sender = MllpSender(HOST, port, name="waveforms", answer_seconds=3.0)
+        sending = asyncio.create_task(sender.run())
+        for number, piece in enumerate(pieces):
+            sender.send(str(number), piece)
+
+        async def has_begun() -> bool:
+            return len(sender.ledger.acknowledged) >= 20
+
+        assert await eventually(has_begun, seconds=60)
+        await asyncio.to_thread(child.kill)
+        assert sender.waiting
+        await asyncio.to_thread(child.restart)
+        assert await sender.settled(within_seconds=60)
+        sending.cancel()
+    bus = Bus(address)
+    entries = await bus.read_range(VITALS, bed=BedId("NICU/1/3"))
+    await bus.aclose()
+    told = [sample.value for entry in entries for sample in decode_batch(entry.payload).samples]
+    # Of the last half second nothing is told, and the first beat has no interval.
+    assert len(told) == sum(beat < 23.5 for beat in beats) - 1
+    assert told == pytest.approx([420.0] * len(told), abs=3)

@@ -1,12 +1,15 @@
-"""Beats in an ECG of known beats: pulses of a newborn's QRS width, with drift and noise."""
+"""Beats in an ECG and a pleth of known beats, with drift and noise; and beside another detector, that of wfdb."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from neopain.domain.vitals import Validity
+from neopain.domain.waveform import WaveKind
 from neopain.features.beats import Beats, find_beats, intervals_of
 
 Numbers = npt.NDArray[np.float64]
@@ -22,8 +25,18 @@ def ecg(beats: Numbers, *, seconds: float, rate_hz: float = 250.0, noise: float 
     return values
 
 
-def found(values: Numbers, rate_hz: float = 250.0) -> Beats:
-    return find_beats(lambda first, last: values[first:last], values.size, rate_hz)
+def found(values: Numbers, rate_hz: float = 250.0, kind: WaveKind = WaveKind.ECG) -> Beats:
+    return find_beats(lambda first, last: values[first:last], values.size, rate_hz, kind)
+
+
+def pleth(beats: Numbers, *, seconds: float, rate_hz: float, noise: float = 0.01) -> Numbers:
+    """A pulse of 1 that is at its height 120 ms after the beat, with a notch, on a baseline that wanders by 0.25."""
+    times = np.arange(int(seconds * rate_hz)) / rate_hz
+    values = 0.25 * np.sin(2 * np.pi * 0.7 * times) + noise * np.random.default_rng(1).standard_normal(times.size)
+    for beat, length in zip(beats, np.diff(beats, append=2 * beats[-1] - beats[-2]), strict=True):
+        values += np.exp(-0.5 * ((times - beat - 0.12) / 0.055) ** 2)
+        values += 0.35 * np.exp(-0.5 * ((times - beat - 0.12 - 0.42 * length) / 0.06) ** 2)
+    return values
 
 
 @pytest.mark.parametrize("interval", [0.26, 0.4, 0.6, 1.1])
@@ -79,3 +92,35 @@ def test_a_missed_beat_is_questionable() -> None:
 
 def test_an_ecg_that_is_sampled_too_slowly_says_nothing() -> None:
     assert found(ecg(np.arange(0.5, 9.5, 0.5), seconds=10, rate_hz=60.0), 60.0).seconds.size == 0
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")
+@pytest.mark.parametrize("bpm", [110, 160])
+def test_another_detector_finds_the_same_beats(bpm: int) -> None:
+    from wfdb import processing
+
+    beats = 0.5 + np.cumsum(60 / bpm + 0.01 * np.random.default_rng(bpm).standard_normal(bpm // 3))
+    values = ecg(beats, seconds=21)
+    detector: Any = processing.XQRS(sig=values, fs=250, conf=processing.XQRS.Conf(hr_init=140, hr_max=260))
+    detector.detect(verbose=False)
+    theirs = np.asarray(detector.qrs_inds) / 250
+    ours = found(values).seconds
+    within = (ours > theirs[0] - 0.1) & (ours < theirs[-1] + 0.1)
+    assert ours[within] == pytest.approx(theirs, abs=0.03)
+
+
+@pytest.mark.parametrize("bpm", [80, 150, 220])
+@pytest.mark.parametrize("rate_hz", [60.0, 125.0])
+def test_every_pulse_of_a_pleth_is_found_where_it_rises(bpm: int, rate_hz: float) -> None:
+    beats = np.arange(0.5, 19.5, 60 / bpm)
+    seconds = found(pleth(beats, seconds=20, rate_hz=rate_hz), rate_hz, WaveKind.PLETH).seconds
+    assert np.diff(seconds) == pytest.approx(60 / bpm, abs=0.015)
+    assert seconds.size == beats.size
+    assert np.median(seconds - beats) == pytest.approx(0.065, abs=0.015)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_hand_that_moves_is_no_pulse(seed: int) -> None:
+    noise = np.random.default_rng(seed).standard_normal(1080)
+    assert found(noise, 60.0, WaveKind.PLETH).seconds.size == 0
+    assert found(np.cumsum(noise), 60.0, WaveKind.PLETH).seconds.size == 0

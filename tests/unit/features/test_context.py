@@ -77,6 +77,15 @@ def test_a_cuff_without_a_monitor_says_nothing_since_physiology_is_absent(vital:
     assert context(end, vital(VitalKind.BLOOD_PRESSURE_MEAN, 42.0, age=40)) == {}
 
 
+def test_a_pressure_of_up_to_an_hour_comes_with_the_baseline(vital: Any, end: datetime) -> None:
+    heart = vital(VitalKind.HEART_RATE, 140.0, age=1)
+    for age, is_known in ((3000, True), (3601, False)):
+        (old,) = vital(VitalKind.BLOOD_PRESSURE_MEAN, 42.0, age=age).samples
+        known = context(end, heart, baselines=[Baseline(BED, end - timedelta(seconds=30), 600.0, {}, old)])
+        expected = {"blood_pressure_mean": 42.0, "blood_pressure_age_seconds": 3000.0} if is_known else {}
+        assert known == {"source_has_beats": 0.0, **expected}
+
+
 @pytest.mark.parametrize(
     ("value", "options"),
     [

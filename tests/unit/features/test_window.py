@@ -15,7 +15,7 @@ from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Presence
 from neopain.domain.time import TimeQuality
-from neopain.domain.vitals import Validity, VitalKind
+from neopain.domain.vitals import Baseline, Validity, VitalKind
 from neopain.features.pack import require_match
 from neopain.features.window import Window, WindowItems, assemble, since_arrival
 
@@ -177,6 +177,17 @@ def test_an_infant_that_has_just_come_is_not_scored_on_the_one_before(full: Wind
 
 def test_the_infant_before_is_not_named_by_the_window(full: WindowItems, end: datetime) -> None:
     assert since_arrival(replace(full, bed_state=arrived(end, seconds_ago=-1))).batches == ()
+
+
+@pytest.mark.parametrize(("seconds_ago", "is_own"), [(900, True), (300, False)])
+def test_a_kept_pressure_of_the_infant_before_is_not_in_the_window(
+    seconds_ago: float, is_own: bool, full: WindowItems, vital: Any, end: datetime
+) -> None:
+    (pressure,) = vital(VitalKind.BLOOD_PRESSURE_MEAN, 42.0, age=800).samples
+    kept = Baseline(BedId("NICU/1/1"), end, 200.0, {VitalKind.SPO2: 96.0}, pressure)
+    left = since_arrival(replace(full, baselines=(kept,), bed_state=arrived(end, seconds_ago=seconds_ago)))
+    assert [one.pressure for one in left.baselines] == [pressure if is_own else None]
+    assert [one.medians for one in left.baselines] == [{VitalKind.SPO2: 96.0}]
 
 
 def test_an_infant_that_came_long_ago_keeps_its_whole_window(full: WindowItems, end: datetime) -> None:

@@ -1,30 +1,38 @@
-"""What monitors call their numbers: MDC (ISO/IEEE 11073-10101), LOINC and plain names, with the units they come in.
+"""What monitors call their numbers and waveforms: MDC (ISO/IEEE 11073-10101), LOINC, private codes and plain names,
+with the units they come in.
 
-Sources: HL7 Denmark's dk-core value sets and IHE PCD-01 for MDC, Regenstrief for LOINC; plain names as GE monitors
-send them. Codes and names are data: a monitor that says something else gets a row here.
+Sources: HL7 Denmark's dk-core value sets and IHE PCD-01 for MDC, Regenstrief for LOINC; plain names as GE monitors send
+them; private codes as messages of the monitors hold them (Philips MDIL, Mindray 99MNDRY, Comen 99COMEN). Codes and
+names are data: a monitor that says something else gets a row in the site's file (``site_codes``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from neopain.domain.vitals import PLAUSIBLE, VitalKind
+from neopain.domain.waveform import WaveKind
 
 MDC, LOINC, NAMED = "MDC", "LN", "name"
 
-SYSTEMS = {"MDC": MDC, "LN": LOINC, "LOINC": LOINC, "": NAMED}
-"""Coding systems as OBX-3.3 spells them."""
+SYSTEMS = {"MDC": MDC, "LN": LOINC, "LOINC": LOINC, "": NAMED, "NAME": NAMED}
+"""Coding systems as OBX-3.3 and the site's file spell them, in capitals; any other is a private one."""
+
+MINDRAY, COMEN, PHILIPS = "99MNDRY", "99COMEN", "MDIL"
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row. ``kind`` None: known, and not used for scoring. The lowest ``rank`` wins where a message carries one
-    kind twice for the same time: the electrical heart rate before a pulse rate, the arterial line before the cuff."""
+    """One row. ``kind`` None: known, and not used for scoring; a ``WaveKind`` is that of a waveform (OBX-2 NA).
+
+    The lowest ``rank`` wins where a message carries one kind twice for the same time: the electrical heart rate before
+    a pulse rate, the arterial line before the cuff."""
 
     system: str
     code: str
     name: str
-    kind: VitalKind | None
+    kind: VitalKind | WaveKind | None
     rank: int = 1
 
 
@@ -34,6 +42,7 @@ SYS, DIA, MEAN = (
     VitalKind.BLOOD_PRESSURE_DIASTOLIC,
     VitalKind.BLOOD_PRESSURE_MEAN,
 )
+ECG, PLETH = WaveKind.ECG, WaveKind.PLETH
 
 CODES = (
     Code(MDC, "147842", "MDC_ECG_HEART_RATE", HR, 0),
@@ -78,6 +87,26 @@ CODES = (
     Code(MDC, "188736", "MDC_MASS_BODY_ACTUAL", None),
     Code(MDC, "188740", "MDC_LEN_BODY_ACTUAL", None),
     Code(MDC, "68220", "MDC_TIME_SYNC_PROTOCOL", None),
+    Code(MDC, "131330", "MDC_ECG_ELEC_POTL_II", ECG, 0),
+    Code(MDC, "131329", "MDC_ECG_ELEC_POTL_I", ECG, 1),
+    Code(MDC, "131389", "MDC_ECG_ELEC_POTL_III", ECG, 2),
+    Code(MDC, "131328", "MDC_ECG_ELEC_POTL", ECG, 2),
+    *(Code(MDC, str(131330 + lead), f"MDC_ECG_ELEC_POTL_V{lead}", ECG, 3) for lead in range(1, 7)),
+    Code(MDC, "131391", "MDC_ECG_ELEC_POTL_AVL", ECG, 4),
+    Code(MDC, "131392", "MDC_ECG_ELEC_POTL_AVF", ECG, 4),
+    Code(MDC, "131390", "MDC_ECG_ELEC_POTL_AVR", ECG, 5),
+    Code(MDC, "150452", "MDC_PULS_OXIM_PLETH", PLETH, 6),
+    Code(MDC, "151780", "MDC_IMPED_TTHOR", None),
+    Code(MDC, "68320", "MDC_ATTR_SAMPLE_RATE", None),
+    Code(MDC, "", "MDC_ATTR_SAMP_RATE", None),
+    Code(MDC, "2327", "MDC_ATTR_NU_MSMT_RES", None),
+    Code(MDC, "67917", "MDC_ATTR_NU_MSMT_RES", None),
+    Code(MDC, "67945", "MDC_ATTR_SA_MSMT_RES", None),
+    Code(MDC, "68323", "MDC_ATTR_DATA_RANGE", None),
+    Code(MDC, "196660", "MDC_EVT_INOP", None),
+    Code(MDC, "262196", "MDC_EVT_INOP", None),
+    Code(MDC, "197376", "MDC_EVT_DATA_INVALID", None),
+    Code(MDC, "197378", "MDC_EVT_DATA_MISSING", None),
     Code(LOINC, "8867-4", "Heart rate", HR, 1),
     Code(LOINC, "59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry", SPO2, 0),
     Code(LOINC, "2708-6", "Oxygen saturation in Arterial blood", SPO2, 1),
@@ -89,10 +118,56 @@ CODES = (
     Code(NAMED, "HR", "HR", HR, 0),
     Code(NAMED, "SPO2", "SPO2", SPO2, 0),
     Code(NAMED, "RR", "RR", RESP, 0),
+    Code(NAMED, "SPO2P", "SPO2P", SPO2, 0),
+    Code(NAMED, "SPO2R", "SPO2R", HR, 2),
+    Code(NAMED, "CO2RR", "CO2RR", RESP, 1),
+    Code(NAMED, "PVC", "PVC", None),
+    *(Code(NAMED, name, name, None) for name in ("CO2EX", "CO2IN", "STI", "STII", "STIII", "STAVR", "STAVL", "STAVF")),
+    *(Code(NAMED, f"STV{lead}", f"STV{lead}", None) for lead in range(1, 7)),
+    Code(PHILIPS, "0002-4182", "HR", HR, 0),
+    Code(PHILIPS, "0002-4822", "Pulse (SpO2)", HR, 2),
+    Code(PHILIPS, "0002-480a", "Pulse", HR, 2),
+    Code(PHILIPS, "0002-4bb8", "SpO2", SPO2, 0),
+    Code(PHILIPS, "0002-500a", "RR", RESP, 0),
+    Code(PHILIPS, "0002-5000", "Resp", RESP, 0),
+    Code(PHILIPS, "0002-4a15", "ABPs", SYS, 0),
+    Code(PHILIPS, "0002-4a16", "ABPd", DIA, 0),
+    Code(PHILIPS, "0002-4a17", "ABPm", MEAN, 0),
+    Code(PHILIPS, "0002-4a05", "NBPs", SYS),
+    Code(PHILIPS, "0002-4a06", "NBPd", DIA),
+    Code(PHILIPS, "0002-4a07", "NBPm", MEAN),
+    Code(PHILIPS, "0002-4b60", "Tcore", None),
+    Code(PHILIPS, "0002-4bb0", "Perf", None),
+    Code(PHILIPS, "0002-4261", "PVC", None),
+    Code(MINDRAY, "108", "MNDRY_ECG_PAUSE_RATE", None),
+    Code(MINDRAY, "352", "MNDRY_ECG_VPB_RATE", None),
+    Code(MINDRAY, "579", "MNDRY_ECG_RHY_V_P_C_CPLT_RATE", None),
+    Code(MINDRAY, "580", "MNDRY_ECG_RHY_MISSB_RATE", None),
+    Code(MINDRAY, "581", "MNDRY_ECG_BEAT_V_P_C_RonT_RATE", None),
+    Code(COMEN, "2010", "COMEN_AGE", None),
 )
 
-BY_CODE = {(one.system, one.code): one for one in CODES}
-BY_NAME = {one.name: one for one in CODES if one.system == MDC}
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VitalCodes:
+    """The registry: rows by system and code, and those of MDC by name. Two are the same only if they are one object,
+    which makes one cheap to look up by."""
+
+    by_code: Mapping[tuple[str, str], Code]
+    by_name: Mapping[str, Code]
+
+    def with_rows(self, rows: Iterable[Code]) -> VitalCodes:
+        """The registry with a site's rows, which go before ours."""
+        return registry((*self.by_code.values(), *rows))
+
+
+def registry(rows: Iterable[Code]) -> VitalCodes:
+    """The registry of these rows; a later one goes before an earlier one of the same system and code."""
+    by_code = {(one.system, one.code): one for one in rows}
+    return VitalCodes(by_code, {one.name: one for one in by_code.values() if one.system == MDC})
+
+
+BUILT_IN = registry(CODES)
 
 # Spellings of units by what one of them is in the unit that the kind is carried in (domain.vitals.PLAUSIBLE). UCUM, the
 # ids and names of MDC, and what monitors write.

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
-from neopain.codecs.hl7v2.codes import LOINC, MDC, NAMED, Code
+from neopain.codecs.hl7v2.codes import MDC, NAMED, Code, VitalCodes
 from neopain.codecs.hl7v2.message import Delimiters, part, text_of
 from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity, VitalKind
@@ -29,6 +29,20 @@ class Identified:
     is_contradictory: bool = False
 
 
+class UnknownCode(NamedTuple):
+    """A code that no table knows, as sent, each part shortened."""
+
+    system: str
+    code: str
+    name: str
+    unit: str
+
+    @property
+    def label(self) -> str:
+        """Code and system in one word."""
+        return f"{self.code}^{self.system}"[:_LONGEST_LABEL]
+
+
 class Number(NamedTuple):
     """``is_censored``: the value lies beyond the scale, the number is its end."""
 
@@ -40,8 +54,8 @@ class Number(NamedTuple):
 class Meaning:
     """What an OBX says beside its number and its time.
 
-    ``code`` is that of the table where it is known, else as sent. ``kind`` is None for what is known and not used for
-    scoring, ``scale`` for a unit that no table knows.
+    ``code`` is that of the table where it is known, else as sent. ``kind`` is None for what is known and is no number
+    that is used for scoring, ``scale`` for a unit that no table knows. ``unknown`` is there for a code that none knows.
     """
 
     code: str
@@ -51,44 +65,62 @@ class Meaning:
     rank: int
     scale: float | None
     validity: Validity
+    unknown: UnknownCode | None = None
+
+
+class Dialect(NamedTuple):
+    """How a message is to be read: its delimiters, and the registry in force."""
+
+    delimiters: Delimiters
+    known: VitalCodes
 
 
 @lru_cache(maxsize=_CACHED)
-def meaning_of(identifier: str, unit: str, flags: str, status: str, delimiters: Delimiters) -> Meaning:
+def meaning_of(identifier: str, unit: str, flags: str, status: str, dialect: Dialect) -> Meaning:
     """From OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, only numbers and times are new."""
-    found = identify(identifier, delimiters)
+    delimiters, known = dialect
+    found = identify(identifier, delimiters, known)
     row, validity = found.row, validity_of(flags, status, delimiters)
     if row is None:
-        return Meaning(found.label, False, False, None, 0, None, validity)
+        unknown = unknown_code(identifier, unit, delimiters)
+        return Meaning(found.label, False, False, None, 0, None, validity, unknown)
     code = found.label if found.is_contradictory else row.code
-    scale = factor(row.kind, unit, delimiters) if row.kind is not None else None
-    return Meaning(code, True, found.is_contradictory, row.kind, row.rank, scale, validity)
+    kind = row.kind if isinstance(row.kind, VitalKind) else None
+    scale = factor(kind, unit, delimiters) if kind is not None else None
+    return Meaning(code, True, found.is_contradictory, kind, row.rank, scale, validity)
 
 
-def identify(raw: str, delimiters: Delimiters) -> Identified:
+def unknown_code(identifier: str, unit: str, delimiters: Delimiters) -> UnknownCode:
+    """What a sender says of a code that no table knows: OBX-3's first triplet and the unit of OBX-6."""
+    code, name, system = (part(identifier, at, 1, delimiters)[:_LONGEST_LABEL] for at in (1, 2, 3))
+    units = part(unit, 2, 1, delimiters) or part(unit, 1, 1, delimiters)
+    return UnknownCode(system, code or name, name, units[:_LONGEST_LABEL])
+
+
+def identify(raw: str, delimiters: Delimiters, known: VitalCodes) -> Identified:
     """The row of OBX-3 (CWE): by its first triplet, else by its alternate one."""
     triplets = [tuple(part(raw, at + one, 1, delimiters) for one in range(3)) for at in (1, 4)]
     code, name, system = triplets[0]
     label = f"{code or name}^{system}"[:_LONGEST_LABEL]
     for triplet in triplets:
-        row, is_contradictory = _row(*triplet)
+        row, is_contradictory = _row(*triplet, known=known)
         if row is not None:
             return Identified(label, row, is_contradictory)
     return Identified(label, None)
 
 
-def _row(code: str, name: str, system: str) -> tuple[Code | None, bool]:
-    known = codes.SYSTEMS.get(system.upper())
-    if known == LOINC:
-        return codes.BY_CODE.get((LOINC, code)), False
-    if known == NAMED and (NAMED, code.upper()) in codes.BY_CODE:
-        return codes.BY_CODE[NAMED, code.upper()], False
-    if known is None:
-        return None, False
+def _row(code: str, name: str, system: str, *, known: VitalCodes) -> tuple[Code | None, bool]:
+    spelled = codes.SYSTEMS.get(system.upper(), system.upper())
+    if spelled == NAMED and (NAMED, code.upper()) in known.by_code:
+        return known.by_code[NAMED, code.upper()], False
+    if spelled not in (MDC, NAMED):
+        return known.by_code.get((spelled, code)), False
+    if code == "0":
+        code = ""  # a term that had no number yet when the monitor was made
     if not code.isdecimal() and (name.isdecimal() or not name):
         code, name = name, code  # some senders write the name first, or nothing else
-    by_code = codes.BY_CODE.get((MDC, code))
-    by_name = codes.BY_NAME.get(name)
+    by_code = known.by_code.get((MDC, code)) if code else None
+    by_name = known.by_name.get(name)
     if code and by_name is not None and (by_code is None or by_code.kind is not by_name.kind):
         return by_name, True
     return by_code or by_name, False

@@ -1,5 +1,7 @@
 """ORU^R01 with vitals (IHE PCD-01, PCD TF-2 chapter 3.1; HL7 v2.3 to 2.8): a message -> what was measured, and where.
 
+Its waveforms are ``waveform``'s.
+
 PCD-01 is known by its OID (``Header.is_pcd_01``), yet any ORU^R01 is read the same way: many monitors leave MSH-21
 empty. Whose clock is right, and when a value arrived, is ingest's to say.
 """
@@ -11,13 +13,16 @@ from datetime import datetime, tzinfo
 from operator import itemgetter
 
 from neopain.codecs.hl7v2 import codes
+from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
-from neopain.codecs.hl7v2.observation import meaning_of, read_number
+from neopain.codecs.hl7v2.observation import Dialect, UnknownCode, meaning_of, read_number
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
+from neopain.domain.waveform import WavePiece
 from neopain.errors import MalformedMessage
 
 _COUNTING = itemgetter(2, 3, 5, 6, 8, 11, 14)
@@ -41,15 +46,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A number of a known kind that cannot be used: where it is, its code, and why. Never the value itself."""
-
-    location: str
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class VitalsReport:
     """What an ORU^R01 says of one infant; ``bed`` is None where PV1-3 names no place, ``patient`` where PID-3 names
     nobody."""
@@ -58,7 +54,8 @@ class VitalsReport:
     patient: PatientId | None
     readings: tuple[Reading, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    unmapped: tuple[str, ...] = ()
+    unmapped: tuple[UnknownCode, ...] = ()
+    waves: tuple[WavePiece, ...] = ()
 
     @property
     def newest(self) -> datetime | None:
@@ -67,7 +64,7 @@ class VitalsReport:
 
 
 def read_reports(
-    message: Message, header: Header, *, site_zone: tzinfo, default_facility: str = ""
+    message: Message, header: Header, *, site_zone: tzinfo, default_facility: str = "", known: VitalCodes = BUILT_IN
 ) -> tuple[VitalsReport, ...]:
     """The vitals of an ORU^R01, one report for each infant in it; at least one.
 
@@ -76,7 +73,7 @@ def read_reports(
     ``MalformedMessage`` only where a bed or a patient cannot be read.
     """
     zone = offset_zone(header.time_text) or site_zone
-    return tuple(_report(group, zone, default_facility) for group in _groups(message))
+    return tuple(_report(group, zone, default_facility, known) for group in _groups(message))
 
 
 def _groups(message: Message) -> list[list[Segment]]:
@@ -93,18 +90,20 @@ def _groups(message: Message) -> list[list[Segment]]:
     return groups
 
 
-def _report(segments: list[Segment], zone: tzinfo, default_facility: str) -> VitalsReport:
+def _report(segments: list[Segment], zone: tzinfo, default_facility: str, known: VitalCodes) -> VitalsReport:
     by_name = {segment.name: segment for segment in reversed(segments)}
     pid, pv1 = by_name.get("PID"), by_name.get("PV1")
     patients = read_patients(pid, 3) if pid else ()
-    reader = _Reader(zone)
+    reader = _Reader(zone, Dialect(segments[0].delimiters if segments else Delimiters(), known))
     reader.read(segments)
+    waves = read_waveforms(segments, zone=zone, known=known) if reader.has_waveforms else None
     return VitalsReport(
         bed=read_bed(pv1, 3, default_facility=default_facility) if pv1 else None,
         patient=patients[0] if patients else None,
         readings=_most_believable(reader.readings),
-        skipped=tuple(reader.skipped),
-        unmapped=tuple(dict.fromkeys(reader.unmapped)),
+        skipped=(*reader.skipped, *(waves.skipped if waves else ())),
+        unmapped=tuple(dict.fromkeys((*reader.unmapped, *(waves.unmapped if waves else ())))),
+        waves=waves.pieces if waves else (),
     )
 
 
@@ -122,9 +121,11 @@ class _Reader:
     """Goes through the OBR and OBX of one infant; an OBX without a time of its own has that of the OBR above it."""
 
     zone: tzinfo
+    dialect: Dialect
+    has_waveforms: bool = False
     readings: list[Reading] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    unmapped: list[str] = field(default_factory=list)
+    unmapped: list[UnknownCode] = field(default_factory=list)
     moments: dict[str, tuple[datetime | None, str]] = field(default_factory=dict)
 
     def read(self, segments: list[Segment]) -> None:
@@ -137,10 +138,13 @@ class _Reader:
 
     def _observation(self, obx: Segment, order_time: str) -> None:
         data_type, identifier, value, unit, flags, status, time = _counting(obx)
-        found = meaning_of(identifier, unit, flags, status, obx.delimiters)
-        if not found.is_known:
+        if data_type != "NM" and data_type.strip().upper() == "NA":
+            self.has_waveforms = True
+            return
+        found = meaning_of(identifier, unit, flags, status, self.dialect)
+        if found.unknown is not None:
             if value:
-                self.unmapped.append(found.code)
+                self.unmapped.append(found.unknown)
         elif found.is_contradictory:
             self._skip(obx, 3, found.code, "the code and its name mean different things")
         elif found.kind is not None:

@@ -1,11 +1,14 @@
 """The baseline of each bed, once a minute: medians of the last ten minutes, so that scoring need not read them.
 
+With it goes the newest blood pressure of the last hour, from one baseline to the next.
+
 Read from the stream every time: nothing is kept in memory that a restart would lose.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from neopain.bus.bus import Bus, id_at
@@ -13,12 +16,12 @@ from neopain.bus.streams import BASELINE, VITALS
 from neopain.domain.identity import BedId
 from neopain.domain.vitals import Baseline, VitalSample
 from neopain.errors import BusUnavailable, ContractBroken
-from neopain.features.baseline import BACK, baseline_of
+from neopain.features.baseline import BACK, baseline_of, newest_pressure
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running
-from neopain.wire.vitals import decode_batch, encode_baseline
+from neopain.wire.vitals import decode_baseline, decode_batch, encode_baseline
 
 LOG = Log(__name__)
 
@@ -61,8 +64,15 @@ async def publish_round(bus: Bus, now: datetime) -> int:
 
 
 async def compute_baseline(bus: Bus, bed: BedId, now: datetime) -> Baseline | None:
-    """The medians by kind of the good, plausible samples from 10 min to 30 s ago; None if there are none."""
-    return baseline_of(bed, [sample async for sample in _samples(bus, bed, now - BACK)], now)
+    """The medians by kind of the good, plausible samples from 10 min to 30 s ago, None if there are none; with the
+    newest pressure among them and of the baseline before."""
+    samples = [sample async for sample in _samples(bus, bed, now - BACK)]
+    baseline = baseline_of(bed, samples, now)
+    if baseline is None:
+        return None
+    before = await bus.read_last(BASELINE, bed=bed)
+    kept = decode_baseline(before.payload).pressure if before is not None else None
+    return replace(baseline, pressure=newest_pressure([*samples, *([kept] if kept else [])], now))
 
 
 async def _samples(bus: Bus, bed: BedId, since: datetime) -> AsyncIterator[VitalSample]:

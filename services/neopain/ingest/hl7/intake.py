@@ -29,6 +29,7 @@ from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.sources import SourceFacts, Sources
 from neopain.ingest.hl7.vitals import VitalsIntake
+from neopain.ingest.hl7.vitals import read_codes as read_vital_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
@@ -48,7 +49,9 @@ class Intake:
         self.clock = clock
         self.sources = sources
         self.patience_seconds = settings.hl7_bus_patience_seconds
-        self.vitals = VitalsIntake(bus=bus, bed_by_sender=settings.hl7_bed_by_sender)
+        self.vitals = VitalsIntake(
+            bus=bus, bed_by_sender=settings.hl7_bed_by_sender, known=read_vital_codes(settings.vital_codes)
+        )
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
 
     async def take(self, frame: Frame, sender: Sender) -> bytes:

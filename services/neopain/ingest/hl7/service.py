@@ -13,6 +13,7 @@ from neopain.ingest.hl7.gate import gate_of
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.listener import Listener
 from neopain.ingest.hl7.sources import read_sources
+from neopain.ingest.hl7.unknown_codes import write_unknown_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.ingest.tls import Tls, TlsFiles
 from neopain.runtime.clock import SystemClock
@@ -69,7 +70,9 @@ async def _serve(running: Running, bus: Bus, listener: Listener) -> None:
     running.health.ready()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(publish_baselines(bus, running, listener.intake.clock))
+            clock = listener.intake.clock
+            group.create_task(publish_baselines(bus, running, clock))
+            group.create_task(write_unknown_codes(listener.intake.vitals.unknown, bus, running, clock))
             group.create_task(_watch(bus, running))
             if listener.tls is not None:
                 group.create_task(_watch_certificates(listener.tls, running))

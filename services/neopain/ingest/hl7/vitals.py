@@ -5,27 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from neopain.bus.bus import Bus
 from neopain.bus.streams import VITALS
+from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.message import FIELD_MISSING
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
-from neopain.domain.identity import BedId, SourceId
+from neopain.codecs.hl7v2.site_codes import read_site_codes
+from neopain.domain.identity import BedId
 from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
-from neopain.errors import MalformedMessage
+from neopain.errors import ConfigurationError, MalformedMessage
 from neopain.ingest.hl7.association import Association
 from neopain.ingest.hl7.received import Received
 from neopain.ingest.hl7.sender import Clocks
-from neopain.runtime.log import Log
+from neopain.ingest.hl7.unknown_codes import UnknownCodes
+from neopain.ingest.hl7.waveforms import WaveformIntake
 from neopain.runtime.metrics import counter
 from neopain.wire.vitals import encode_batch
 
-LOG = Log(__name__)
-
 MARK_LIFE = timedelta(minutes=10)
 """How long a message is recognised as sent again: a sender without an answer tries within seconds to minutes."""
-MOST_TOLD = 1000
+
+
+def read_codes(path: Path | None) -> VitalCodes:
+    """Our registry with the rows of the site's file before them; ``ConfigurationError`` when it cannot be read."""
+    if path is None:
+        return BUILT_IN
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"NEOPAIN_INGEST_VITAL_CODES {path} cannot be read as UTF-8: {error}") from error
+    return BUILT_IN.with_rows(read_site_codes(text, table=str(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +54,25 @@ class VitalsIntake:
 
     bus: Bus
     bed_by_sender: Mapping[str, str] = field(default_factory=dict)
+    known: VitalCodes = BUILT_IN
     clocks: Clocks = field(default_factory=Clocks)
-    told: set[tuple[SourceId, str]] = field(default_factory=set)
+    unknown: UnknownCodes = field(default_factory=UnknownCodes)
     association: Association = field(init=False)
+    waveforms: WaveformIntake = field(init=False)
 
     def __post_init__(self) -> None:
         self.association = Association(self.bus)
+        self.waveforms = WaveformIntake(self.bus)
 
     def read(self, one: Received) -> list[Placed]:
         """The vitals and their beds. Raises ``MalformedMessage`` (PV1-3, 101) for vitals without a bed."""
         zone, facility = one.facts.zone, one.facts.default_facility
-        reports = read_reports(one.message, one.header, site_zone=zone, default_facility=facility)
+        reports = read_reports(one.message, one.header, site_zone=zone, default_facility=facility, known=self.known)
         # The bed that the site gives a sender is that of one monitor: a message of several infants must name theirs.
         given = one.facts.bed or one.sender.bed(one.header, self.bed_by_sender)
         default = given if len(reports) == 1 else None
         placed = [Placed(report, report.bed or default) for report in reports]
-        if any(each.bed is None and each.report.readings for each in placed):
+        if any(each.bed is None and (each.report.readings or each.report.waves) for each in placed):
             rule = "the bed is required; a sender that cannot name it needs one in NEOPAIN_INGEST_HL7_SOURCES"
             raise MalformedMessage("PV1-3", rule, code=FIELD_MISSING)
         for each in placed:
@@ -74,6 +89,8 @@ class VitalsIntake:
                 continue
             if each.report.readings:
                 await self._publish(each.report, each.bed, one)
+            if each.report.waves:
+                await self.waveforms.store(each.report.waves, each.bed, each.report.patient, one)
             if each.report.patient is not None:
                 await self.association.compare(each.bed, each.report.patient, one)
 
@@ -85,7 +102,7 @@ class VitalsIntake:
             processing=one.header.processing,
             patient=report.patient,
             control_id=one.header.control_id,
-            unmapped=report.unmapped,
+            unmapped=tuple(code.label for code in report.unmapped),
         )
         payload = encode_batch(batch)
         if one.header.time_text or report.newest:
@@ -106,9 +123,7 @@ class VitalsIntake:
             counter("ingest_skipped_total").labels(skipped.reason).inc()
         counter("ingest_unmapped_total").inc(len(report.unmapped))
         for code in report.unmapped:
-            if (one.source, code) not in self.told and len(self.told) < MOST_TOLD:
-                self.told.add((one.source, code))
-                LOG.info("code_unmapped", source=one.source, code=code)
+            self.unknown.count(one.source, code)
 
 
 def _samples(report: VitalsReport, received: datetime, skew: SkewEstimate) -> tuple[VitalSample, ...]:

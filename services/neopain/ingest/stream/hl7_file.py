@@ -111,8 +111,8 @@ def _read_message(raw: bytes, number: int, file: _File, site_zone: tzinfo) -> No
 def _notes(said: _Said) -> list[str]:
     report = said.report
     notes = [f"{skipped.location}: {skipped.reason}" for skipped in report.skipped]
-    if report.unmapped:
-        notes.append(f"{len(report.unmapped)} codes that are not scored: {_some(report.unmapped)}")
+    if labels := [code.label for code in report.unmapped]:
+        notes.append(f"{len(labels)} codes that are not scored: {_some(labels)}")
     untimed = sum(said.time_of(reading) is None for reading in report.readings)
     return [*notes, f"{untimed} values without a time were left out"] if untimed else notes
 

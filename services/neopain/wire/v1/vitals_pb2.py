@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from neopain.wire.v1 import common_pb2 as neopain_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cneopain/wire/v1/vitals.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xaa\x01\n\x0bVitalSample\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.neopain.wire.v1.VitalKind\x12\r\n\x05value\x18\x02 \x01(\x01\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12+\n\x08validity\x18\x04 \x01(\x0e\x32\x19.neopain.wire.v1.Validity\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"\xfe\x01\n\x0bVitalsBatch\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12-\n\x07samples\x18\x03 \x03(\x0b\x32\x1c.neopain.wire.v1.VitalSample\x12/\n\nprocessing\x18\x04 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x33\n\x07patient\x18\x05 \x01(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\x12\n\ncontrol_id\x18\x06 \x01(\t\x12\x10\n\x08unmapped\x18\x07 \x03(\t\"\xbc\x01\n\x08\x42\x61seline\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x13\n\x0b\x63omputed_us\x18\x02 \x01(\x10\x12\x14\n\x0cspan_seconds\x18\x03 \x01(\x01\x12\x43\n\x0emedian_by_kind\x18\x04 \x03(\x0b\x32+.neopain.wire.v1.Baseline.MedianByKindEntry\x1a\x33\n\x11MedianByKindEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*\x9d\x02\n\tVitalKind\x12\x1a\n\x16VITAL_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15VITAL_KIND_HEART_RATE\x10\x01\x12\x1a\n\x16VITAL_KIND_RR_INTERVAL\x10\x02\x12\x13\n\x0fVITAL_KIND_SPO2\x10\x03\x12\x1a\n\x16VITAL_KIND_RESPIRATION\x10\x04\x12\x17\n\x13VITAL_KIND_MOVEMENT\x10\x05\x12&\n\"VITAL_KIND_BLOOD_PRESSURE_SYSTOLIC\x10\x06\x12\'\n#VITAL_KIND_BLOOD_PRESSURE_DIASTOLIC\x10\x07\x12\"\n\x1eVITAL_KIND_BLOOD_PRESSURE_MEAN\x10\x08*h\n\x08Validity\x12\x18\n\x14VALIDITY_UNSPECIFIED\x10\x00\x12\x11\n\rVALIDITY_GOOD\x10\x01\x12\x19\n\x15VALIDITY_QUESTIONABLE\x10\x02\x12\x14\n\x10VALIDITY_INVALID\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cneopain/wire/v1/vitals.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xaa\x01\n\x0bVitalSample\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.neopain.wire.v1.VitalKind\x12\r\n\x05value\x18\x02 \x01(\x01\x12\'\n\x06timing\x18\x03 \x01(\x0b\x32\x17.neopain.wire.v1.Timing\x12+\n\x08validity\x18\x04 \x01(\x0e\x32\x19.neopain.wire.v1.Validity\x12\x0c\n\x04\x63ode\x18\x05 \x01(\t\"\xfe\x01\n\x0bVitalsBatch\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12-\n\x07samples\x18\x03 \x03(\x0b\x32\x1c.neopain.wire.v1.VitalSample\x12/\n\nprocessing\x18\x04 \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x33\n\x07patient\x18\x05 \x01(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\x12\n\ncontrol_id\x18\x06 \x01(\t\x12\x10\n\x08unmapped\x18\x07 \x03(\t\"\xec\x01\n\x08\x42\x61seline\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x13\n\x0b\x63omputed_us\x18\x02 \x01(\x10\x12\x14\n\x0cspan_seconds\x18\x03 \x01(\x01\x12\x43\n\x0emedian_by_kind\x18\x04 \x03(\x0b\x32+.neopain.wire.v1.Baseline.MedianByKindEntry\x12.\n\x08pressure\x18\x05 \x01(\x0b\x32\x1c.neopain.wire.v1.VitalSample\x1a\x33\n\x11MedianByKindEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*\x9d\x02\n\tVitalKind\x12\x1a\n\x16VITAL_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15VITAL_KIND_HEART_RATE\x10\x01\x12\x1a\n\x16VITAL_KIND_RR_INTERVAL\x10\x02\x12\x13\n\x0fVITAL_KIND_SPO2\x10\x03\x12\x1a\n\x16VITAL_KIND_RESPIRATION\x10\x04\x12\x17\n\x13VITAL_KIND_MOVEMENT\x10\x05\x12&\n\"VITAL_KIND_BLOOD_PRESSURE_SYSTOLIC\x10\x06\x12\'\n#VITAL_KIND_BLOOD_PRESSURE_DIASTOLIC\x10\x07\x12\"\n\x1eVITAL_KIND_BLOOD_PRESSURE_MEAN\x10\x08*h\n\x08Validity\x12\x18\n\x14VALIDITY_UNSPECIFIED\x10\x00\x12\x11\n\rVALIDITY_GOOD\x10\x01\x12\x19\n\x15VALIDITY_QUESTIONABLE\x10\x02\x12\x14\n\x10VALIDITY_INVALID\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BASELINE_MEDIANBYKINDENTRY']._loaded_options = None
   _globals['_BASELINE_MEDIANBYKINDENTRY']._serialized_options = b'8\001'
-  _globals['_VITALKIND']._serialized_start=701
-  _globals['_VITALKIND']._serialized_end=986
-  _globals['_VALIDITY']._serialized_start=988
-  _globals['_VALIDITY']._serialized_end=1092
+  _globals['_VITALKIND']._serialized_start=749
+  _globals['_VITALKIND']._serialized_end=1034
+  _globals['_VALIDITY']._serialized_start=1036
+  _globals['_VALIDITY']._serialized_end=1140
   _globals['_VITALSAMPLE']._serialized_start=80
   _globals['_VITALSAMPLE']._serialized_end=250
   _globals['_VITALSBATCH']._serialized_start=253
   _globals['_VITALSBATCH']._serialized_end=507
   _globals['_BASELINE']._serialized_start=510
-  _globals['_BASELINE']._serialized_end=698
-  _globals['_BASELINE_MEDIANBYKINDENTRY']._serialized_start=647
-  _globals['_BASELINE_MEDIANBYKINDENTRY']._serialized_end=698
+  _globals['_BASELINE']._serialized_end=746
+  _globals['_BASELINE_MEDIANBYKINDENTRY']._serialized_start=695
+  _globals['_BASELINE_MEDIANBYKINDENTRY']._serialized_end=746
 # @@protoc_insertion_point(module_scope)

@@ -172,11 +172,16 @@ class Baseline(_message.Message):
     COMPUTED_US_FIELD_NUMBER: _builtins.int
     SPAN_SECONDS_FIELD_NUMBER: _builtins.int
     MEDIAN_BY_KIND_FIELD_NUMBER: _builtins.int
+    PRESSURE_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     computed_us: _builtins.int
     span_seconds: _builtins.float
     @_builtins.property
     def median_by_kind(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
+    @_builtins.property
+    def pressure(self) -> Global___VitalSample:
+        """The newest usable mean blood pressure of the last hour."""
+
     def __init__(
         self,
         *,
@@ -184,10 +189,11 @@ class Baseline(_message.Message):
         computed_us: _builtins.int = ...,
         span_seconds: _builtins.float = ...,
         median_by_kind: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        pressure: Global___VitalSample | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pressure", b"pressure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "computed_us", b"computed_us", "median_by_kind", b"median_by_kind", "span_seconds", b"span_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "computed_us", b"computed_us", "median_by_kind", b"median_by_kind", "pressure", b"pressure", "span_seconds", b"span_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

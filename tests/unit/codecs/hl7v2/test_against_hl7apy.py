@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from typing import Any
+
+import numpy as np
 import pytest
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from neopain.codecs.hl7v2.header import read_header
 from neopain.codecs.hl7v2.message import parse
+from neopain.codecs.hl7v2.pcd01 import read_reports
 
 PCD_01 = "\r".join(
     [
@@ -75,3 +83,66 @@ def test_an_adt_message_of_every_version_reads_the_same(version: str) -> None:
     places = [("EVN", 2, 1), ("PID", 3, 1), ("PID", 3, 4), ("PID", 7, 1), ("PV1", 3, 3), ("PV1", 6, 3), ("PV1", 19, 1)]
     pairs = [both(text, *place) for place in places]
     assert [ours for ours, _ in pairs] == [theirs for _, theirs in pairs]
+
+
+SAMPLES = st.lists(st.one_of(st.integers(-32768, 32767), st.none()), min_size=1, max_size=40)
+LEADS = st.lists(
+    st.tuples(
+        st.sampled_from(["131329^MDC_ECG_ELEC_POTL_I", "131330^MDC_ECG_ELEC_POTL_II", "150452^MDC_PULS_OXIM_PLETH"]),
+        SAMPLES,
+        st.sampled_from(["60", "125", "250.0", "500"]),
+        st.sampled_from(["0.001221", "1", "2.44"]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def waveform_message(leads: list[tuple[str, list[int | None], str, str]]) -> str:
+    lines = [
+        r"MSH|^~\&|MON|NICU|||20260704120005.000+0000||ORU^R01^ORU_R01|4711|P|2.6",
+        "PV1||I|NICU^1^3",
+        "OBR|1||1^MON|69121^MDC_OBS_WAVE_CTS^MDC|||20260704120000.250+0000",
+    ]
+    for code, samples, rate, resolution in leads:
+        sent = "^".join("" if one is None else str(one) for one in samples)
+        lines += [
+            f"OBX|1|NA|{code}^MDC|1.7.6.1|{sent}||||||R|||20260704120001.500+0000",
+            f"OBX|2|NM|0^MDC_ATTR_SAMP_RATE^MDC|1.7.6.1.1|{rate}|264640^MDC_DIM_HZ^MDC|||||R",
+            f"OBX|3|NM|2327^MDC_ATTR_NU_MSMT_RES^MDC|1.7.6.1.2|{resolution}|266418^MDC_DIM_MILLI_VOLT^MDC|||||R",
+        ]
+    return "\r".join([*lines, ""])
+
+
+def waves_by_hl7apy(text: str) -> list[tuple[str, str, list[float], str]]:
+    """Code, start, values and rate of each waveform: every field and component as hl7apy cuts it."""
+    segments = list(parse_message(text, validation_level=VALIDATION_LEVEL.TOLERANT, find_groups=False).obx)
+    found = []
+    for place, segment in enumerate(segments):
+        if segment.obx_2.to_er7() != "NA":
+            continue
+        rate, resolution = (float(segments[place + step].obx_5.to_er7()) for step in (1, 2))
+        components = segment.obx_5.to_er7().split("^")
+        raw = [float(one) if one and one not in ("32767", "-32768") else np.nan for one in components]
+        found.append((code_of(segment), segment.obx_14.to_er7(), [one * resolution for one in raw], str(rate)))
+    return found
+
+
+def code_of(segment: Any) -> str:
+    return str(segment.obx_3.obx_3_1.to_er7())
+
+
+@settings(max_examples=25, deadline=None)
+@given(LEADS)
+def test_every_valid_waveform_reads_the_same(leads: list[tuple[str, list[int | None], str, str]]) -> None:
+    text = waveform_message([lead for lead in leads if any(one is not None for one in lead[1])])
+    message = parse(text.encode())
+    (report,) = read_reports(message, read_header(message), site_zone=UTC)
+    theirs = waves_by_hl7apy(text)
+    ours = [(one.code, one.start_text, one.values, str(one.rate_hz)) for one in report.waves]
+    assert [(code, start, rate) for code, start, _, rate in ours] == [
+        (code, start, rate) for code, start, _, rate in theirs
+    ]
+    for (_, _, values, _), (_, _, expected, _) in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(values, expected)
+    assert (report.skipped, report.unmapped) == ((), ())
