@@ -14,13 +14,17 @@ from neopain.ingest.hl7.sender import Sender
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that could be parsed, its sender, and when its last byte was there."""
+    """A message that could be parsed, its sender, and when its last byte was there.
+
+    ``letter`` is the id of the dead letter that a person puts in again; empty for what comes from a connection.
+    """
 
     raw: bytes
     message: Message
     header: Header
     sender: Sender
     received: datetime
+    letter: str = ""
 
     @property
     def source(self) -> SourceId:

@@ -49,10 +49,12 @@ async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(publish_baselines(bus, running, clock))
             group.create_task(_watch(bus, running))
+            group.create_task(listener.intake.receipts.write_until_stopped(running))
             await running.stopping.wait()
             await listener.drain()
     finally:
         await listener.drain()
+        await listener.intake.receipts.write()
 
 
 async def _watch(bus: Bus, running: Running) -> None:
