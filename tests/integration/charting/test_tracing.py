@@ -89,6 +89,22 @@ def test_the_windows_that_were_read_with_it_lead_to_entry_and_ehr(
     assert entry["ehr"]["reference"].startswith("Observation/")
 
 
+def test_a_person_reads_the_way_in_lines(
+    trace: Callable[..., dict[str, Any]], ward: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward.take(replace(ward.score(5), read_until={"vitals": "9999999999999-0"}), ward.score(25))
+    assert run(["trace", "17"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("source", "received", "stored", "measured", "window", "window?", "windows", "charted", "EHR", "charted")
+    ]
+    assert lines[1].endswith("ORU^R01, 900 bytes, answered AA after 2.0 ms")
+    assert "  2.0 (1.0 to 3.0), weights untrained, produced 2026-10-05 12:00:05.000Z" in lines[4]
+    assert f": 2.0 (1.0 to 3.0), infant {ward.infant.value}|HOSP, issued" in lines[7]
+    assert lines[8] == "EHR        pending, not confirmed, 0 failed attempts"
+    assert lines[9] == "charted    an interval of its windows is not charted yet"
+
+
 def test_what_has_been_forgotten_is_no_longer_kept(trace: Callable[..., dict[str, Any]]) -> None:
     way = trace()
     assert (way["windows"], way["windows_note"], way["is_kept"]) == ([], "its scores are no longer kept", False)
