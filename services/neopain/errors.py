@@ -3,6 +3,7 @@
 NeopainError
 ├── PermanentError         will never succeed: dead-letter it, keep the raw bytes, go on
 │   ├── MalformedMessage       bytes that break their protocol, with the place and the rule
+│   ├── OutOfDate              input that came too late to be applied
 │   └── UnreadableRecording    a file that cannot be decoded
 ├── TransientError         will succeed later: back off and try again
 │   ├── BusUnavailable
@@ -40,6 +41,10 @@ class MalformedMessage(PermanentError):
         self.rule = rule
         self.code = code
         """Code of HL7 table 0357 for the ERR segment; 207 is an application internal error."""
+
+
+class OutOfDate(PermanentError):
+    """Input that came too late: to apply it now could make something untrue. The message says what is to be done."""
 
 
 class UnreadableRecording(PermanentError):

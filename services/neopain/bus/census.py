@@ -70,6 +70,12 @@ async def write_beds(bus: Bus, states: Sequence[BedState], *, version: str, mark
     return Written(reply)
 
 
+async def is_applied(bus: Bus, mark: str) -> bool:
+    """Whether an event was applied under the mark. ``BusUnavailable`` when the bus does not answer."""
+    with translated("read mark"):
+        return bool(await bus.durable.exists(bus.key("mark", CENSUS.name, mark)))
+
+
 def _beds_key(bus: Bus) -> str:
     return bus.key("census", "beds")
 

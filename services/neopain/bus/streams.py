@@ -22,7 +22,7 @@ class StreamSpec:
 
     ``groups`` are the consumer groups that must have acknowledged an entry before it is trimmed; a group that does not
     exist yet keeps everything. ``retention`` keeps entries that long in any case; None keeps them for ever.
-    ``most_entries`` bounds a media stream by size too, whatever its source's clock does; about so many are kept.
+    ``most_entries`` bounds a stream by size too, whatever its source does; about so many are kept.
     ``is_input`` says that an entry shows that something is connected at its bed.
     """
 
@@ -47,6 +47,17 @@ DRUGS = StreamSpec("drugs", Server.BUS, "DrugFact", per_bed=False, retention=tim
 TICKS = StreamSpec("ticks", Server.BUS, "Tick", per_bed=False, retention=timedelta(minutes=1), groups=("scoring",))
 SCORES = StreamSpec("scores", Server.BUS, "Score", per_bed=False, retention=timedelta(hours=1), groups=("charting",))
 DEAD_LETTERS = StreamSpec("dead-letters", Server.BUS, "DeadLetter", per_bed=False, retention=None)
+REPLAYS = StreamSpec("replays", Server.BUS, "Replay", per_bed=False, retention=None, groups=("charting",))
+# Bounded by size too: receipts must never fill the bus, whoever floods the listener.
+RECEIPTS = StreamSpec(
+    "receipts",
+    Server.BUS,
+    "Receipts",
+    per_bed=False,
+    retention=timedelta(hours=12),
+    is_input=False,
+    most_entries=50_000,
+)
 FRAMES = StreamSpec(
     "frames", Server.MEDIA, "FaceFrame", per_bed=True, retention=timedelta(seconds=30), most_entries=1024
 )
@@ -57,7 +68,7 @@ MOVEMENT = StreamSpec(
     "movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60), most_entries=1024
 )
 
-STREAMS = (VITALS, BASELINE, CENSUS, DRUGS, TICKS, SCORES, DEAD_LETTERS, FRAMES, AUDIO, MOVEMENT)
+STREAMS = (VITALS, BASELINE, CENSUS, DRUGS, TICKS, SCORES, DEAD_LETTERS, REPLAYS, RECEIPTS, FRAMES, AUDIO, MOVEMENT)
 
 WINDOW_STREAMS = (VITALS, BASELINE, FRAMES, AUDIO, MOVEMENT)
 """The streams of a bed that a window is read from; a tick carries the last id of each."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from neopain import __version__
 from neopain.cli.grammar import Action, Wide
+from neopain.cli.integration import add_integration
 from neopain.cli.line import add_line
 from neopain.cli.model import add_model
 from neopain.cli.training import add_training
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"neopain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_line(commands)
+    add_integration(commands)
     add_training(commands)
     add_model(commands)
     return parser

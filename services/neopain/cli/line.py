@@ -68,9 +68,6 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     ingest.add_argument("--connections", type=natural, default=100, help="monitors that send at once (default 100)")
     ingest.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
-    letters = group(commands, "dead-letters", "What could not be processed")
-    listed = command(letters, "list", _dead_letters, "One line each: id, origin, source, place, reason")
-    listed.add_argument("--json", action="store_true", help="print one JSON object per line")
     dicom = group(commands, "dicom", "DICOM objects (docs/conformance/dicom.md)")
     info = command(dicom, "info", _dicom_info, "What an object holds; nothing of the patient is read")
     info.add_argument("file", type=Path, metavar="FILE", help="a video or waveform object in the DICOM file format")
@@ -203,12 +200,6 @@ def _bench_ingest(options: argparse.Namespace) -> int:
             state_dir=options.state,
         )
     )
-
-
-def _dead_letters(options: argparse.Namespace) -> int:
-    from neopain.bootstrap.tools import list_dead_letters
-
-    return list_dead_letters(as_json=options.json)
 
 
 def _dicom_info(options: argparse.Namespace) -> int:

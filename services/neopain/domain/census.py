@@ -192,6 +192,8 @@ class BedState:
     held_since: datetime | None = None
     overruled: tuple[Dispute, ...] = ()
     release: Release | None = None
+    source: str = ""
+    """Who told this fact, with ``control_id``; empty for a person's decision, and in facts of before."""
 
     @property
     def is_held(self) -> bool:

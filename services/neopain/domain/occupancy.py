@@ -142,7 +142,9 @@ def _dated(state: BedState, known: BedState | None, event: CensusEvent) -> BedSt
     if state.is_held:
         was_held = known is not None and known.is_held
         held_since = known.held_since if known is not None and was_held else event.heard
-    return replace(state, control_id=event.control_id, held_since=held_since, release=event.release)
+    return replace(
+        state, control_id=event.control_id, source=event.source, held_since=held_since, release=event.release
+    )
 
 
 CHANGES_NUMBERS = frozenset(

@@ -97,6 +97,10 @@ class Score:
     """From the tick on the bus to this value, for the operator."""
     drugs: tuple[DrugMark, ...] = ()
     """What hides pain and was in effect in the window, of whoever may lie in the bed."""
+    read_until: dict[str, str] = field(default_factory=dict)
+    """The last id of each stream that the window was read up to, as its tick says; empty where that is not told."""
+    occupied_since: datetime | None = None
+    """Since when the bed is as it was then: what was measured before is in no window of it. None: never named."""
 
     @property
     def id(self) -> str:

@@ -64,11 +64,16 @@ class SkewEstimate:
         while len(self.delays) > self.length or received - self.delays[0][0] > self.span:
             self.delays.popleft()
 
+    @property
+    def skew(self) -> timedelta | None:
+        """How far the source's clock is behind ours; None before the first delay."""
+        return timedelta(seconds=min(delay for _, delay in self.delays)) if self.delays else None
+
     def timing_of(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item, by the estimate as it stands."""
-        if source is None or not self.delays:
+        skew = self.skew
+        if source is None or skew is None:
             return Timing(received, received, TimeQuality.NO_SOURCE_TIME, source, source_text)
-        skew = timedelta(seconds=min(delay for _, delay in self.delays))
         if abs(skew) > SKEW_ABSENT:
             return Timing(received, received, TimeQuality.UNUSABLE, source, source_text)
         if abs(skew) > SKEW_LIMIT:

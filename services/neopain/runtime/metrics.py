@@ -43,6 +43,17 @@ METRICS = (
         "ingest_certificate_reloads_total", "counter", "1", "Renewed certificates, by outcome", ("door", "outcome")
     ),
     MetricSpec("ingest_duplicates_total", "counter", "1", "Messages acknowledged again and not stored twice"),
+    MetricSpec(
+        "ingest_source_messages_total", "counter", "1", "HL7 messages of a source by answer", ("source", "answer")
+    ),
+    MetricSpec("ingest_source_rejects_total", "counter", "1", "HL7 messages rejected, by rule", ("source", "rule")),
+    MetricSpec("ingest_source_last_heard_seconds", "gauge", "s", "When a source sent last, Unix time", ("source",)),
+    MetricSpec("ingest_source_gaps_total", "counter", "1", "Silences between vitals longer than usual", ("source",)),
+    MetricSpec("ingest_source_delay_seconds", "gauge", "s", "Smallest delay of the newest messages", ("source",)),
+    MetricSpec(
+        "ingest_source_acknowledgement_seconds_total", "counter", "s", "Taken to answered, all messages", ("source",)
+    ),
+    MetricSpec("ingest_receipts_lost_total", "counter", "1", "Receipts given up while the bus was away"),
     MetricSpec("ingest_frames_total", "counter", "1", "Camera frames taken, by what became of them", ("outcome",)),
     MetricSpec("ingest_device_messages_total", "counter", "1", "Device messages by answer", ("stream", "answer")),
     MetricSpec("ingest_audio_seconds_total", "counter", "s", "Sound put on the media server"),

@@ -161,6 +161,8 @@ class Worker:
             patients=post.named_patients(looked.items.batches),
             latency_ms=parts.since_published_ms(produced),
             drugs=looked.items.drugs,
+            read_until=tick.last_ids,
+            occupied_since=looked.items.bed_state.since if looked.items.bed_state else None,
         )
 
 

@@ -50,7 +50,10 @@ def encode_score(score: Score) -> bytes:
         patients=[common.patient_to_wire(patient) for patient in score.patients],
         latency_ms=score.latency_ms,
         drugs=[mark_to_wire(mark) for mark in score.drugs],
+        read_until=score.read_until,
     )
+    if score.occupied_since is not None:
+        wire.occupied_since_us = common.to_us(score.occupied_since)
     if score.estimate is not None:
         wire.estimate.CopyFrom(_estimate_to_wire(score.estimate))
     return wire.SerializeToString()
@@ -73,6 +76,8 @@ def decode_score(data: bytes) -> Score:
         patients=tuple(common.patient_from_wire(patient) for patient in wire.patients),
         latency_ms=wire.latency_ms,
         drugs=tuple(mark_from_wire(mark) for mark in wire.drugs),
+        read_until=dict(wire.read_until),
+        occupied_since=common.from_us(wire.occupied_since_us) if wire.HasField("occupied_since_us") else None,
     )
 
 

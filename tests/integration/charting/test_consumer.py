@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.consumer import Consumer
-from neopain.bus.deadletters import list_letters
+from neopain.bus.deadletters import list_letters, tell_replay
 from neopain.bus.streams import CENSUS, SCORES
 from neopain.charting.audit import verify_audit
 from neopain.charting.service import ChartingConsumer
 from neopain.charting.settings import ChartingSettings
 from neopain.domain.census import BedState, Infant
-from neopain.domain.identity import recording_bed
+from neopain.domain.deadletter import Replay, ReplayOutcome
+from neopain.domain.identity import SourceId, recording_bed
 from neopain.errors import ContractBroken
 from neopain.runtime.service import Running
 from neopain.wire.census import encode_bed_state
@@ -245,3 +246,14 @@ async def test_a_fact_of_the_census_is_never_put_aside_however_often_its_consume
 
     assert count("census_facts") == 1
     assert await list_letters(bus) == []
+
+
+async def test_a_replay_of_a_dead_letter_is_audited(bus: Bus, started: Start, rows: Any) -> None:
+    moment = datetime.now(UTC)
+    replay = Replay("1-0", ReplayOutcome.ACCEPTED, "engineer 3", "bed set", moment, SourceId("hl7", "MON"), "17")
+    await tell_replay(bus, replay)
+
+    async with started():
+        await until(lambda: bool(rows("SELECT 1 FROM audit")))
+
+    assert rows("SELECT event, actor FROM audit") == [{"event": "dead_letter_replayed", "actor": "engineer 3"}]

@@ -282,6 +282,21 @@ async def give(bus: Bus, to: Infant, drug: DrugClass, begun: datetime, *, basis:
     await write_drug(bus, fact, mark=fact.id)
 
 
+async def test_a_score_tells_what_it_was_read_from(
+    bus: Bus, bedside: Any, worker: Worker, scores: Any, end: datetime
+) -> None:
+    await lay(bus, bedside, end)
+    await bedside.measure_vitals(end)
+    await bedside.tick(end)
+    last = await bus.read_last(VITALS, bed=bedside.bed)
+    (tick,) = await bus.read_range(TICKS)
+    await worker.handle(tick)
+    score = await scores.only()
+    assert last is not None
+    assert score.read_until["vitals"] == last.id
+    assert score.occupied_since == end - timedelta(hours=1)
+
+
 BLOCKER = DrugClass.NEUROMUSCULAR_BLOCKER
 
 

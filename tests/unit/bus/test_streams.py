@@ -6,7 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from neopain.bus.streams import AUDIO, DEAD_LETTERS, FRAMES, MOVEMENT, STREAMS, WINDOW_STREAMS, Server, StreamSpec
+from neopain.bus.streams import (
+    AUDIO,
+    DEAD_LETTERS,
+    FRAMES,
+    MOVEMENT,
+    RECEIPTS,
+    REPLAYS,
+    STREAMS,
+    WINDOW_STREAMS,
+    Server,
+    StreamSpec,
+)
 from neopain.domain.window import CLIP_SPAN, CRY_SPAN, OLDEST_TICK, VITALS_SPAN
 
 CLAIM_AFTER = timedelta(seconds=5)
@@ -30,5 +41,9 @@ def test_media_outlive_the_oldest_tick_that_a_crashed_worker_left(stream: Stream
     assert stream.retention > span + OLDEST_TICK + CLAIM_AFTER
 
 
-def test_dead_letters_are_kept_for_ever() -> None:
-    assert DEAD_LETTERS.retention is None
+def test_dead_letters_and_what_persons_did_with_them_are_kept_for_ever() -> None:
+    assert (DEAD_LETTERS.retention, REPLAYS.retention) == (None, None)
+
+
+def test_receipts_are_bounded_by_size_too_so_that_they_never_fill_the_bus() -> None:
+    assert RECEIPTS.most_entries is not None

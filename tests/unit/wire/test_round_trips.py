@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
-from neopain.domain.deadletter import DeadLetter
+from neopain.domain.deadletter import DeadLetter, Replay, ReplayOutcome
 from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
+from neopain.domain.receipt import Receipt, Stored
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Baseline, Processing, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
 from neopain.wire.census import decode_bed_state, encode_bed_state
-from neopain.wire.deadletter import decode_dead_letter, encode_dead_letter
+from neopain.wire.deadletter import decode_dead_letter, decode_replay, encode_dead_letter, encode_replay
 from neopain.wire.drugs import decode_drug, encode_drug
 from neopain.wire.media import (
     decode_audio,
@@ -31,6 +32,7 @@ from neopain.wire.media import (
     encode_frame,
     encode_movement,
 )
+from neopain.wire.receipt import decode_receipts, encode_receipts
 from neopain.wire.score import decode_score, decode_tick, encode_score, encode_tick
 from neopain.wire.vitals import decode_baseline, decode_batch, encode_baseline, encode_batch
 
@@ -101,6 +103,7 @@ bed_states = st.builds(
     st.none() | moments,
     st.lists(disputes, max_size=1).map(tuple),
     st.none() | st.builds(Release, words, words),
+    words,
 )
 ticks = st.builds(Tick, beds, moments, moments, st.dictionaries(words, words, max_size=4))
 by_modality = st.dictionaries(st.sampled_from(Modality), numbers, max_size=4)
@@ -130,6 +133,8 @@ scores = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    st.dictionaries(words, words, max_size=2),
+    st.none() | moments,
 )
 drugs = st.builds(
     DrugFact,
@@ -154,7 +159,26 @@ drugs = st.builds(
     words,
     processings,
 )
-letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words)
+letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words, words, words)
+replays = st.builds(Replay, words, st.sampled_from(ReplayOutcome), words, words, moments, sources, words, words)
+entry_ids = st.builds("{}-{}".format, st.integers(0, 2**53), st.integers(0, 2**32))
+receipts = st.lists(
+    st.builds(
+        Receipt,
+        sources,
+        words,
+        moments,
+        st.integers(0, 2**31),
+        words,
+        words,
+        st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=1)),
+        words,
+        st.none() | st.timedeltas(min_value=timedelta(days=-4000000), max_value=timedelta(days=4000000)),
+        several(st.builds(Stored, beds, entry_ids, st.booleans(), moments, moments)),
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]] = {
     "VitalsBatch": (batches, encode_batch, decode_batch),
@@ -167,6 +191,8 @@ PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[
     "Score": (scores, encode_score, decode_score),
     "DrugFact": (drugs, encode_drug, decode_drug),
     "DeadLetter": (letters, encode_dead_letter, decode_dead_letter),
+    "Replay": (replays, encode_replay, decode_replay),
+    "Receipts": (receipts, encode_receipts, decode_receipts),
 }
 
 

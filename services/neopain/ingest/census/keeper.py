@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from neopain.bus.bus import Bus
 from neopain.bus.census import Written, read_census, write_beds
 from neopain.domain.census import BedState, CensusEvent
@@ -14,14 +16,19 @@ LOG = Log(__name__)
 MOST_TRIES = 100
 
 
-async def keep(bus: Bus, event: CensusEvent, *, mark: str) -> tuple[BedState, ...]:
+async def keep(
+    bus: Bus, event: CensusEvent, *, mark: str, check: Callable[[], Awaitable[None]] | None = None
+) -> tuple[BedState, ...]:
     """Applies the event once: the new states are on disk when this returns; none if it changed nothing or was a repeat.
 
-    ``mark`` names the event among all others. Raises ``BusUnavailable`` when the bus does not answer, or others write
-    so busily that this event found no turn.
+    ``mark`` names the event among all others. ``check`` may raise to prevent it: whatever is told after it has looked
+    makes it look again. Raises ``BusUnavailable`` when the bus does not answer, or others write so busily that this
+    event found no turn.
     """
     for _ in range(MOST_TRIES):
         census = await read_census(bus)
+        if check is not None:
+            await check()
         states = apply(census.beds, event)
         match await write_beds(bus, states, version=census.version, mark=mark):
             case Written.DONE:

@@ -6,11 +6,13 @@ Sockets are the ``listener``'s.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import put_aside
@@ -22,9 +24,12 @@ from neopain.codecs.hl7v2.header import Header, read_header
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, parse
 from neopain.codecs.mllp import Frame
 from neopain.domain.deadletter import DeadLetter
-from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage
+from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
+from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, OutOfDate
 from neopain.ingest.census.keeper import keep
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
+from neopain.ingest.hl7.late import Unchanged, require_followed, require_young
+from neopain.ingest.hl7.receipts import Receipts
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.sources import SourceFacts, Sources
@@ -38,7 +43,7 @@ from neopain.runtime.metrics import counter
 
 LOG = Log(__name__)
 
-Store = Callable[[], Awaitable[object]]
+T = TypeVar("T")
 
 
 class Intake:
@@ -52,6 +57,7 @@ class Intake:
         self.vitals = VitalsIntake(
             bus=bus, bed_by_sender=settings.hl7_bed_by_sender, known=read_vital_codes(settings.vital_codes)
         )
+        self.receipts = Receipts(bus)
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
 
     async def take(self, frame: Frame, sender: Sender) -> bytes:
@@ -60,35 +66,58 @@ class Intake:
         Raises ``BusUnavailable`` when the bus did not take the message for as long as the settings allow, and
         ``ContractBroken``: there is no answer then, the connection is to be closed, and the sender keeps the message.
         """
-        received = self.clock.now()
-        opened = _Opened(self.sources.of(sender, "", ""))
+        opened = _Opened(self.clock.now(), self.sources.of(sender, "", ""))
         try:
-            await self._process(frame, sender, received, opened)
+            outcome, error = await self._attempt(frame, sender, opened)
+            if error is not None:
+                await self._put_aside(frame, sender, opened, error)
+        except (BusUnavailable, ContractBroken) as unstored:
+            self._note(frame, sender, opened, UNANSWERED, reason=f"{APPLICATION_ERROR} not stored: {unstored}")
+            raise
+        code, answer = self._answer(opened, outcome, error)
+        self._note(frame, sender, opened, code, reason=f"{error.code} {error}" if error is not None else "")
+        return answer
+
+    async def take_again(self, letter_id: str, letter: DeadLetter) -> MalformedMessage | None:
+        """Processes a message that was put aside as if it came now, and returns what is still wrong with it, if so.
+
+        It counts as received when it was. Nothing is answered, and nothing put aside: it lies there. Raises
+        ``OutOfDate`` when it must not be applied any more, and what ``take`` raises: nothing is known to be stored
+        then, call again.
+        """
+        sender = Sender(letter.address or letter.source.name)
+        opened = _Opened(letter.received, self.sources.of(sender, "", ""), letter_id)
+        frame = Frame(letter.raw, letter.fault)
+        _, error = await self._attempt(frame, sender, opened)
+        if error is None:
+            self._note(frame, sender, opened, REPLAYED, reason="")
+        return error
+
+    async def _attempt(self, frame: Frame, sender: Sender, opened: _Opened) -> tuple[Outcome, MalformedMessage | None]:
+        try:
+            await self._process(frame, sender, opened)
         except MalformedMessage as error:
-            await self._put_aside(frame, sender, received, opened, error)
-            return self._answer(opened, ack.outcome_of(error), error)
-        except (BusUnavailable, ContractBroken):
+            return ack.outcome_of(error), error
+        except (BusUnavailable, ContractBroken, OutOfDate):
             raise
         except Exception:
             # A fault of ours must not block the sender's queue: the message is kept, a person reads the log.
             LOG.error("message_failed", source=sender.source(opened.header), control_id=opened.addressing.control_id)
             fault = MalformedMessage("MSH", "this message could not be processed; it is kept", code=APPLICATION_ERROR)
-            await self._put_aside(frame, sender, received, opened, fault)
-            return self._answer(opened, Outcome.IN_ERROR, fault)
-        return self._answer(opened, Outcome.ACCEPTED, None)
+            return Outcome.IN_ERROR, fault
+        return Outcome.ACCEPTED, None
 
-    async def _process(self, frame: Frame, sender: Sender, received: datetime, opened: _Opened) -> None:
+    async def _process(self, frame: Frame, sender: Sender, opened: _Opened) -> None:
         message = parse(frame.payload)
         opened.facts = facts = self.sources.of(sender, message.header.text(3), message.header.text(4))
         opened.addressing = ack.address(message)
         if frame.fault:
             raise MalformedMessage("MSH", frame.fault, code=APPLICATION_ERROR)
         opened.header = header = read_header(message)
-        one = Received(frame.payload, message, header, sender, received, facts)
+        one = Received(frame.payload, message, header, sender, opened.received, facts, opened.letter)
         match header.message_type, header.trigger:
             case "ORU", "R01":
-                placed = self.vitals.read(one)
-                await self._until_stored(partial(self.vitals.store, placed, one))
+                await self._observe(one, opened)
             case "ORU", _:
                 raise MalformedMessage("MSH-9.2", "of ORU only R01 is taken", code=UNSUPPORTED_EVENT)
             case "ADT", _:
@@ -102,6 +131,14 @@ class Intake:
             case _:
                 raise MalformedMessage("MSH-9.1", "only ORU, ADT, RDE and RAS are taken", code=UNSUPPORTED_TYPE)
 
+    async def _observe(self, one: Received, opened: _Opened) -> None:
+        placed = self.vitals.read(one)
+        if one.letter:
+            require_young(one.received, self.clock.now())
+        times = [each.report.newest for each in placed if each.report.newest is not None]
+        opened.delay = one.received - max(times) if times else None
+        opened.stored = await self._until_stored(partial(self.vitals.store, placed, one))
+
     async def _administer(self, one: Received) -> None:
         report = read_adt(
             one.message,
@@ -110,18 +147,23 @@ class Intake:
             received=one.received,
             default_facility=one.facts.default_facility,
         )
+        if one.letter:
+            require_followed(one.received, self.clock.now())
         if report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
-        for place, event in enumerate(report.events):
+        unchanged = await self._until_stored(partial(Unchanged.since, self.bus, one)) if one.letter else None
+        for place, told in enumerate(report.events):
+            event = replace(told, source=str(one.source))
             mark = one.mark(*([str(place)] if place else []))
+            check = partial(unchanged.require, event, mark) if unchanged is not None else None
+            if check is not None:
+                await self._until_stored(check)
             await self._until_stored(partial(self.drugs.refile, event, one, place))
-            await self._until_stored(partial(keep, self.bus, event, mark=mark))
+            await self._until_stored(partial(keep, self.bus, event, mark=mark, check=check))
         trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
         counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
 
-    async def _put_aside(
-        self, frame: Frame, sender: Sender, received: datetime, opened: _Opened, error: MalformedMessage
-    ) -> None:
+    async def _put_aside(self, frame: Frame, sender: Sender, opened: _Opened, error: MalformedMessage) -> None:
         source = sender.source(opened.header)
         letter = DeadLetter(
             origin="hl7",
@@ -129,44 +171,66 @@ class Intake:
             raw=frame.payload,
             location=error.location,
             reason=error.rule,
-            received=received,
+            received=opened.received,
             control_id=opened.addressing.control_id,
+            address=sender.address,
+            fault=frame.fault,
         )
         mark = mark_of(source, letter.control_id, frame.payload)
         await self._until_stored(partial(put_aside, self.bus, letter, mark=mark))
         counter("ingest_dead_letters_total").labels("hl7").inc()
         LOG.warning("message_put_aside", source=source, control_id=letter.control_id, why=error)
 
-    async def _until_stored(self, store: Store) -> None:
+    async def _until_stored(self, store: Callable[[], Awaitable[T]]) -> T:
         """Tries until the bus has taken it, or patience ends; ``store`` must be harmless to repeat."""
         backoff = Backoff(first=0.05, longest=1.0)
         try:
             async with asyncio.timeout(self.patience_seconds):
                 while True:
                     try:
-                        await store()
+                        return await store()
                     except BusUnavailable as error:
                         LOG.warning("bus_unavailable", why=error)
                         await self.clock.sleep(backoff.next_seconds())
-                    else:
-                        return
         except TimeoutError as error:
             raise BusUnavailable(f"the bus took nothing for {self.patience_seconds:g} s") from error
 
-    def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> bytes:
+    def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> tuple[str, bytes]:
         to, wants = opened.addressing, opened.facts.wants
         if wants is not None:
             to = replace(to, wants=wants)
-        code = ack.acknowledgement_code(to.wants, outcome)
-        counter("ingest_messages_total").labels(code or "none").inc()
+        code = ack.acknowledgement_code(to.wants, outcome) or "none"
+        counter("ingest_messages_total").labels(code).inc()
         stamp = Stamp(control_id=uuid.uuid4().hex[:20], sent=self.clock.now())
-        return ack.write_ack(to, outcome, stamp, error)
+        return code, ack.write_ack(to, outcome, stamp, error)
+
+    def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
+        header = opened.header
+        self.receipts.add(
+            Receipt(
+                source=sender.source(header),
+                control_id=opened.addressing.control_id,
+                received=opened.received,
+                size_bytes=len(frame.payload),
+                message_type=f"{header.message_type}^{header.trigger}" if header is not None else "",
+                answer=answer,
+                took=timedelta(seconds=time.perf_counter() - opened.begun),
+                reason=reason,
+                delay=opened.delay,
+                stored=opened.stored,
+            )
+        )
 
 
+@dataclass(slots=True)
 class _Opened:
-    """How far a message could be opened, and what the site says of its source as far as that is known."""
+    """How far a message could be opened, what the site says of its source as far as known, and what it became."""
 
-    def __init__(self, facts: SourceFacts) -> None:
-        self.facts = facts
-        self.addressing = Addressing()
-        self.header: Header | None = None
+    received: datetime
+    facts: SourceFacts
+    letter: str = ""
+    begun: float = field(default_factory=time.perf_counter)
+    addressing: Addressing = field(default_factory=Addressing)
+    header: Header | None = None
+    delay: timedelta | None = None
+    stored: tuple[Stored, ...] = ()

@@ -15,7 +15,10 @@ from neopain.ingest.hl7.sources import SourceFacts
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that could be parsed, its sender, when its last byte was there, and what holds for its source."""
+    """A message that could be parsed, its sender, when its last byte was there, and what holds for its source.
+
+    ``letter`` is the id of the dead letter that a person puts in again; empty for what comes from a connection.
+    """
 
     raw: bytes
     message: Message
@@ -23,6 +26,7 @@ class Received:
     sender: Sender
     received: datetime
     facts: SourceFacts
+    letter: str = ""
 
     @property
     def source(self) -> SourceId:

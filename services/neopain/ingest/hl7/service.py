@@ -74,12 +74,14 @@ async def _serve(running: Running, bus: Bus, listener: Listener) -> None:
             group.create_task(publish_baselines(bus, running, clock))
             group.create_task(write_unknown_codes(listener.intake.vitals.unknown, bus, running, clock))
             group.create_task(_watch(bus, running))
+            group.create_task(listener.intake.receipts.write_until_stopped(running))
             if listener.tls is not None:
                 group.create_task(_watch_certificates(listener.tls, running))
             await running.stopping.wait()
             await listener.drain()
     finally:
         await listener.drain()
+        await listener.intake.receipts.write()
 
 
 async def _watch_certificates(tls: Tls, running: Running) -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from neopain.bus.bus import Bus
+from neopain.bus.bus import Bus, Published
 from neopain.bus.streams import VITALS
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.message import FIELD_MISSING
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
 from neopain.codecs.hl7v2.site_codes import read_site_codes
 from neopain.domain.identity import BedId
+from neopain.domain.receipt import Stored
 from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.errors import ConfigurationError, MalformedMessage
@@ -79,22 +80,24 @@ class VitalsIntake:
             self._tell(each.report, one)
         return placed
 
-    async def store(self, placed: list[Placed], one: Received) -> None:
-        """The vitals are on disk when this returns; may be called again, nothing is stored twice.
+    async def store(self, placed: list[Placed], one: Received) -> tuple[Stored, ...]:
+        """The vitals are on disk when this returns, where it says; may be called again, nothing is stored twice.
 
         Raises ``BusUnavailable``.
         """
+        stored = []
         for each in placed:
             if each.bed is None:
                 continue
             if each.report.readings:
-                await self._publish(each.report, each.bed, one)
+                stored.append(await self._publish(each.report, each.bed, one))
             if each.report.waves:
                 await self.waveforms.store(each.report.waves, each.bed, each.report.patient, one)
             if each.report.patient is not None:
                 await self.association.compare(each.bed, each.report.patient, one)
+        return tuple(stored)
 
-    async def _publish(self, report: VitalsReport, bed: BedId, one: Received) -> None:
+    async def _publish(self, report: VitalsReport, bed: BedId, one: Received) -> Stored:
         batch = VitalsBatch(
             bed=bed,
             source=one.source,
@@ -105,18 +108,18 @@ class VitalsIntake:
             unmapped=tuple(code.label for code in report.unmapped),
         )
         payload = encode_batch(batch)
-        if one.header.time_text or report.newest:
+        if one.header.time_text or report.newest or one.letter:
             published = await self.bus.publish_once(VITALS, payload, mark=one.mark(bed), bed=bed, life=MARK_LIFE)
-            is_new = published.is_new
         else:
             # Without any time in it a message cannot be told from its repetition: a monitor whose control id never
             # changes would seem to repeat itself whenever its values do not change either.
-            await self.bus.publish(VITALS, payload, bed=bed)
-            is_new = True
-        if is_new:
+            published = Published(await self.bus.publish(VITALS, payload, bed=bed), is_new=True)
+        if published.is_new:
             counter("ingest_samples_total").inc(len(batch.samples))
         else:
             counter("ingest_duplicates_total").inc()
+        aligned = [sample.timing.aligned for sample in batch.samples]
+        return Stored(bed, published.id, published.is_new, min(aligned), max(aligned))
 
     def _tell(self, report: VitalsReport, one: Received) -> None:
         for skipped in report.skipped:

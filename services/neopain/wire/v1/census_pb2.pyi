@@ -213,12 +213,15 @@ class BedState(_message.Message):
     HELD_SINCE_US_FIELD_NUMBER: _builtins.int
     OVERRULED_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     since_us: _builtins.int
     held_reason: _builtins.str
     processing: _common_pb2.Processing.ValueType
     control_id: _builtins.str
     held_since_us: _builtins.int
+    source: _builtins.str
+    """Who told this fact, kind:name; empty for a person's decision, and in facts of before."""
     @_builtins.property
     def infant(self) -> Global___Infant: ...
     @_builtins.property
@@ -252,10 +255,11 @@ class BedState(_message.Message):
         held_since_us: _builtins.int | None = ...,
         overruled: _abc.Iterable[Global___Dispute] | None = ...,
         release: Global___Release | None = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "held_since_us", b"held_since_us", "infant", b"infant", "release", b"release"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "arrivals", b"arrivals", "bed", b"bed", "control_id", b"control_id", "departures", b"departures", "disputes", b"disputes", "held_reason", b"held_reason", "held_since_us", b"held_since_us", "infant", b"infant", "left", b"left", "overruled", b"overruled", "processing", b"processing", "release", b"release", "rivals", b"rivals", "since_us", b"since_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "arrivals", b"arrivals", "bed", b"bed", "control_id", b"control_id", "departures", b"departures", "disputes", b"disputes", "held_reason", b"held_reason", "held_since_us", b"held_since_us", "infant", b"infant", "left", b"left", "overruled", b"overruled", "processing", b"processing", "release", b"release", "rivals", b"rivals", "since_us", b"since_us", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__held_since_us: _TypeAlias = _typing.Literal["held_since_us"]  # noqa: Y015
     _WhichOneofArgType__held_since_us: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us"]  # noqa: Y015

@@ -28,6 +28,8 @@ class DeadLetter(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RECEIVED_US_FIELD_NUMBER: _builtins.int
     CONTROL_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """The stream or way that it came by: "hl7", "device", or the name of a stream."""
     raw: _builtins.bytes
@@ -36,6 +38,9 @@ class DeadLetter(_message.Message):
     reason: _builtins.str
     received_us: _builtins.int
     control_id: _builtins.str
+    address: _builtins.str
+    """The sender's network address where a connection has one, and what was wrong with the framing, if anything was."""
+    fault: _builtins.str
     @_builtins.property
     def source(self) -> _common_pb2.Source: ...
     def __init__(
@@ -48,11 +53,58 @@ class DeadLetter(_message.Message):
         reason: _builtins.str = ...,
         received_us: _builtins.int = ...,
         control_id: _builtins.str = ...,
+        address: _builtins.str = ...,
+        fault: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["control_id", b"control_id", "location", b"location", "origin", b"origin", "raw", b"raw", "reason", b"reason", "received_us", b"received_us", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "control_id", b"control_id", "fault", b"fault", "location", b"location", "origin", b"origin", "raw", b"raw", "reason", b"reason", "received_us", b"received_us", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class Replay(_message.Message):
+    """A person put a dead letter through its way in again: told when it begins, and again with what came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MOMENT_US_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CONTROL_ID_FIELD_NUMBER: _builtins.int
+    letter: _builtins.str
+    outcome: _builtins.str
+    by: _builtins.str
+    """Who decided it, and why."""
+    reason: _builtins.str
+    moment_us: _builtins.int
+    why: _builtins.str
+    """What it was rejected for, or why it was not tried."""
+    control_id: _builtins.str
+    @_builtins.property
+    def source(self) -> _common_pb2.Source: ...
+    def __init__(
+        self,
+        *,
+        letter: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        moment_us: _builtins.int = ...,
+        why: _builtins.str = ...,
+        source: _common_pb2.Source | None = ...,
+        control_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "control_id", b"control_id", "letter", b"letter", "moment_us", b"moment_us", "outcome", b"outcome", "reason", b"reason", "source", b"source", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replay: _TypeAlias = Replay  # noqa: Y015

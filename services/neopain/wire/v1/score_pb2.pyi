@@ -231,6 +231,26 @@ Global___DrugMark: _TypeAlias = DrugMark  # noqa: Y015
 class Score(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ReadUntilEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     BED_FIELD_NUMBER: _builtins.int
     WINDOW_END_US_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
@@ -245,6 +265,8 @@ class Score(_message.Message):
     PATIENTS_FIELD_NUMBER: _builtins.int
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     DRUGS_FIELD_NUMBER: _builtins.int
+    READ_UNTIL_FIELD_NUMBER: _builtins.int
+    OCCUPIED_SINCE_US_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     window_end_us: _builtins.int
     outcome: Global___Outcome.ValueType
@@ -255,6 +277,7 @@ class Score(_message.Message):
     scale_map: _builtins.str
     processing: _common_pb2.Processing.ValueType
     latency_ms: _builtins.float
+    occupied_since_us: _builtins.int
     @_builtins.property
     def presences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Presence]: ...
     @_builtins.property
@@ -263,6 +286,10 @@ class Score(_message.Message):
     def patients(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.PatientIdentifier]: ...
     @_builtins.property
     def drugs(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrugMark]: ...
+    @_builtins.property
+    def read_until(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the window was read from: each stream's last id, as in its tick, and since when this infant lies there."""
+
     def __init__(
         self,
         *,
@@ -280,11 +307,15 @@ class Score(_message.Message):
         patients: _abc.Iterable[_common_pb2.PatientIdentifier] | None = ...,
         latency_ms: _builtins.float = ...,
         drugs: _abc.Iterable[Global___DrugMark] | None = ...,
+        read_until: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        occupied_since_us: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_occupied_since_us", b"_occupied_since_us", "estimate", b"estimate", "occupied_since_us", b"occupied_since_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "drugs", b"drugs", "estimate", b"estimate", "latency_ms", b"latency_ms", "model_name", b"model_name", "model_weights", b"model_weights", "outcome", b"outcome", "patients", b"patients", "presences", b"presences", "processing", b"processing", "produced_us", b"produced_us", "reason", b"reason", "scale_map", b"scale_map", "window_end_us", b"window_end_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_occupied_since_us", b"_occupied_since_us", "bed", b"bed", "drugs", b"drugs", "estimate", b"estimate", "latency_ms", b"latency_ms", "model_name", b"model_name", "model_weights", b"model_weights", "occupied_since_us", b"occupied_since_us", "outcome", b"outcome", "patients", b"patients", "presences", b"presences", "processing", b"processing", "produced_us", b"produced_us", "read_until", b"read_until", "reason", b"reason", "scale_map", b"scale_map", "window_end_us", b"window_end_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__occupied_since_us: _TypeAlias = _typing.Literal["occupied_since_us"]  # noqa: Y015
+    _WhichOneofArgType__occupied_since_us: _TypeAlias = _typing.Literal["_occupied_since_us", b"_occupied_since_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__occupied_since_us) -> _WhichOneofReturnType__occupied_since_us | None: ...
 
 Global___Score: _TypeAlias = Score  # noqa: Y015

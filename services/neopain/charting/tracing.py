@@ -1,0 +1,121 @@
+"""What charting keeps of a stretch of one bed's time, for whoever follows a message: scores, entries, delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from neopain.charting.database import connect, translated
+from neopain.charting.tables import COURSES, ENTRIES, OUTBOX, WINDOWS
+from neopain.domain.identity import BedId
+from neopain.domain.score import Score
+from neopain.wire.score import decode_score
+
+Stretch = tuple[BedId, datetime, datetime]
+"""A bed, and the ends of windows: from the first (included) to the last (not)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEntry:
+    """An entry and its way to the EHR. ``delivery`` is the state of its outbox row; empty when it is not to be sent.
+
+    ``attempted`` is when it was last sent, ``confirmed`` when it was read back from the EHR.
+    """
+
+    id: str
+    kind: str
+    begins: datetime
+    ends: datetime
+    issued: datetime
+    state: str
+    held_reason: str
+    infant: str
+    value: float | None
+    low: float | None
+    high: float | None
+    absent_reason: str
+    delivery: str = ""
+    attempts: int = 0
+    attempted: datetime | None = None
+    confirmed: datetime | None = None
+    ehr_reference: str = ""
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartedStretch:
+    """What is kept of the windows of a stretch; scores for two hours, entries stay.
+
+    ``charted_until``: up to there every summary is written; None when the bed was never charted.
+    """
+
+    scores: tuple[Score, ...]
+    entries: tuple[TracedEntry, ...]
+    charted_until: datetime | None
+
+
+def read_stretches(database_url: str, stretches: list[Stretch]) -> Iterator[ChartedStretch]:
+    """What is kept of each stretch, in their order.
+
+    Raises ``DatabaseUnavailable``, and ``ContractBroken`` for a score of a newer version.
+    """
+    with _connected(database_url) as connection:
+        for bed, begin, end in stretches:
+            yield ChartedStretch(
+                scores=_scores(connection, bed, begin, end),
+                entries=_entries(connection, bed, begin, end),
+                charted_until=connection.scalar(select(COURSES.c.charted_until).where(COURSES.c.bed == bed)),
+            )
+
+
+@contextmanager
+def _connected(database_url: str) -> Iterator[Connection]:
+    engine = connect(database_url, connections=1)
+    try:
+        with translated("tracing"), engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _scores(connection: Connection, bed: BedId, begin: datetime, end: datetime) -> tuple[Score, ...]:
+    query = select(WINDOWS.c.score).where(
+        WINDOWS.c.bed == bed, WINDOWS.c.window_end >= begin, WINDOWS.c.window_end < end
+    )
+    return tuple(decode_score(payload) for payload in connection.scalars(query))
+
+
+def _entries(connection: Connection, bed: BedId, begin: datetime, end: datetime) -> tuple[TracedEntry, ...]:
+    query = (
+        select(ENTRIES, *(column for column in OUTBOX.c if column.name not in ENTRIES.c), OUTBOX.c.state.label("row"))
+        .join_from(ENTRIES, OUTBOX, isouter=True)
+        .where(ENTRIES.c.bed == bed, ENTRIES.c.begins < end, ENTRIES.c.ends >= begin)
+        .order_by(ENTRIES.c.ends, ENTRIES.c.kind)
+    )
+    return tuple(
+        TracedEntry(
+            id=row.entry_id,
+            kind=row.kind,
+            begins=row.begins,
+            ends=row.ends,
+            issued=row.issued,
+            state=row.state,
+            held_reason=row.held_reason,
+            infant="|".join(filter(None, (row.patient_value, row.patient_authority))),
+            value=row.value,
+            low=row.draft.get("low"),
+            high=row.draft.get("high"),
+            absent_reason=row.draft.get("absent_reason", ""),
+            delivery=row.row or "",
+            attempts=row.attempts or 0,
+            attempted=row.attempted,
+            confirmed=row.confirmed,
+            ehr_reference=row.ehr_reference or "",
+            last_error=row.last_error or "",
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,91 @@
+"""The commands of who connects a hospital: what came of a message, which sources send, what could not be processed."""
+
+from __future__ import annotations
+
+import argparse
+
+from neopain.cli.grammar import Commands, command, group, natural, positive, said
+
+
+def add_integration(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Messages, sources, dead letters."""
+    _add_trace(commands)
+    _add_sources(commands)
+    _add_dead_letters(commands)
+
+
+def _add_trace(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "One message's way: received, stored, in which windows and scores, charted, confirmed by the EHR"
+    trace = command(commands, "trace", _trace, text)
+    trace.add_argument("control_id", metavar="CONTROL-ID", help="MSH-10 of the message")
+    trace.add_argument("--source", default="", metavar="NAME", help="only of this source, as `sources` names it")
+    trace.add_argument("--most", type=natural, default=5, help="the newest so many of each source (default 5)")
+    trace.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_sources(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "Each HL7 sender: last heard, rate, gaps, clock, time to its acknowledgements, rejections by rule"
+    sources = command(commands, "sources", _sources, text)
+    sources.add_argument("--minutes", type=positive, default=60.0, help="how far back to look (default 60)")
+    sources.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _add_dead_letters(commands: Commands[argparse.ArgumentParser]) -> None:
+    letters = group(commands, "dead-letters", "What could not be processed: kept raw, with a diagnosis")
+    listed = command(letters, "list", _list, "One line each: id, received, origin, source, place and rule")
+    listed.add_argument("--rule", default="", metavar="TEXT", help="only those with this text in place or rule")
+    listed.add_argument("--json", action="store_true", help="print one JSON object per line, with the raw bytes")
+    shown = command(letters, "show", _show, "One of them with its raw message, every sign visible: patient data")
+    shown.add_argument("id", metavar="ID", help="as listed")
+    shown.add_argument("--json", action="store_true", help="print one JSON object")
+    text = "Put HL7 messages in again, as if they came now; who did it and why is kept and audited"
+    replayed = command(letters, "replay", _replay, text)
+    replayed.add_argument("ids", metavar="ID", nargs="*", help="as listed")
+    replayed.add_argument("--all", action="store_true", help="all that --rule chooses")
+    replayed.add_argument("--rule", type=said, metavar="TEXT", help="with --all: text in place or rule")
+    replayed.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
+    replayed.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why, e.g. what was put right")
+    replayed.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.trace.command import TraceOptions, run_trace
+
+    return run_trace(
+        TraceOptions(control_id=options.control_id, source=options.source, most=options.most, as_json=options.json)
+    )
+
+
+def _sources(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.sources import list_sources
+
+    return list_sources(minutes=options.minutes, as_json=options.json)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.dead_letters import list_dead_letters
+
+    return list_dead_letters(rule=options.rule, as_json=options.json)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.dead_letters import show_dead_letter
+
+    return show_dead_letter(options.id, as_json=options.json)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.replays import ReplayOptions, replay_dead_letters
+    from neopain.errors import ConfigurationError
+
+    if bool(options.ids) == options.all or options.all != bool(options.rule):
+        raise ConfigurationError("name the letters by their ids, or choose them with --all --rule TEXT")
+    return replay_dead_letters(
+        ReplayOptions(
+            by=options.by,
+            reason=options.reason,
+            ids=tuple(options.ids),
+            rule=options.rule or "",
+            as_json=options.json,
+        )
+    )
