@@ -66,8 +66,7 @@ async def test_a_letter_is_shown_with_its_diagnosis_and_every_sign_visible(
         "source      hl7:MON/NICU at 127.0.0.1",
         "control id  17",
         "place       PV1-3",
-        "rule        the bed is required; a sender that cannot name it needs a line in "
-        "NEOPAIN_INGEST_HL7_BED_BY_SENDER",
+        "rule        the bed is required; a sender that cannot name it needs one in NEOPAIN_INGEST_HL7_SOURCES",
     ]
     assert out[8].startswith("    1  MSH|^~\\&|MON|NICU|")
     assert out[8].endswith("|2.6\\r")
