@@ -123,7 +123,7 @@ def make_server(bus: Bus, settings: IngestSettings, clock: Clock) -> tuple[grpc.
             ("grpc.max_receive_message_length", settings.device_largest_message_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ]
     )
     publisher = SeriesPublisher(bus)
