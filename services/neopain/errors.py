@@ -6,6 +6,7 @@ NeopainError
 │   ├── OutOfDate              input that came too late to be applied
 │   └── UnreadableRecording    a file that cannot be decoded
 ├── TransientError         will succeed later: back off and try again
+│   ├── BufferFull             of a device: no more can be held until the server takes some
 │   ├── BusUnavailable
 │   ├── CameraUnavailable
 │   ├── DatabaseUnavailable
@@ -53,6 +54,10 @@ class UnreadableRecording(PermanentError):
 
 class TransientError(NeopainError):
     """Will succeed later: back off."""
+
+
+class BufferFull(TransientError):
+    """A device holds as much as it may without a receipt: the message was not taken."""
 
 
 class BusUnavailable(TransientError):

@@ -20,6 +20,48 @@ end
 return answers
 """
 
+KEPT, ADDED, GAP = 0, 1, 2
+"""What ``PUBLISH_IN_ORDER`` says of a message: it was there before, is there now, or numbers before it are missing."""
+
+PUBLISH_IN_ORDER = """
+-- Of each message: KEYS position, stream; ARGV payload, number, floor, the position's life in ms, bed or ''. The
+-- last of KEYS: beds. Returns of each 0 kept before, 1 added or 2 a gap, and the position; or its error and 0.
+local function place(position, stream, payload, number, floor, life, bed)
+  local kept = tonumber(redis.call('GET', position) or '-1')
+  if tonumber(number) <= kept then return 0, kept end
+  if kept >= 0 and kept < tonumber(floor) then return 2, kept end
+  local id = redis.pcall('XADD', stream, '*', 'p', payload)
+  if type(id) == 'table' then return id, 0 end
+  redis.call('SET', position, number, 'PX', life)
+  if bed ~= '' then redis.call('ZADD', KEYS[#KEYS], string.match(id, '^%d+'), bed) end
+  return 1, tonumber(number)
+end
+local answers = {}
+for i = 1, #KEYS - 1, 2 do
+  local at = (i - 1) / 2 * 5
+  answers[i], answers[i + 1] = place(
+    KEYS[i], KEYS[i + 1], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+end
+return answers
+"""
+
+PUBLISH_MEDIA_IN_ORDER = """
+-- KEYS: position, beds, then a stream for each entry. ARGV: bed, number, position's life in ms, then of each entry its
+-- payload, the id below which entries are old, and the most entries or ''. Returns 1, 0 when that number was there.
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if kept and tonumber(ARGV[2]) <= tonumber(kept) then return 0 end
+for i = 3, #KEYS do
+  local at = 3 * (i - 3) + 4
+  local id = redis.call('XADD', KEYS[i], 'MINID', '~', ARGV[at + 1], '*', 'p', ARGV[at])
+  if ARGV[at + 2] ~= '' then redis.call('XTRIM', KEYS[i], 'MAXLEN', '~', ARGV[at + 2]) end
+  redis.call('PEXPIRE', KEYS[i], 120000)
+  redis.call('ZADD', KEYS[2], string.match(id, '^%d+'), ARGV[1])
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+
 LAST_IDS = """
 -- KEYS: streams. Returns each stream's last id ever given, '' for one that does not exist.
 local ids = {}

@@ -78,6 +78,18 @@ class IngestSettings(ServiceSettings):
         33_554_432, ge=65_536, description="A larger message (an uncompressed frame) ends its call"
     )
     device_drain_seconds: float = Field(2.0, gt=0, description="How long messages in hand may take after SIGTERM")
+    device_tls_certificate: Path | None = Field(None, description="PEM file with own certificate chain; turns TLS on")
+    device_tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
+    device_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authorities of devices' certificates; turns them into a condition"
+    )
+    device_credentials: Path | None = Field(
+        None,
+        description="TOML file of the devices, their tokens' hashes, certificate names, beds and streams; needed on an "
+        "address that a network reaches",
+    )
+    device_most_streams: int = Field(1000, ge=1, description="Streams above this get RESOURCE_EXHAUSTED")
+    device_idle_seconds: float = Field(3600.0, gt=0, description="A stream that is silent for longer is ended")
     device_face_boxes: dict[str, tuple[int, int, int, int]] = Field(
         default_factory=dict,
         description="Face box (left, top, width, height in pixels) of beds whose frames bring none, as a JSON map",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,6 +65,25 @@ async def door(bus: Bus) -> AsyncIterator[Door]:
     """The device API, listening."""
     async for one in opened(bus):
         yield one
+
+
+@pytest.fixture
+def open_door(bus_url: str, media_url: str) -> Iterator[tuple[Door, asyncio.AbstractEventLoop]]:
+    """The device API, listening on a loop that a plain test turns."""
+    with asyncio.Runner() as runner:
+        bus = runner.run(make_bus(bus_url, media_url))
+        doors = opened(bus)
+        yield runner.run(anext(doors)), runner.get_loop()  # type: ignore[arg-type]
+        runner.run(closed(doors, bus))
+
+
+async def make_bus(bus_url: str, media_url: str) -> Bus:
+    return Bus(BusAddress(bus_url, (media_url,), namespace=f"device-{uuid.uuid4().hex}"))
+
+
+async def closed(doors: AsyncIterator[Door], bus: Bus) -> None:
+    assert await anext(doors, None) is None
+    await bus.aclose()
 
 
 @pytest.fixture

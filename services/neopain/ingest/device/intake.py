@@ -24,6 +24,7 @@ from neopain.wire.vitals import KIND_BACK, VALIDITY_BACK
 LOWEST_RATE_HZ = 8_000
 HIGHEST_RATE_HZ = 48_000
 LONGEST_SOUND_SECONDS = 60.0
+MOST_VALUES = 4_096
 RECENT = 256
 """So many chunks of sound are remembered, to know one that is sent again after a break."""
 
@@ -38,7 +39,7 @@ class FrameIntake:
 
     def time(self, message: pb.DeviceFrame, received: datetime) -> Timing:
         """The frame's times; ``MalformedMessage`` when it gives one that no calendar has."""
-        return self.clock.align(received=received, source_us=_source_us(message))
+        return self.clock.align(received=received, source_us=_source_us(message), sent_us=_sent_us(message))
 
     def take(self, message: pb.DeviceFrame, timing: Timing) -> Seen:
         """What the frame gives. ``MalformedMessage`` for an unreadable one, which leaves its place to the next."""
@@ -61,7 +62,8 @@ class SoundIntake:
         if source_us is not None and (message.sequence, source_us) in self.recent:
             return []
         length = timedelta(seconds=len(message.pcm) / 2 / message.sample_rate_hz)
-        timing = self.clock.align(received=received, source_us=source_us, length=length)
+        sent_us = _sent_us(message)
+        timing = self.clock.align(received=received, source_us=source_us, length=length, sent_us=sent_us)
         return self.track.take(frame_of_pcm(message.pcm, rate_hz=message.sample_rate_hz), timing)
 
     def remember(self, message: pb.DeviceAudio) -> None:
@@ -82,10 +84,13 @@ class VitalsIntake:
         """The message's values; ``MalformedMessage`` names the first one that breaks a rule: none is taken then."""
         if not message.values:
             raise MalformedMessage("values", "a message without a value")
-        samples = tuple(self._sample(value, index, received) for index, value in enumerate(message.values))
+        if len(message.values) > MOST_VALUES:
+            raise MalformedMessage("values", f"{len(message.values)} values, at most {MOST_VALUES} are taken at once")
+        sent_us = _sent_us(message)
+        samples = tuple(self._sample(value, index, received, sent_us) for index, value in enumerate(message.values))
         return VitalsBatch(self.bed, self.source, samples, processing, control_id=str(message.sequence))
 
-    def _sample(self, value: pb.DeviceVital, index: int, received: datetime) -> VitalSample:
+    def _sample(self, value: pb.DeviceVital, index: int, received: datetime, sent_us: int | None) -> VitalSample:
         if value.kind not in KIND_BACK:
             raise MalformedMessage(f"values[{index}].kind", f"{value.kind} is no kind of this version")
         if not math.isfinite(value.value):
@@ -93,7 +98,7 @@ class VitalsIntake:
         if value.validity not in VALIDITY_BACK and value.validity != vitals_pb2.VALIDITY_UNSPECIFIED:
             raise MalformedMessage(f"values[{index}].validity", f"{value.validity} is no validity of this version")
         source_us = value.source_us if value.HasField("source_us") else None
-        timing = self.clock.align(received=received, source_us=source_us)
+        timing = self.clock.align(received=received, source_us=source_us, sent_us=sent_us)
         validity = VALIDITY_BACK.get(value.validity, VALIDITY_BACK[vitals_pb2.VALIDITY_GOOD])
         return VitalSample(KIND_BACK[value.kind], value.value, timing, validity)
 
@@ -126,6 +131,10 @@ def _check_sound(message: pb.DeviceAudio) -> None:
         raise MalformedMessage(
             "pcm", f"more than {LONGEST_SOUND_SECONDS:g} s of sound in one message: send less at once"
         )
+
+
+def _sent_us(message: pb.DeviceFrame | pb.DeviceAudio | pb.DeviceVitals) -> int | None:
+    return message.sent_us if message.HasField("sent_us") else None
 
 
 def _source_us(message: pb.DeviceFrame | pb.DeviceAudio) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -17,7 +18,11 @@ DEVICE_KEY = "neopain-device"
 """Metadata: the device's own name, the same after a reconnection; without it, its address."""
 PROCESSING_KEY = "neopain-processing"
 """Metadata: P, D or T as in MSH-11; without it, P. A simulator must send T."""
+SERIES_KEY = "neopain-series"
+"""Metadata: what the device calls the run of numbers that its messages carry; new whenever it begins at 1."""
+AUTHORIZATION_KEY = "authorization"
 LONGEST_NAME = 100
+SERIES = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,25 @@ class Sender:
     processing: Processing
 
 
-def sender_of(context: grpc.aio.ServicerContext[Any, Any]) -> Sender:
-    """The caller; ``MalformedMessage`` when its metadata break a rule."""
-    metadata = {key: _text(value) for key, value in context.invocation_metadata() or ()}
-    name = metadata.get(DEVICE_KEY) or host_of(context.peer())
+def metadata_of(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:
+    """The call's metadata as text."""
+    return {key: _text(value) for key, value in context.invocation_metadata() or ()}
+
+
+def sender_of(metadata: Mapping[str, str], *, otherwise: str) -> Sender:
+    """The caller, called ``otherwise`` where it gives no name; ``MalformedMessage`` when its metadata break a rule."""
+    name = metadata.get(DEVICE_KEY) or otherwise
     if not name.isprintable() or len(name) > LONGEST_NAME:
         raise MalformedMessage(DEVICE_KEY, f"expected 1 to {LONGEST_NAME} printable characters")
     return Sender(SourceId("device", name), _processing(metadata.get(PROCESSING_KEY, "P")))
+
+
+def series_of(metadata: Mapping[str, str]) -> str:
+    """The series that the call goes on with, empty for none; ``MalformedMessage`` when it breaks a rule."""
+    series = metadata.get(SERIES_KEY, "")
+    if series and not SERIES.fullmatch(series):
+        raise MalformedMessage(SERIES_KEY, "expected 1 to 64 letters, digits, dots, dashes and underscores")
+    return series
 
 
 def host_of(peer: str) -> str:

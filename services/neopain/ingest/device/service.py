@@ -12,10 +12,15 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from neopain.bus.bus import Bus
+from neopain.bus.series import SeriesPublisher
 from neopain.domain.identity import BedId
 from neopain.domain.media import FaceBox
-from neopain.errors import ConfigurationError
+from neopain.errors import BusUnavailable, ConfigurationError
+from neopain.ingest.device.call import Calls
+from neopain.ingest.device.gate import make_gate
+from neopain.ingest.device.outlet import Outlet
 from neopain.ingest.device.servicer import DeviceIngestServicer
+from neopain.ingest.device.tls import server_credentials
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import Clock, SystemClock
@@ -26,6 +31,7 @@ from neopain.wire.v1 import device_pb2, device_pb2_grpc
 
 LOG = Log(__name__)
 
+WATCH_SECONDS = 1.0
 SERVICE = device_pb2.DESCRIPTOR.services_by_name["DeviceIngest"].full_name
 
 
@@ -51,20 +57,50 @@ async def serve_device(running: Running, *, settings: IngestSettings, bus_settin
 
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
     server, probe = make_server(bus, settings, SystemClock())
+    address = listen(server, settings)
+    await server.start()
+    await _say(probe, is_serving=True)
+    running.health.ready()
+    LOG.info("device_api_listening", address=address)
+    await _watch(bus, running, probe)
+    await probe.enter_graceful_shutdown()
+    await server.stop(settings.device_drain_seconds)
+
+
+def listen(server: grpc.aio.Server, settings: IngestSettings) -> str:
+    """Binds the settings' address, with TLS where they ask for it; ``ConfigurationError`` names what is wrong."""
+    credentials = server_credentials(settings)
     address = f"{settings.device_host}:{settings.device_port}"
     try:
-        server.add_insecure_port(address)
+        if credentials is None:
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise ConfigurationError(
             f"the device API cannot listen on {address} ({error}); set NEOPAIN_INGEST_DEVICE_HOST and _PORT"
         ) from error
-    await server.start()
-    await probe.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-    running.health.ready()
-    LOG.info("device_api_listening", address=address)
-    await running.stopping.wait()
-    await probe.enter_graceful_shutdown()
-    await server.stop(settings.device_drain_seconds)
+    return address
+
+
+async def _watch(bus: Bus, running: Running, probe: Probe) -> None:
+    # While the bus is away nothing gets a receipt: both probes say so, and a balancer sends devices elsewhere.
+    while await running.pause(WATCH_SECONDS):
+        try:
+            await bus.check()
+        except (BusUnavailable, ConfigurationError) as error:
+            running.health.not_ready(str(error))
+            await _say(probe, is_serving=False)
+        else:
+            if not running.stopping.is_set():
+                running.health.ready()
+                await _say(probe, is_serving=True)
+
+
+async def _say(probe: Probe, *, is_serving: bool) -> None:
+    statuses = health_pb2.HealthCheckResponse
+    for service in ("", SERVICE):
+        await probe.set(service, statuses.SERVING if is_serving else statuses.NOT_SERVING)
 
 
 class Probe(Protocol):
@@ -78,16 +114,21 @@ class Probe(Protocol):
 
 
 def make_server(bus: Bus, settings: IngestSettings, clock: Clock) -> tuple[grpc.aio.Server, Probe]:
-    """The server with the device API, the standard health service and reflection; it does not listen yet."""
+    """The server with the device API, the standard health service and reflection; it does not listen yet.
+
+    Raises ``ConfigurationError`` for a door that would be open to a network, and for a wrong file of credentials.
+    """
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", settings.device_largest_message_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ]
     )
-    servicer = DeviceIngestServicer(bus, clock, face_boxes(settings.device_face_boxes))
+    publisher = SeriesPublisher(bus)
+    calls = Calls(make_gate(settings), publisher, settings)
+    servicer = DeviceIngestServicer(calls, Outlet(publisher), clock, face_boxes(settings.device_face_boxes))
     device_pb2_grpc.add_DeviceIngestServicer_to_server(servicer, server)
     probe = health.aio.HealthServicer()  # type: ignore[attr-defined]
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)

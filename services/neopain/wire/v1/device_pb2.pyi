@@ -69,7 +69,12 @@ Global___FaceBox: _TypeAlias = FaceBox  # noqa: Y015
 
 @_typing.final
 class DeviceFrame(_message.Message):
-    """One frame of the wide view. source_us: when it was taken, by the device's clock."""
+    """In each message: sequence is its number in the series of its stream, from 1 on, rising, below 2^53; source_us is when
+    it was measured and sent_us when it went out, both by the device's clock, in microseconds since 1970. With sent_us, a
+    message that waited in the device is placed where it belongs in time; without it, it looks as if the clock were wrong.
+
+    One frame of the wide view. source_us: when it was taken.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -81,6 +86,7 @@ class DeviceFrame(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     FACE_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    SENT_US_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     source_us: _builtins.int
     format: Global___PixelFormat.ValueType
@@ -88,6 +94,7 @@ class DeviceFrame(_message.Message):
     height: _builtins.int
     data: _builtins.bytes
     sequence: _builtins.int
+    sent_us: _builtins.int
     @_builtins.property
     def face(self) -> Global___FaceBox: ...
     def __init__(
@@ -101,13 +108,19 @@ class DeviceFrame(_message.Message):
         data: _builtins.bytes = ...,
         face: Global___FaceBox | None = ...,
         sequence: _builtins.int = ...,
+        sent_us: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_source_us", b"_source_us", "face", b"face", "source_us", b"source_us"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "_source_us", b"_source_us", "face", b"face", "sent_us", b"sent_us", "source_us", b"source_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_source_us", b"_source_us", "bed", b"bed", "data", b"data", "face", b"face", "format", b"format", "height", b"height", "sequence", b"sequence", "source_us", b"source_us", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "_source_us", b"_source_us", "bed", b"bed", "data", b"data", "face", b"face", "format", b"format", "height", b"height", "sent_us", b"sent_us", "sequence", b"sequence", "source_us", b"source_us", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sent_us: _TypeAlias = _typing.Literal["sent_us"]  # noqa: Y015
+    _WhichOneofArgType__sent_us: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us"]  # noqa: Y015
     _WhichOneofReturnType__source_us: _TypeAlias = _typing.Literal["source_us"]  # noqa: Y015
     _WhichOneofArgType__source_us: _TypeAlias = _typing.Literal["_source_us", b"_source_us"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sent_us) -> _WhichOneofReturnType__sent_us | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_us) -> _WhichOneofReturnType__source_us | None: ...
 
 Global___DeviceFrame: _TypeAlias = DeviceFrame  # noqa: Y015
@@ -123,11 +136,13 @@ class DeviceAudio(_message.Message):
     SAMPLE_RATE_HZ_FIELD_NUMBER: _builtins.int
     PCM_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    SENT_US_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     source_us: _builtins.int
     sample_rate_hz: _builtins.int
     pcm: _builtins.bytes
     sequence: _builtins.int
+    sent_us: _builtins.int
     def __init__(
         self,
         *,
@@ -136,13 +151,19 @@ class DeviceAudio(_message.Message):
         sample_rate_hz: _builtins.int = ...,
         pcm: _builtins.bytes = ...,
         sequence: _builtins.int = ...,
+        sent_us: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_source_us", b"_source_us", "source_us", b"source_us"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "_source_us", b"_source_us", "sent_us", b"sent_us", "source_us", b"source_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_source_us", b"_source_us", "bed", b"bed", "pcm", b"pcm", "sample_rate_hz", b"sample_rate_hz", "sequence", b"sequence", "source_us", b"source_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "_source_us", b"_source_us", "bed", b"bed", "pcm", b"pcm", "sample_rate_hz", b"sample_rate_hz", "sent_us", b"sent_us", "sequence", b"sequence", "source_us", b"source_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sent_us: _TypeAlias = _typing.Literal["sent_us"]  # noqa: Y015
+    _WhichOneofArgType__sent_us: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us"]  # noqa: Y015
     _WhichOneofReturnType__source_us: _TypeAlias = _typing.Literal["source_us"]  # noqa: Y015
     _WhichOneofArgType__source_us: _TypeAlias = _typing.Literal["_source_us", b"_source_us"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sent_us) -> _WhichOneofReturnType__sent_us | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__source_us) -> _WhichOneofReturnType__source_us | None: ...
 
 Global___DeviceAudio: _TypeAlias = DeviceAudio  # noqa: Y015
@@ -179,13 +200,21 @@ Global___DeviceVital: _TypeAlias = DeviceVital  # noqa: Y015
 
 @_typing.final
 class DeviceVitals(_message.Message):
+    """given_up: how many numbers right before this one the device could not keep and will never send. A number that is
+    missing otherwise ends the call: vitals are not lost unsaid.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     BED_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    SENT_US_FIELD_NUMBER: _builtins.int
+    GIVEN_UP_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     sequence: _builtins.int
+    sent_us: _builtins.int
+    given_up: _builtins.int
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceVital]: ...
     def __init__(
@@ -194,18 +223,26 @@ class DeviceVitals(_message.Message):
         bed: _builtins.str = ...,
         values: _abc.Iterable[Global___DeviceVital] | None = ...,
         sequence: _builtins.int = ...,
+        sent_us: _builtins.int | None = ...,
+        given_up: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "sent_us", b"sent_us"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "sequence", b"sequence", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us", "bed", b"bed", "given_up", b"given_up", "sent_us", b"sent_us", "sequence", b"sequence", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__sent_us: _TypeAlias = _typing.Literal["sent_us"]  # noqa: Y015
+    _WhichOneofArgType__sent_us: _TypeAlias = _typing.Literal["_sent_us", b"_sent_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sent_us) -> _WhichOneofReturnType__sent_us | None: ...
 
 Global___DeviceVitals: _TypeAlias = DeviceVitals  # noqa: Y015
 
 @_typing.final
 class Receipt(_message.Message):
-    """The last sequence number that is safely on its server, and what was refused since the last receipt."""
+    """One message that is safely on its server (accepted 1), or refused for good (refused 1), with the field and the rule.
+    Receipts come in the order of the messages, so that one covers all numbers up to its own. In a call that names its
+    series (metadata neopain-series) the first receipt comes unasked: it says up to which number the server has kept the
+    series, 0 for none, with neither accepted nor refused.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -213,10 +250,12 @@ class Receipt(_message.Message):
     ACCEPTED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     accepted: _builtins.int
     refused: _builtins.int
     refusal: _builtins.str
+    field: _builtins.str
     def __init__(
         self,
         *,
@@ -224,10 +263,11 @@ class Receipt(_message.Message):
         accepted: _builtins.int = ...,
         refused: _builtins.int = ...,
         refusal: _builtins.str = ...,
+        field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "refusal", b"refusal", "refused", b"refused", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "field", b"field", "refusal", b"refusal", "refused", b"refused", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class DeviceIngestStub:
-    """Missing associated documentation comment in .proto file."""
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -52,7 +54,9 @@ class DeviceIngestStub:
 
 
 class DeviceIngestServicer:
-    """Missing associated documentation comment in .proto file."""
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
 
     def StreamFrames(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
@@ -99,7 +103,9 @@ def add_DeviceIngestServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DeviceIngest:
-    """Missing associated documentation comment in .proto file."""
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
 
     @staticmethod
     def StreamFrames(request_iterator,

@@ -27,6 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DeviceIngestStub:
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -37,12 +41,20 @@ class DeviceIngestStub:
 
 @_typing.type_check_only
 class DeviceIngestAsyncStub(DeviceIngestStub):
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     StreamFrames: _aio.StreamStreamMultiCallable[_device_pb2.DeviceFrame, _device_pb2.Receipt]  # type: ignore[assignment]
     StreamAudio: _aio.StreamStreamMultiCallable[_device_pb2.DeviceAudio, _device_pb2.Receipt]  # type: ignore[assignment]
     StreamVitals: _aio.StreamStreamMultiCallable[_device_pb2.DeviceVitals, _device_pb2.Receipt]  # type: ignore[assignment]
 
 class DeviceIngestServicer(metaclass=_abc_1.ABCMeta):
+    """Metadata of each call: authorization ("Bearer <token>"), neopain-device (the device's name), neopain-series (made anew
+    whenever the device begins to number from 1), neopain-processing (P, D, T as in MSH-11). See docs/devices.md.
+    """
+
     @_abc_1.abstractmethod
     def StreamFrames(
         self,

@@ -36,6 +36,26 @@ def test_a_clock_that_is_off_by_more_than_30_s_is_not_believed() -> None:
     assert timing.quality is TimeQuality.UNUSABLE
 
 
+def test_an_item_that_waited_in_the_device_is_as_old_as_the_device_says() -> None:
+    sent_us = NOON_US - 50_000
+    timing = DeviceClock().align(received=NOON, source_us=sent_us - 600_000_000, sent_us=sent_us)
+    assert timing.quality is TimeQuality.SOURCE
+    assert timing.aligned == NOON - timedelta(minutes=10)
+
+
+def test_an_item_that_waited_keeps_its_age_when_the_device_s_clock_is_skewed() -> None:
+    sent_us = NOON_US - 10_000_000
+    timing = DeviceClock().align(received=NOON, source_us=sent_us - 20_000_000, sent_us=sent_us)
+    assert timing.quality is TimeQuality.SKEWED
+    assert timing.aligned == NOON - timedelta(seconds=20)
+
+
+def test_an_item_that_was_sent_before_it_was_measured_is_not_believed() -> None:
+    timing = DeviceClock().align(received=NOON, source_us=NOON_US + 60_000_000, sent_us=NOON_US)
+    assert timing.quality is TimeQuality.UNUSABLE
+    assert timing.aligned == NOON
+
+
 def test_a_time_that_no_calendar_has_is_refused() -> None:
     with pytest.raises(MalformedMessage, match="4611686018427387904 is no time"):
         DeviceClock().align(received=NOON, source_us=2**62)
