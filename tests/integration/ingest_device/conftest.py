@@ -50,9 +50,10 @@ class Door:
     stub: DeviceIngestStub
 
 
-async def opened(bus: Bus) -> AsyncIterator[Door]:
+async def opened(bus: Bus, **told: float) -> AsyncIterator[Door]:
     clock = SetClock()
-    server, _ = make_server(bus, IngestSettings(device_face_boxes={"NICU/1/2": (0, 0, 100, 100)}), clock)
+    settings = IngestSettings(device_face_boxes={"NICU/1/2": (0, 0, 100, 100)}).model_copy(update=told)
+    server, _ = make_server(bus, settings, clock)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
@@ -64,6 +65,20 @@ async def opened(bus: Bus) -> AsyncIterator[Door]:
 async def door(bus: Bus) -> AsyncIterator[Door]:
     """The device API, listening."""
     async for one in opened(bus):
+        yield one
+
+
+@pytest.fixture
+async def narrow_door(bus: Bus) -> AsyncIterator[Door]:
+    """The device API with room for one stream, and for messages of 64 KiB."""
+    async for one in opened(bus, device_most_streams=1, device_largest_message_bytes=65_536):
+        yield one
+
+
+@pytest.fixture
+async def impatient_door(bus: Bus) -> AsyncIterator[Door]:
+    """The device API that ends a stream after a tenth of a second of silence."""
+    async for one in opened(bus, device_idle_seconds=0.1):
         yield one
 
 

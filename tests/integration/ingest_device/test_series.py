@@ -93,12 +93,44 @@ async def test_a_late_message_is_placed_by_when_it_was_measured(door: Door, bus:
     assert (timing.received - timing.aligned).total_seconds() == pytest.approx(600, abs=1)
 
 
-us = st.none() | st.integers(-(2**63), 2**63 - 1)
-text = st.text(max_size=8)
-numbers = st.integers(0, 2**64 - 1)
-ints = st.integers(-(2**31), 2**31 - 1)
-beds = st.sampled_from(["NICU/1/1", "recording/1", ""]) | text
-value = st.builds(pb.DeviceVital, kind=st.integers(0, 9), value=st.floats(), source_us=us, validity=st.integers(0, 4))
+async def test_streams_above_the_limit_are_sent_away(narrow_door: Door) -> None:
+    first = narrow_door.stub.StreamVitals(metadata=SERIES)
+    await first.read()
+    assert await code_of(narrow_door.stub.StreamVitals(iter([vitals(1)]))) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    await first.done_writing()
+    assert await first.code() is grpc.StatusCode.OK
+    assert await code_of(narrow_door.stub.StreamVitals(iter([vitals(1)]))) is grpc.StatusCode.OK
+
+
+async def test_a_silent_stream_is_ended(impatient_door: Door) -> None:
+    silent = impatient_door.stub.StreamVitals(metadata=SERIES)
+    await silent.read()
+    assert await silent.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_message_above_the_limit_ends_its_call_alone(narrow_door: Door) -> None:
+    large = pb.DeviceFrame(bed=BED, format=pb.PIXEL_FORMAT_JPEG, data=bytes(70_000), sequence=1)
+    assert await code_of(narrow_door.stub.StreamFrames(iter([large]))) is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await code_of(narrow_door.stub.StreamVitals(iter([vitals(1)]))) is grpc.StatusCode.OK
+
+
+# Mostly right in all fields but one, so that what is wrong is reached; edges are named.
+NOW_US = to_us(datetime.now(UTC))
+us = (
+    st.none()
+    | st.sampled_from([NOW_US, NOW_US, 0, -1, 2**63 - 1, -(2**63), 253_402_300_799_999_999])
+    | st.integers(-(2**63), 2**63 - 1)
+)
+numbers = st.sampled_from([1, 2, 3, 0, 2**53, 2**64 - 1])
+ints = st.sampled_from([0, 1, 8, -1, 2**31 - 1, -(2**31)])
+beds = st.sampled_from([BED, BED, BED, BED, "recording/1", ""]) | st.text(max_size=8)
+value = st.builds(
+    pb.DeviceVital,
+    kind=st.sampled_from([1, 2, 3, 8, 0, 9]),
+    value=st.sampled_from([140.0, 1e300, -1.0, 5e-324]) | st.floats(),
+    source_us=us,
+    validity=st.sampled_from([0, 1, 3, 4]),
+)
 any_vitals = st.builds(
     pb.DeviceVitals, bed=beds, values=st.lists(value, max_size=3), sequence=numbers, sent_us=us, given_up=numbers
 )
@@ -106,8 +138,8 @@ any_audio = st.builds(
     pb.DeviceAudio,
     bed=beds,
     source_us=us,
-    sample_rate_hz=ints | st.sampled_from([8000, 16000, 44100]),
-    pcm=st.binary(max_size=64),
+    sample_rate_hz=st.sampled_from([8000, 16000, 44100]) | ints,
+    pcm=st.sampled_from([bytes(64), bytes(2), b""]) | st.binary(max_size=64),
     sequence=numbers,
     sent_us=us,
 )
@@ -115,10 +147,10 @@ any_frame = st.builds(
     pb.DeviceFrame,
     bed=beds,
     source_us=us,
-    format=st.integers(0, 3),
-    width=ints | st.just(2),
-    height=ints | st.just(2),
-    data=st.binary(max_size=64) | st.just(bytes(12)) | st.binary(max_size=32).map(lambda rest: b"\xff\xd8\xff" + rest),
+    format=st.sampled_from([1, 2, 0, 3]),
+    width=st.just(8) | ints,
+    height=st.just(8) | ints,
+    data=st.just(bytes(192)) | st.binary(max_size=32).map(lambda rest: b"\xff\xd8\xff" + rest),
     face=st.none() | st.builds(pb.FaceBox, x=ints, y=ints, width=ints, height=ints),
     sequence=numbers,
     sent_us=us,
@@ -135,7 +167,7 @@ async def code_of(call: grpc.aio.StreamStreamCall[object, pb.Receipt]) -> grpc.S
     return await call.code()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(any_vitals, max_size=3), st.lists(any_audio, max_size=3), st.lists(any_frame, max_size=3), st.booleans()
 )
