@@ -96,7 +96,7 @@ async def test_a_message_that_never_ends_is_given_up(opening: Any, address: Any)
         assert await connection.is_closed()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=80) | st.sampled_from([b"\x0b", b"\x1c\x0d", b"MSH|^~\\&|", b"\rOBX|"]), max_size=8))
 async def test_arbitrary_bytes_never_stop_the_listener(door: Any, text: Any, pieces: list[bytes]) -> None:
     connection = await door.connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neopain.codecs.manifest import ITEM_RANGES, read_manifest, write_manifest
@@ -237,7 +237,6 @@ def segments(draw: st.DrawFn) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(segments())
 def test_what_is_written_is_read_back(given_segments: tuple[Segment, ...]) -> None:
     assert read_manifest(write_manifest(given_segments)) == given_segments

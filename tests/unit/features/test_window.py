@@ -20,7 +20,7 @@ from neopain.features.pack import require_match
 from neopain.features.window import Window, WindowItems, assemble, since_arrival
 
 # The functions under test are pure, so that fixtures that make items may be shared between examples.
-LAWS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAWS = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture
