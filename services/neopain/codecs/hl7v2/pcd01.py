@@ -18,12 +18,11 @@ from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
 from neopain.codecs.hl7v2.observation import Dialect, UnknownCode, meaning_of, read_number
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.time import offset_zone, to_the_second
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
 from neopain.domain.waveform import WavePiece
-from neopain.errors import MalformedMessage
 
 _COUNTING = itemgetter(2, 3, 5, 6, 8, 11, 14)
 """The fields of an OBX that count here: type, identifier, value, unit, flags, status, time."""
@@ -170,7 +169,7 @@ class _Reader:
         known = self.moments.get(raw)
         if known is None:
             text = text_of(raw, 1, 1, delimiters)
-            known = self.moments[raw] = (_to_the_second(text, self.zone), text)
+            known = self.moments[raw] = (to_the_second(text, zone=self.zone), text)
         return known
 
     def _skip(self, obx: Segment, position: int, code: str, reason: str) -> None:
@@ -186,11 +185,3 @@ def _counting(obx: Segment) -> tuple[str, ...]:
 
 def _censored(validity: Validity) -> Validity:
     return Validity.QUESTIONABLE if validity is Validity.GOOD else validity
-
-
-def _to_the_second(text: str, zone: tzinfo) -> datetime | None:
-    try:
-        moment = read_moment(text, zone=zone, location="OBX-14")
-    except MalformedMessage:
-        return None
-    return moment.utc if moment.precision is Precision.SECOND else None

@@ -17,11 +17,10 @@ import numpy.typing as npt
 from neopain.codecs.hl7v2.codes import Code, VitalCodes
 from neopain.codecs.hl7v2.message import Segment, text_of
 from neopain.codecs.hl7v2.observation import UnknownCode, identify, unknown_code
-from neopain.codecs.hl7v2.time import Precision, read_moment
+from neopain.codecs.hl7v2.time import to_the_second
 from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity
 from neopain.domain.waveform import WaveKind, WavePiece
-from neopain.errors import MalformedMessage
 
 RATE, RESOLUTION, RANGE, SENTINEL, INOPERABLE = "rate", "resolution", "range", "sentinel", "inoperable"
 
@@ -201,7 +200,7 @@ def _start(channel: _Channel, zone: tzinfo) -> tuple[datetime, str, bool]:
     obx, order = channel.obx, channel.order
     texts = [text_of(one, 1, 1, obx.delimiters) for one in (obx.raw(14), order.raw(7) if order else "")]
     for text in texts:
-        found = _moment(text, zone)
+        found = to_the_second(text, zone=zone)
         if found is not None:
             return found, text, _WHOLE_SECOND.match(text.strip()) is not None
     raise _Unusable(obx, 14, "no start time")
@@ -211,20 +210,12 @@ def _require_span(channel: _Channel, seconds: float, zone: tzinfo) -> None:
     """Refuses a rate that the order's own times contradict; many orders name one time for both."""
     if channel.order is None:
         return
-    begin, end = (_moment(channel.order.text(field), zone) for field in (7, 8))
+    begin, end = (to_the_second(channel.order.text(field), zone=zone) for field in (7, 8))
     if begin is None or end is None or end <= begin:
         return
     span = (end - begin).total_seconds()
     if abs(seconds - span) > max(1.0, LARGEST_DISAGREEMENT * span):
         raise _Unusable(channel.obx, 5, "samples and rate do not fill the time of the order")
-
-
-def _moment(text: str, zone: tzinfo) -> datetime | None:
-    try:
-        moment = read_moment(text, zone=zone, location="OBX-14")
-    except MalformedMessage:
-        return None
-    return moment.utc if moment.precision is Precision.SECOND else None
 
 
 def _number(row: Segment) -> float:
