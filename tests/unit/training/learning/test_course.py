@@ -66,6 +66,16 @@ def outcome(
     return course(fake_windows, config, work_in(tmp_path_factory.mktemp("run"))).run()
 
 
+def test_the_encoders_of_a_course_never_meet_the_infants_of_the_heads(
+    fake_windows: Fake, config: TrainConfig, place: Workplace
+) -> None:
+    pool = Pool([fake_windows(infants=10, each=1), fake_windows(infants=3, each=1, seed=1, name="T")])
+    start = Start(Networks(config.nets).state_dict())
+    infants = Course(pool, config, start, key="k", place=place, heads_from=10)._infants
+    assert set(infants.fusion_only) >= {10, 11, 12}
+    assert max(*infants.encoders, *infants.tune) < 10
+
+
 def test_every_stage_is_done_and_says_how_well(outcome: Outcome) -> None:
     assert list(outcome.figures) == [
         "face", "video", "audio", "vitals",
