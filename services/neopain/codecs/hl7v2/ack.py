@@ -77,6 +77,7 @@ class Addressing:
     processing: str = "P"
     version: str = "2.6"
     charset: str = ""
+    charset_handling: str = ""
     codec: str = "utf-8"
     wants: tuple[str, str] = ("", "")
 
@@ -84,7 +85,7 @@ class Addressing:
 def address(message: Message) -> Addressing:
     """How to answer that message; nothing is checked."""
     msh = message.header
-    same = tuple(msh.raw(field) for field in (3, 4, 5, 6, 9, 11, 12, 15, 16, 18))
+    same = tuple(msh.raw(field) for field in (3, 4, 5, 6, 9, 11, 12, 15, 16, 18, 20))
     return replace(_of_its_sender(same, message.delimiters, message.codec), control_id=_line(msh.raw(10)))
 
 
@@ -121,7 +122,7 @@ def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMe
 def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters, codec: str) -> Addressing:
     # What a sender repeats in every message; the control id is left empty.
     application, facility, to_application, to_facility, message_type, *more = fields
-    processing, version, accept, apply, charset = more
+    processing, version, accept, apply, charset, handling = more
 
     def text(raw: str, component: int = 1) -> str:
         return text_of(raw, component, 1, delimiters)
@@ -134,6 +135,7 @@ def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters, codec: str) 
         processing=_line(processing) or "P",
         version=_line(text(version)) or "2.6",
         charset=_line(charset),
+        charset_handling=_line(handling),
         codec=codec,
         wants=(text(accept).upper(), text(apply).upper()),
     )
@@ -151,7 +153,7 @@ def _msh(to: Addressing, stamp: Stamp) -> str:
     message_type = signs.component.join(("ACK", to.trigger, "ACK") if to.trigger else ("ACK",))
     fields = [
         *("MSH", written, our_application, to.receiver[1], *to.sender, write_moment(stamp.sent), "", message_type),
-        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to), "", to.charset),
+        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to), "", to.charset, "", to.charset_handling),
     ]
     return signs.field.join(fields).rstrip(signs.field)
 

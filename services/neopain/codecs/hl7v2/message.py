@@ -29,6 +29,11 @@ CHARSETS = {
     "UTF-8": "utf-8",
     "UTF8": "utf-8",
 }
+# Of the same table: sets that are switched to by ISO 2022 escape sequences within ASCII text (MSH-20, v2.6 chapter
+# 2.15.9.20). A Japanese sender names them after ASCII, as ``~ISO IR87``, or alone.
+SWITCHED_CHARSETS = {"ISO IR87": "iso2022_jp", "ISO IR159": "iso2022_jp_1"}
+SWITCHED_FROM = frozenset({"", "ASCII", "ISO IR6"})
+_SWITCH = b"\x1b"
 UNREADABLE = "\ufffd"
 """Stands for bytes that are no character of the declared set; an identifier that holds one is refused."""
 
@@ -232,16 +237,35 @@ def _delimiters(whole: bytes) -> Delimiters:
 
 
 def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
-    fields = re.split(rb"[\r\n]", whole, maxsplit=1)[0].split(delimiters.field.encode("iso8859-1"))
-    declared = fields[17].decode("iso8859-1") if len(fields) > 17 else ""
-    name = _nth(declared, delimiters.repetition, 1).strip().upper()
-    charset = CHARSETS.get(name, "")
-    if charset:
+    names = _declared(re.split(rb"[\r\n]", whole, maxsplit=1)[0], delimiters)
+    if switched := _switched(names):
+        # Each segment begins in ASCII, whatever the one before left open: else a name that was cut off would take
+        # the fields after it with it. Neither CR nor LF is ever half of a character.
+        parts = re.split(rb"([\r\n]+)", whole)
+        return "".join(part.decode(switched, errors="replace") for part in parts), switched
+    if charset := CHARSETS.get(names[0], ""):
         return whole.decode(charset, errors="replace"), charset
     try:
         return whole.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         return whole.decode("iso8859-1"), "iso8859-1"
+
+
+def _declared(line: bytes, delimiters: Delimiters) -> list[str]:
+    """The names in MSH-18, at least one."""
+    # Half of a character of a switched set may look like a delimiter.
+    text = line.decode("iso2022_jp_1", errors="replace") if _SWITCH in line else line.decode("iso8859-1")
+    fields = text.split(delimiters.field, 18)
+    declared = fields[17] if len(fields) > 17 else ""
+    return [name.strip().upper() for name in repeated(declared, delimiters)] or [""]
+
+
+def _switched(names: list[str]) -> str:
+    first, *others = names
+    meant = names if first in SWITCHED_CHARSETS else others if first in SWITCHED_FROM else []
+    found = [SWITCHED_CHARSETS[name] for name in meant if name in SWITCHED_CHARSETS]
+    # The codec of JIS X 0212 (ISO IR159) reads JIS X 0208 as well.
+    return max(found, default="")
 
 
 def _lines(text: str, field: str) -> list[str]:

@@ -91,6 +91,13 @@ def test_the_answer_is_written_in_the_sender_s_character_set() -> None:
     assert b"|M\xf6nitor|" in write_ack(address(parse(sent)), Outcome.ACCEPTED, STAMP)
 
 
+def test_the_answer_switches_to_japanese_and_back_as_the_message_did() -> None:
+    sent = "MSH|^~\\&|監視||||||ORU^R01|7|P|2.5||||||~ISO IR87||ISO 2022-1994".encode("iso2022_jp")
+    header = write_ack(address(parse(sent)), Outcome.ACCEPTED, STAMP).split(b"\r")[0]
+    assert b"|\x1b$B4F;k\x1b(B|" in header
+    assert header.endswith(b"|A1|P|2.5||||||~ISO IR87||ISO 2022-1994")
+
+
 def test_an_answer_to_an_enhanced_mode_message_asks_for_no_answer() -> None:
     answer = write_ack(address(parse(SENT + b"|||AL|NE")), Outcome.ACCEPTED, STAMP)
     assert answer.split(b"\r")[0].endswith(b"|T|2.6|||NE|NE")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from neopain.codecs.hl7v2.message import Delimiters, Message, escape, messages_in, parse, unescape
+from neopain.codecs.hl7v2.message import UNREADABLE, Delimiters, Message, escape, messages_in, parse, unescape
 from neopain.errors import MalformedMessage
 
 HEAD = r"MSH|^~\&|MON|NICU|||20260101120000||ORU^R01|1|P|2.6"
@@ -105,6 +105,56 @@ def test_absent_fields_and_components_are_empty() -> None:
 def test_the_character_set_is_that_of_msh_18(declared: str, written: bytes) -> None:
     raw = f"{HEAD}||||||{declared}\rPID|1||77||".encode() + written
     assert parse(raw).segments[1].text(5) == "Müller"
+
+
+def japanese(text: str, *, declared: str = "~ISO IR87||ISO 2022-1994", codec: str = "iso2022_jp") -> bytes:
+    """A message as Japanese hospitals send them: ASCII, and JIS X 0208 after ESC $ B, back to ASCII after ESC ( B."""
+    return rf"MSH|^~\&|病院情報|厚生病院|||20260101120000||ADT^A08^ADT_A01|1|P|2.5||||||{declared}".encode(
+        codec
+    ) + f"\r{text}\r".encode(codec)
+
+
+@pytest.mark.parametrize("declared", ["~ISO IR87||ISO 2022-1994", "ASCII~ISO IR87", "ISO IR87", "iso ir6~iso ir87"])
+def test_japanese_names_are_read_where_msh_18_names_jis_x_0208(declared: str) -> None:
+    name = "患者^太郎^^^^^L^I~カンジャ^タロウ^^^^^L^P"
+    message = parse(japanese(f"PID|0001||9999013^^^^PI||{name}||20260101|M", declared=declared))
+    pid = message.segments[1]
+    assert pid.repetitions(5) == ["患者^太郎^^^^^L^I", "カンジャ^タロウ^^^^^L^P"]
+    assert (pid.text(3), pid.text(7), pid.text(8), message.header.text(4)) == ("9999013", "20260101", "M", "厚生病院")
+
+
+def test_a_character_whose_half_looks_like_a_delimiter_separates_nothing() -> None:
+    # In JIS X 0208 含 is 0x345E, 奥 is 0x317C and 万 is 0x4B7C: ^ and |.
+    raw = japanese("PID|1||77||奥^含子^^^^^L^I||万")
+    assert b"$B1|" in raw
+    pid = parse(raw).segments[1]
+    assert (pid.text(5), pid.text(5, 2), pid.text(7)) == ("奥", "含子", "万")
+
+
+def test_a_delimiter_like_half_in_the_header_does_not_hide_its_character_set() -> None:
+    raw = japanese("PID|1||77||太郎").replace("厚生病院".encode("iso2022_jp"), "奥万病院".encode("iso2022_jp"))
+    assert parse(raw).segments[1].text(5) == "太郎"
+
+
+def test_the_supplementary_japanese_set_is_read_beside_the_first() -> None:
+    raw = japanese("PID|1||77||太郎^丂", declared="~ISO IR87~ISO IR159", codec="iso2022_jp_1")
+    assert (parse(raw).segments[1].text(5), parse(raw).segments[1].text(5, 2)) == ("太郎", "丂")
+
+
+def test_a_name_that_does_not_return_to_ascii_takes_no_segment_with_it() -> None:
+    raw = japanese("PID|1||77||太郎").rstrip(b"\r").removesuffix(b"\x1b(B") + b"\rPV1|1|I|NICU^1^3\r"
+    assert parse(raw).segments[2].text(3, 3) == "3"
+
+
+def test_bytes_of_no_declared_japanese_set_are_unreadable_and_not_guessed() -> None:
+    raw = japanese("PID|1||77").rstrip(b"\r") + "||太郎".encode("shift_jis")
+    assert UNREADABLE in parse(raw).segments[1].text(5)
+
+
+@pytest.mark.parametrize("declared", ["BIG-5", "~GB 18030-2000", "UNKNOWN~ISO IR87", "ISO IR999"])
+def test_a_set_that_is_not_known_is_read_as_before(declared: str) -> None:
+    assert parse(f"{HEAD}||||||{declared}\rPID|1||77||Müller".encode()).codec == "utf-8"
+    assert parse(f"{HEAD}||||||{declared}\rPID|1||77||Müller".encode("iso8859-1")).codec == "iso8859-1"
 
 
 @pytest.mark.parametrize(
