@@ -58,6 +58,15 @@ RECEIPTS = StreamSpec(
     is_input=False,
     most_entries=50_000,
 )
+DISCLOSURES = StreamSpec(
+    "disclosures",
+    Server.BUS,
+    "Disclosure",
+    per_bed=False,
+    retention=timedelta(days=7),
+    groups=("charting",),
+    is_input=False,
+)
 FRAMES = StreamSpec(
     "frames", Server.MEDIA, "FaceFrame", per_bed=True, retention=timedelta(seconds=30), most_entries=1024
 )
@@ -68,7 +77,10 @@ MOVEMENT = StreamSpec(
     "movement", Server.MEDIA, "MovementSample", per_bed=True, retention=timedelta(seconds=60), most_entries=1024
 )
 
-STREAMS = (VITALS, BASELINE, CENSUS, DRUGS, TICKS, SCORES, DEAD_LETTERS, REPLAYS, RECEIPTS, FRAMES, AUDIO, MOVEMENT)
+STREAMS = (
+    *(VITALS, BASELINE, CENSUS, DRUGS, TICKS, SCORES, DEAD_LETTERS, REPLAYS, RECEIPTS, DISCLOSURES),
+    *(FRAMES, AUDIO, MOVEMENT),
+)
 
 WINDOW_STREAMS = (VITALS, BASELINE, FRAMES, AUDIO, MOVEMENT)
 """The streams of a bed that a window is read from; a tick carries the last id of each."""

@@ -1,4 +1,4 @@
-"""The consumer process: census, scores and replays in, entries out, and what has to be done now and then."""
+"""The consumer process: census, scores and what is to be audited in, entries out, and what is done now and then."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from sqlalchemy import Engine
 
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.consumer import Consumer
-from neopain.bus.streams import CENSUS, REPLAYS, SCORES
+from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.chain import ensure_partitions
 from neopain.charting.broker import keep_our_logging, make_app, nudge
 from neopain.charting.census import record_fact
 from neopain.charting.database import connect
+from neopain.charting.disclosures import record_disclosure
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
 from neopain.charting.migrate import require_schema
 from neopain.charting.replays import record_replay
@@ -32,6 +33,7 @@ from neopain.runtime.service import Running, run_service
 from neopain.runtime.settings import BusSettings
 from neopain.wire.census import decode_bed_state
 from neopain.wire.deadletter import decode_replay
+from neopain.wire.disclosure import decode_disclosure
 from neopain.wire.score import decode_score
 
 LOG = Log(__name__)
@@ -94,6 +96,7 @@ class ChartingConsumer:
         self._census = Consumer(bus, CENSUS, group=GROUP, name=settings.consumer_name)
         self._scores = Consumer(bus, SCORES, group=GROUP, name=settings.consumer_name)
         self._replays = Consumer(bus, REPLAYS, group=GROUP, name=settings.consumer_name)
+        self._disclosures = Consumer(bus, DISCLOSURES, group=GROUP, name=settings.consumer_name)
         self._has_news = asyncio.Event()
         self._refusal: ContractBroken | None = None
 
@@ -109,6 +112,7 @@ class ChartingConsumer:
             consume(self._census, partial(self._take_fact_or_stop, running), running, CENSUS_POLICY),
             consume(self._scores, self.take_score, running, LoopPolicy(parallel=1)),
             consume(self._replays, self.take_replay, running, LoopPolicy(parallel=1)),
+            consume(self._disclosures, self.take_disclosure, running, LoopPolicy(parallel=1)),
             self._tend(running),
             self._nudge(running),
         )
@@ -134,6 +138,11 @@ class ChartingConsumer:
         """What a person did with a dead letter into the audit trail."""
         replay = decode_replay(entry.payload)
         await asyncio.to_thread(record_replay, self.engine, self.clock, fact_id=entry.id, replay=replay)
+
+    async def take_disclosure(self, entry: Entry) -> None:
+        """What was told to whom into the audit trail."""
+        told = decode_disclosure(entry.payload)
+        await asyncio.to_thread(record_disclosure, self.engine, self.clock, fact_id=entry.id, disclosure=told)
 
     async def take_score(self, entry: Entry) -> None:
         """A score into its bed's course. Recordings are not for the chart."""

@@ -74,7 +74,7 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
     if current is None or current.infant is None:
         return Assignment(held_reason=EMPTY_BED)
     infant = current.infant
-    identifier = _charting_identifier(infant)
+    identifier = charting_identifier(infant)
     if identifier is None:
         return Assignment(held_reason=UNIDENTIFIED)
     if current.is_held:
@@ -116,7 +116,7 @@ def _had_left(infant: Infant, fact: CensusFact, window_end: datetime) -> bool:
     return is_told_of_then and (fact.state.infant is None or _is_another(infant, fact.state.infant))
 
 
-def _charting_identifier(infant: Infant) -> PatientId | None:
+def charting_identifier(infant: Infant) -> PatientId | None:
     """The medical record number where there is one (HL7 table 0203, MR), else the first identifier."""
     records = [one for one in infant.identifiers if one.type_code == "MR"]
     return next(iter(records or infant.identifiers), None)

@@ -42,6 +42,13 @@ def bed_id(*, unit: str, room: str = "", bed: str = "", facility: str = "") -> B
     return BedId(f"{located}@{parts[3]}" if parts[3] else located)
 
 
+def parts_of(bed: BedId) -> tuple[str, str, str, str]:
+    """Unit, room, bed and facility of a bed's id; parts that it does not have are empty."""
+    located, _, facility = bed.partition("@")
+    unit, room, own = (*located.split("/", 2), "", "")[:3]
+    return unit, room, own, facility
+
+
 def recording_bed(name: str) -> BedId:
     """The place of a recording: looks like a bed to scoring, and is never charted."""
     return BedId(f"{RECORDING_PREFIX}{name}")

@@ -41,7 +41,7 @@ class IngestSettings(ServiceSettings):
     )
     hl7_sources: Path | None = Field(
         None,
-        description="TOML file of what holds for single senders (docs/hl7-listener.md): zone, acknowledgement, bed",
+        description="TOML file of what holds for single senders (docs/hl7-listener.md): zone, answers, bed, queries",
     )
     hl7_allowed_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description='Networks that may connect, as a JSON list: ["10.20.0.0/16"]; empty lets all in'

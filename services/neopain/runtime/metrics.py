@@ -32,6 +32,7 @@ METRICS = (
     MetricSpec(
         "ingest_census_events_total", "counter", "1", "ADT messages by trigger and effect", ("trigger", "effect")
     ),
+    MetricSpec("ingest_queries_total", "counter", "1", "Queries of the census answered, by outcome", ("outcome",)),
     MetricSpec("ingest_drugs_total", "counter", "1", "Drugs that hide pain, by class and basis", ("drug", "basis")),
     MetricSpec("ingest_drug_codes_unknown_total", "counter", "1", "Orders and administrations of unknown drugs"),
     MetricSpec("ingest_connections", "gauge", "1", "Open MLLP connections"),

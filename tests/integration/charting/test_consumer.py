@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,18 @@ from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.consumer import Consumer
 from neopain.bus.deadletters import list_letters, tell_replay
-from neopain.bus.streams import CENSUS, SCORES
+from neopain.bus.disclosures import tell_disclosure
+from neopain.bus.streams import CENSUS, DISCLOSURES, SCORES
 from neopain.charting.audit import verify_audit
+from neopain.charting.disclosures import record_disclosure
 from neopain.charting.service import ChartingConsumer
 from neopain.charting.settings import ChartingSettings
 from neopain.domain.census import BedState, Infant
 from neopain.domain.deadletter import Replay, ReplayOutcome
-from neopain.domain.identity import SourceId, recording_bed
+from neopain.domain.identity import PatientId, SourceId, recording_bed
+from neopain.domain.query import Disclosure
 from neopain.errors import ContractBroken
+from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running
 from neopain.wire.census import encode_bed_state
 from neopain.wire.score import encode_score
@@ -246,6 +251,33 @@ async def test_a_fact_of_the_census_is_never_put_aside_however_often_its_consume
 
     assert count("census_facts") == 1
     assert await list_letters(bus) == []
+
+
+async def test_what_was_told_to_a_monitor_is_audited_once_for_each_infant_in_a_chain_of_its_own(
+    bus: Bus, started: Start, rows: Any, engine: Engine, database: str
+) -> None:
+    told = Disclosure(
+        source=SourceId("hl7", "MON"),
+        address="10.0.0.7",
+        control_id="17",
+        asked="QRY^A19",
+        moment=datetime.now(UTC),
+        patients=(PatientId("77"),),
+        told=(PatientId("77", "HOSP"), PatientId("77", "OTHER")),
+    )
+    await tell_disclosure(bus, told, mark="1")
+    await tell_disclosure(bus, replace(told, told=(), control_id="18"), mark="2")
+
+    async with started():
+        await until(lambda: len(rows("SELECT 1 FROM audit")) == 3)
+    (entry, _) = await bus.read_range(DISCLOSURES)
+    assert record_disclosure(engine, SystemClock(), fact_id=entry.id, disclosure=told) is False
+
+    assert rows("SELECT chain, event, actor, patient FROM audit ORDER BY position") == [
+        {"chain": "reads", "event": "census_queried", "actor": "hl7:MON", "patient": patient}
+        for patient in ("HOSP|77", "OTHER|77", "")
+    ]
+    assert verify_audit(database).is_whole
 
 
 async def test_a_replay_of_a_dead_letter_is_audited(bus: Bus, started: Start, rows: Any) -> None:

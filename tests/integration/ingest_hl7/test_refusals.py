@@ -18,7 +18,7 @@ from neopain.bus.deadletters import list_letters
         (b"MSH|^~\\&|A||||||ORU^R01|", "MSA|AR||MSH-10: the control id is required", "ERR||MSH^1^10|101^"),
         (
             b"MSH|^~\\&|A||||||ORM^O01|7|P|2.5",
-            "MSA|AR|7|MSH-9.1: only ORU, ADT, RDE and RAS",
+            "MSA|AR|7|MSH-9.1: only ORU, ADT, RDE, RAS, QRY and QBP",
             "ERR||MSH^1^9^1^1|200^",
         ),
         (b"MSH|^~\\&|A||||||ORU^W01|7|P|2.4", "MSA|AR|7|MSH-9.2: of ORU only R01 is taken", "ERR||MSH^1^9^1^2|201^"),

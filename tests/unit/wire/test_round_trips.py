@@ -15,6 +15,7 @@ from neopain.domain.deadletter import DeadLetter, Replay, ReplayOutcome
 from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.media import AudioChunk, FaceAbsence, FaceFrame, MovementSample
+from neopain.domain.query import Disclosure
 from neopain.domain.receipt import Receipt, Stored
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.time import TimeQuality, Timing
@@ -23,6 +24,7 @@ from neopain.domain.window import Tick
 from neopain.errors import ContractBroken
 from neopain.wire.census import decode_bed_state, encode_bed_state
 from neopain.wire.deadletter import decode_dead_letter, decode_replay, encode_dead_letter, encode_replay
+from neopain.wire.disclosure import decode_disclosure, encode_disclosure
 from neopain.wire.drugs import decode_drug, encode_drug
 from neopain.wire.media import (
     decode_audio,
@@ -160,6 +162,9 @@ drugs = st.builds(
     processings,
 )
 letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words, words, words)
+disclosures = st.builds(
+    Disclosure, sources, words, words, words, moments, several(patients), words, words, several(patients), several(beds)
+)
 replays = st.builds(Replay, words, st.sampled_from(ReplayOutcome), words, words, moments, sources, words, words)
 entry_ids = st.builds("{}-{}".format, st.integers(0, 2**53), st.integers(0, 2**32))
 receipts = st.lists(
@@ -192,6 +197,7 @@ PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[
     "DrugFact": (drugs, encode_drug, decode_drug),
     "DeadLetter": (letters, encode_dead_letter, decode_dead_letter),
     "Replay": (replays, encode_replay, decode_replay),
+    "Disclosure": (disclosures, encode_disclosure, decode_disclosure),
     "Receipts": (receipts, encode_receipts, decode_receipts),
 }
 

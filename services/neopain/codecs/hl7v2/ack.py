@@ -9,6 +9,7 @@ is what a monitor may act upon, and a second answer on one connection would be t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -38,6 +39,7 @@ ERROR_TEXTS = {
     "202": "Unsupported processing id",
     "203": "Unsupported version id",
     "204": "Unknown key identifier",
+    "205": "Duplicate key identifier",
     "207": "Application internal error",
 }
 REJECTING = frozenset({"200", "201", "202", "203"})
@@ -86,7 +88,7 @@ def address(message: Message) -> Addressing:
     """How to answer that message; nothing is checked."""
     msh = message.header
     same = tuple(msh.raw(field) for field in (3, 4, 5, 6, 9, 11, 12, 15, 16, 18, 20))
-    return replace(_of_its_sender(same, message.delimiters, message.codec), control_id=_line(msh.raw(10)))
+    return replace(_of_its_sender(same, message.delimiters, message.codec), control_id=one_line(msh.raw(10)))
 
 
 def outcome_of(error: MalformedMessage) -> Outcome:
@@ -112,9 +114,9 @@ def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMe
     code = acknowledgement_code(to.wants, outcome)
     if not code:
         return b""
-    lines = [_msh(to, stamp), _msa(to, code, error)]
+    lines = [msh_line(to, stamp), msa_line(to, code, str(error) if error is not None else "")]
     if error is not None:
-        lines.append(_err(to.delimiters, error))
+        lines.append(err_line(to.delimiters, error))
     return "".join(f"{line}\r" for line in lines).encode(to.codec, errors="replace")
 
 
@@ -129,31 +131,33 @@ def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters, codec: str) 
 
     return Addressing(
         delimiters=delimiters,
-        sender=(_line(application), _line(facility)),
-        receiver=(_line(to_application), _line(to_facility)),
-        trigger=_line(text(message_type, 2)),
-        processing=_line(processing) or "P",
-        version=_line(text(version)) or "2.6",
-        charset=_line(charset),
-        charset_handling=_line(handling),
+        sender=(one_line(application), one_line(facility)),
+        receiver=(one_line(to_application), one_line(to_facility)),
+        trigger=one_line(text(message_type, 2)),
+        processing=one_line(processing) or "P",
+        version=one_line(text(version)) or "2.6",
+        charset=one_line(charset),
+        charset_handling=one_line(handling),
         codec=codec,
         wants=(text(accept).upper(), text(apply).upper()),
     )
 
 
-def _line(raw: str) -> str:
-    # A field may hold line breaks and control signs that would break the answer's own segments.
+def one_line(raw: str) -> str:
+    """A field to be echoed, without line breaks and control signs, which would break the answer's own segments."""
     return raw if raw.isprintable() else "".join(one if one.isprintable() else " " for one in raw).strip()
 
 
-def _msh(to: Addressing, stamp: Stamp) -> str:
+def msh_line(to: Addressing, stamp: Stamp, *, answers_with: Sequence[str] = ()) -> str:
+    """MSH of an answer; ``answers_with`` are the components of MSH-9, those of an acknowledgement if empty."""
     signs = to.delimiters
     written = signs.component + signs.repetition + signs.escape + signs.subcomponent
     our_application = to.receiver[0] or OUR_NAME
-    message_type = signs.component.join(("ACK", to.trigger, "ACK") if to.trigger else ("ACK",))
+    message_type = signs.component.join(answers_with or (("ACK", to.trigger, "ACK") if to.trigger else ("ACK",)))
     fields = [
         *("MSH", written, our_application, to.receiver[1], *to.sender, write_moment(stamp.sent), "", message_type),
-        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to), "", to.charset, "", to.charset_handling),
+        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to)),
+        *("", to.charset, "", to.charset_handling),
     ]
     return signs.field.join(fields).rstrip(signs.field)
 
@@ -163,12 +167,14 @@ def _unasked(to: Addressing) -> tuple[str, str]:
     return ("NE", "NE") if any(to.wants) else ("", "")
 
 
-def _msa(to: Addressing, code: str, error: MalformedMessage | None) -> str:
-    text = escape(str(error), to.delimiters) if error is not None else ""
-    return to.delimiters.field.join(("MSA", code, to.control_id, text)).rstrip(to.delimiters.field)
+def msa_line(to: Addressing, code: str, text: str = "") -> str:
+    """MSA with a text for a person in its third field."""
+    fields = ("MSA", code, to.control_id, escape(text, to.delimiters))
+    return to.delimiters.field.join(fields).rstrip(to.delimiters.field)
 
 
-def _err(signs: Delimiters, error: MalformedMessage) -> str:
+def err_line(signs: Delimiters, error: MalformedMessage) -> str:
+    """ERR of v2.5 and later: place, code and rule."""
     found = _PLACE.fullmatch(error.location)
     segment, sequence, position, component = found.groups(default="") if found else (error.location, "", "", "")
     place = (segment, sequence or "1", position, "1" if component else "", component)

@@ -69,7 +69,7 @@ def _place_part(segment: Segment, field: int, component: int) -> str:
     text = segment.text(field, component) or (segment.text(field, component, 2) if component == 4 else "")
     if text == NULL:
         return ""
-    return _readable(text, segment.place(field, component))
+    return readable(text, segment.place(field, component))
 
 
 def _patient(raw: str, segment: Segment, field: int) -> PatientId | None:
@@ -79,8 +79,8 @@ def _patient(raw: str, segment: Segment, field: int) -> PatientId | None:
     if is_placeholder(value) or type_code in NOT_PERSONAL:
         return None
     return PatientId(
-        value=_readable(value, segment.place(field, 1)),
-        assigning_authority=_readable(_authority(raw, delimiters), segment.place(field, 4)),
+        value=readable(value, segment.place(field, 1)),
+        assigning_authority=readable(_authority(raw, delimiters), segment.place(field, 4)),
         type_code=type_code or "MR",
     )
 
@@ -93,7 +93,8 @@ def _rank(patient: PatientId) -> int:
     return PREFERRED_TYPES.index(patient.type_code) if patient.type_code in PREFERRED_TYPES else len(PREFERRED_TYPES)
 
 
-def _readable(text: str, location: str) -> str:
+def readable(text: str, location: str) -> str:
+    """The text; ``MalformedMessage`` when it holds bytes outside of the message's character set."""
     if UNREADABLE in text:
         raise MalformedMessage(location, "must be readable in the character set of MSH-18", code="102")
     return text

@@ -45,6 +45,7 @@ UNSUPPORTED_TYPE = "200"
 UNSUPPORTED_EVENT = "201"
 UNSUPPORTED_PROCESSING = "202"
 UNSUPPORTED_VERSION = "203"
+DUPLICATE_KEY = "205"
 APPLICATION_ERROR = "207"
 
 # Every pattern here looks at each byte once, whatever a sender makes up: runs are matched from their first byte only.

@@ -22,6 +22,8 @@ from neopain.codecs.hl7v2.adt import Effect, read_adt
 from neopain.codecs.hl7v2.drugs import TRIGGERS as DRUG_MESSAGES
 from neopain.codecs.hl7v2.header import Header, read_header
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, parse
+from neopain.codecs.hl7v2.query import FORMS as QUERIES
+from neopain.codecs.hl7v2.query_answer import Asked, asked_by, write_query_error
 from neopain.codecs.mllp import Frame
 from neopain.domain.deadletter import DeadLetter
 from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
@@ -29,10 +31,11 @@ from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, Out
 from neopain.ingest.census.keeper import keep
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.late import Unchanged, require_followed, require_young
+from neopain.ingest.hl7.queries import QueryIntake, require_allowed
 from neopain.ingest.hl7.receipts import Receipts
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
-from neopain.ingest.hl7.sources import SourceFacts, Sources
+from neopain.ingest.hl7.sources import ACKNOWLEDGEMENTS, SourceFacts, Sources
 from neopain.ingest.hl7.vitals import VitalsIntake
 from neopain.ingest.hl7.vitals import read_codes as read_vital_codes
 from neopain.ingest.settings import IngestSettings
@@ -44,6 +47,8 @@ from neopain.runtime.metrics import counter
 LOG = Log(__name__)
 
 T = TypeVar("T")
+
+NO_ANSWER = ACKNOWLEDGEMENTS["never"]
 
 
 class Intake:
@@ -59,6 +64,7 @@ class Intake:
         )
         self.receipts = Receipts(bus)
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
+        self.queries = QueryIntake(bus)
 
     async def take(self, frame: Frame, sender: Sender) -> bytes:
         """The answer to a message, empty if its sender wants none. What it acknowledges is on disk.
@@ -69,7 +75,7 @@ class Intake:
         opened = _Opened(self.clock.now(), self.sources.of(sender, "", ""))
         try:
             outcome, error = await self._attempt(frame, sender, opened)
-            if error is not None:
+            if error is not None and not opened.is_query:
                 await self._put_aside(frame, sender, opened, error)
         except (BusUnavailable, ContractBroken) as unstored:
             self._note(frame, sender, opened, UNANSWERED, reason=f"{APPLICATION_ERROR} not stored: {unstored}")
@@ -125,11 +131,21 @@ class Intake:
             case message_type, trigger if (message_type, trigger) in DRUG_MESSAGES:
                 drugs = self.drugs.read(one)
                 await self._until_stored(partial(self.drugs.store, drugs, one))
+            case message_type, trigger if (message_type, trigger) in QUERIES:
+                require_allowed(one)
+                opened.asked = asked_by(message, opened.addressing, (message_type, trigger))
+                opened.reply = await self.queries.answer(opened.asked, one, self._stamp(), self._until_stored)
+            case "QRY" | "QBP", _:
+                raise MalformedMessage(
+                    "MSH-9.2", "of QRY only A19 is answered, of QBP Q22 and ZV1", code=UNSUPPORTED_EVENT
+                )
             case "RDE" | "RAS", _:
                 rule = "of RDE only O11, O25 and O01 are taken, of RAS only O17 and O01"
                 raise MalformedMessage("MSH-9.2", rule, code=UNSUPPORTED_EVENT)
             case _:
-                raise MalformedMessage("MSH-9.1", "only ORU, ADT, RDE and RAS are taken", code=UNSUPPORTED_TYPE)
+                raise MalformedMessage(
+                    "MSH-9.1", "only ORU, ADT, RDE, RAS, QRY and QBP are taken", code=UNSUPPORTED_TYPE
+                )
 
     async def _observe(self, one: Received, opened: _Opened) -> None:
         placed = self.vitals.read(one)
@@ -200,9 +216,17 @@ class Intake:
         if wants is not None:
             to = replace(to, wants=wants)
         code = ack.acknowledgement_code(to.wants, outcome) or "none"
+        if opened.asked is not None and wants != NO_ANSWER:
+            # The answer is what was asked for, whatever MSH-15 and MSH-16 say of acknowledgements.
+            code = f"A{outcome.value}"
+            answer = opened.reply if error is None else write_query_error(opened.asked, outcome, self._stamp(), error)
+        else:
+            answer = ack.write_ack(to, outcome, self._stamp(), error)
         counter("ingest_messages_total").labels(code).inc()
-        stamp = Stamp(control_id=uuid.uuid4().hex[:20], sent=self.clock.now())
-        return code, ack.write_ack(to, outcome, stamp, error)
+        return code, answer
+
+    def _stamp(self) -> Stamp:
+        return Stamp(control_id=uuid.uuid4().hex[:20], sent=self.clock.now())
 
     def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
         header = opened.header
@@ -234,3 +258,10 @@ class _Opened:
     header: Header | None = None
     delay: timedelta | None = None
     stored: tuple[Stored, ...] = ()
+    asked: Asked | None = None
+    reply: bytes = b""
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it only asks: there is nothing in it that could be lost."""
+        return self.header is not None and self.header.message_type in {message_type for message_type, _ in QUERIES}

@@ -19,6 +19,7 @@ WHY_NOT = {
     "scores": "charting takes scores within seconds: the stretch it belongs to is charted; see the entries of its bed",
     "census": "charting never puts a fact of the census aside; this one is for the developers to look at",
     "replays": "it is the record of a replay, for the audit trail; it is for the developers to look at",
+    "disclosures": "it is the record of an answered query, for the audit trail; it is for the developers to look at",
     "dicom": "the object lies in the spool: move its file from aside/ into the spool to have it scored again",
     "device": "camera and device input is of its moment: nothing reads it later",
 }

@@ -56,6 +56,7 @@ class SourceEntry(BaseModel):
     zone: str | None = None
     default_facility: str | None = None
     bed: Text | None = None
+    may_ask: bool = False
 
     @field_validator("zone")
     @classmethod
@@ -89,12 +90,13 @@ class SourceEntry(BaseModel):
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
     """What holds for a message: the zone of its times without offset, the facility of places without one, the bed of
-    vitals without one, and how it is answered if not as it asks."""
+    vitals without one, how it is answered if not as it asks, and whether its queries of the census are answered."""
 
     zone: tzinfo
     default_facility: str = ""
     bed: BedId | None = None
     wants: Wants | None = None
+    may_ask: bool = False
 
 
 class Sources:
@@ -116,6 +118,7 @@ class Sources:
             default_facility=usual.default_facility if found.default_facility is None else found.default_facility,
             bed=None if found.bed is None else BedId(found.bed),
             wants=ACKNOWLEDGEMENTS[found.acknowledgement],
+            may_ask=found.may_ask,
         )
 
 

@@ -33,6 +33,7 @@ name = "one-bed"
 application = "VS8"
 facility = "NICU"
 bed = "NICU/1/3@GH"
+may_ask = true
 """
 
 
@@ -48,7 +49,7 @@ def sources() -> Sources:
         (Sender("10.21.1.1"), ("CENTRAL", "X"), USUAL),
         (Sender("10.20.1.1"), ("OTHER", "X"), USUAL),
         (Sender("10.9.9.9", ("gw", "gw.ward.example")), ("", ""), SourceFacts(USUAL.zone, "WEST", None, ("AL", "NE"))),
-        (Sender("10.9.9.9"), ("VS8", "NICU"), SourceFacts(USUAL.zone, "GH", BedId("NICU/1/3@GH"))),
+        (Sender("10.9.9.9"), ("VS8", "NICU"), SourceFacts(USUAL.zone, "GH", BedId("NICU/1/3@GH"), may_ask=True)),
         (Sender("10.9.9.9"), ("VS8", ""), USUAL),
     ],
 )

@@ -1,0 +1,68 @@
+"""What was told to senders that asked who lies where, written to the audit trail from the ``disclosures`` stream.
+
+Reads of patient data are a chain of their own: they are many, and whoever charts must not wait for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, exists, select, text
+
+from neopain.charting.audit.chain import AuditEvent, append, canonical_json
+from neopain.charting.tables import AUDIT
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.domain.identity import PatientId
+from neopain.domain.query import Disclosure
+from neopain.runtime.clock import Clock
+
+READS = "reads"
+"""The chain."""
+CLOCKS_DIFFER = timedelta(minutes=10)
+
+
+def record_disclosure(engine: Engine, clock: Clock, *, fact_id: str, disclosure: Disclosure) -> bool:
+    """Audits a fact of the stream, one row for each infant told of and one where nobody was; a repeat changes nothing.
+
+    Returns whether it was new. ``DatabaseUnavailable``: nothing was written, try again.
+    """
+    events = list(_events(fact_id, disclosure))
+    with unit_of_work(engine, clock) as unit:
+        unit.connection.execute(text("SELECT pg_advisory_xact_lock(7305104)"))
+        if _is_recorded(unit.connection, events[0], disclosure):
+            return False
+        append(unit.connection, events, now=clock.now(), chain=READS)
+        return True
+
+
+def _events(fact_id: str, disclosure: Disclosure) -> Iterator[AuditEvent]:
+    detail: dict[str, str | int] = {
+        "fact": fact_id,
+        "asked": disclosure.asked,
+        "control_id": disclosure.control_id,
+        "address": disclosure.address,
+        "moment": disclosure.moment.isoformat(),
+        "patients": "; ".join(_key(one) for one in disclosure.patients),
+        "place": disclosure.place,
+        "visit": disclosure.visit,
+        "told": len(disclosure.told),
+        "held": "; ".join(disclosure.held),
+    }
+    for patient in [_key(one) for one in disclosure.told] or [""]:
+        yield AuditEvent(event="census_queried", actor=str(disclosure.source), patient=patient, detail=detail)
+
+
+def _key(patient: PatientId) -> str:
+    return f"{patient.assigning_authority}|{patient.value}"
+
+
+def _is_recorded(connection: Connection, event: AuditEvent, disclosure: Disclosure) -> bool:
+    # By patient and time, since those have an index.
+    same = exists().where(
+        AUDIT.c.patient == event.patient,
+        AUDIT.c.recorded >= disclosure.moment - CLOCKS_DIFFER,
+        AUDIT.c.event == event.event,
+        AUDIT.c.detail == canonical_json(event.detail),
+    )
+    return bool(connection.scalar(select(same)))
