@@ -118,7 +118,7 @@ def _as_fields(state: BedState) -> dict[str, object]:
         "held_since": state.held_since.isoformat() if state.held_since else None,
         "disputes": [
             {"source": one.source, "reason": one.reason, "patient": _number(Infant((one.patient,))), "bed": one.bed}
-            for one in state.disputes
+            for one in (*state.disputes, *state.contradicting)
         ],
         "processing": state.processing.value,
     }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from neopain.domain.census import (
+    ASSOCIATION_DISAGREES,
     MOST_DEPARTURES,
     NO_NEWBORN,
     TWO_INFANTS,
@@ -101,7 +102,13 @@ def with_occupants(state: BedState, occupants: list[Infant], event: CensusEvent)
     """The bed with these in it. The history of a bed never runs backwards, however late an event was entered."""
     if not occupants:
         since = state.since if event.kind in UNDOES else max(event.occurred, state.since)
-        return BedState(bed=state.bed, since=since, processing=event.processing, departures=state.departures)
+        return BedState(
+            bed=state.bed,
+            since=since,
+            processing=event.processing,
+            departures=state.departures,
+            associations=state.associations,
+        )
     is_as_before = state.infant is not None and occupants[0].shares_identifier_with(state.infant)
     return judged(
         replace(
@@ -144,6 +151,7 @@ def judged(state: BedState) -> BedState:
     """The bed with the reason that holds it."""
     reasons = [TWO_INFANTS] if state.rivals else []
     reasons += [NO_NEWBORN] if any(_is_out_of_place(one, state) for one in state.occupants) else []
+    reasons += [ASSOCIATION_DISAGREES] if state.contradicting else []
     reasons += [dispute.reason for dispute in state.disputes]
     return replace(state, held_reason="; ".join(dict.fromkeys(reasons)))
 
@@ -210,7 +218,7 @@ def _processing(present: BedState, event: CensusEvent) -> Processing:
 
 
 def _is_settled(dispute: Dispute, occupants: list[Infant]) -> bool:
-    if dispute.source == UPDATES:
+    if dispute.source == UPDATES or dispute.bed is not None:
         return not any(one.is_same_as(dispute.patient) for one in occupants)
     return occupants[0].is_same_as(dispute.patient)
 

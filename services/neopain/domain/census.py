@@ -21,6 +21,8 @@ UPDATE_DISAGREES = "an ADT message that is not applied says that this infant lie
 TWO_BEDS = "a merge of identifiers leaves this infant in two beds"
 WHO_IS_WHO = "an ADT message that is not applied changes who this infant is"
 UNLIKELY_MERGE = "a merge would make two people one who differ in birth date or sex"
+ASSOCIATION_DISAGREES = "a device at this bed is associated with another infant"
+ASSOCIATED_ELSEWHERE = "a device at another bed is associated with this infant"
 UPDATES = "adt"
 """Source of the disputes that ADT has with itself."""
 OLDEST_INFANT = timedelta(days=366)
@@ -52,6 +54,10 @@ class CensusEventKind(Enum):
     """A device in the bed named another infant than the census does."""
     CONFIRMED = "confirmed"
     """A device that had contradicted now names the infant of the census."""
+    ASSOCIATED = "associated"
+    """A device was associated with the infant at the bed (IHE PCIM)."""
+    DISSOCIATED = "dissociated"
+    """That has ended."""
     ELSEWHERE = "elsewhere"
     """ADT tells by a trigger that is not applied where the infant is: in the event's bed, or in no bed of ours."""
     IN_DOUBT = "in doubt"
@@ -100,6 +106,15 @@ class Dispute:
     reason: str
     patient: PatientId
     bed: BedId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAssociation:
+    """A device that was associated with a patient at a bed, since when it says."""
+
+    device: str
+    patient: PatientId
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +176,8 @@ class CensusEvent:
     """When it was told; None: when it happened."""
     release: Release | None = None
     """Of a RELEASED event, by whom and why."""
+    device: str = ""
+    """Of an ASSOCIATED or DISSOCIATED event, the device."""
 
     @property
     def heard(self) -> datetime:
@@ -194,6 +211,8 @@ class BedState:
     release: Release | None = None
     source: str = ""
     """Who told this fact, with ``control_id``; empty for a person's decision, and in facts of before."""
+    associations: tuple[DeviceAssociation, ...] = ()
+    """Devices at this bed and whom each was associated with; they stay when the infant goes, until they end."""
 
     @property
     def is_held(self) -> bool:
@@ -204,6 +223,15 @@ class BedState:
     def occupants(self) -> tuple[Infant, ...]:
         """Every infant that lies here as far as ADT says, the one that came first in front."""
         return (self.infant, *self.rivals) if self.infant else ()
+
+    @property
+    def contradicting(self) -> tuple[Dispute, ...]:
+        """What devices here disagree about: associated with somebody who does not lie here, and nobody overruled it."""
+        if self.infant is None:
+            return ()
+        others = [one for one in self.associations if not any(each.is_same_as(one.patient) for each in self.occupants)]
+        disputes = (Dispute(one.device, ASSOCIATION_DISAGREES, one.patient) for one in others)
+        return tuple(one for one in disputes if one not in self.overruled)
 
     def is_overruled(self, patient: PatientId) -> bool:
         """Whether a person has decided against a device that names this patient."""

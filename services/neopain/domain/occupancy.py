@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from neopain.domain import cancellation, reidentification
+from neopain.domain import association, cancellation, reidentification
 from neopain.domain.bedside import disputed, placed, renewed, taken_out, with_dispute, with_occupants, without_dispute
 from neopain.domain.census import (
     DEVICE_DISAGREES,
@@ -35,8 +35,9 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
     the infant's bed is held. A31 renews what is known. Cancellations undo (``cancellation``), merges change who is who
     (``reidentification``). A device's contradiction holds its bed until that device agrees or the infant it names lies
     there alone. A message that is not applied holds the infant's bed where it contradicts the census. A release by a
-    person leaves the named infant alone in its bed, and what disagreed holds it no more. An emptied bed is free of
-    everything.
+    person leaves the named infant alone in its bed, and what disagreed holds it no more. A device that is associated
+    with an infant (``association``) holds the bed while another lies there. An emptied bed is free of everything but
+    its devices.
     """
     changed = RULES[event.kind](census, _identified(census, event))
     return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
@@ -132,7 +133,7 @@ def _released(census: Census, event: CensusEvent) -> list[BedState]:
     gone = tuple(Departure(one, event.kind, event.heard) for one in present.occupants if one is not chosen)
     alone = with_occupants(replace(present, departures=(*gone, *present.departures)), [chosen], event)
     age = (Dispute(UPDATES, NO_NEWBORN, chosen.identifiers[0]),) if chosen.is_no_newborn(present.since) else ()
-    overruled = tuple(dict.fromkeys((*alone.overruled, *present.disputes, *age)))
+    overruled = tuple(dict.fromkeys((*alone.overruled, *present.disputes, *alone.contradicting, *age)))
     decided = with_occupants(replace(alone, disputes=(), overruled=overruled), [chosen], event)
     return [*taken_out(census, event, except_bed=present.bed), decided]
 
@@ -168,6 +169,8 @@ RULES: dict[CensusEventKind, Rule] = {
     CensusEventKind.RENUMBERED: reidentification.renumber,
     CensusEventKind.CONTRADICTED: _contradicted,
     CensusEventKind.CONFIRMED: _confirmed,
+    CensusEventKind.ASSOCIATED: association.associate,
+    CensusEventKind.DISSOCIATED: association.dissociate,
     CensusEventKind.ELSEWHERE: _elsewhere,
     CensusEventKind.IN_DOUBT: _in_doubt,
     CensusEventKind.RELEASED: _released,

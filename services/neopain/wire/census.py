@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
+from neopain.domain.census import (
+    Arrival,
+    BedState,
+    CensusEventKind,
+    Departure,
+    DeviceAssociation,
+    Dispute,
+    Infant,
+    Release,
+)
 from neopain.domain.identity import BedId, PatientId
 from neopain.wire import common
 from neopain.wire.v1 import census_pb2 as pb
@@ -23,6 +32,7 @@ def encode_bed_state(state: BedState) -> bytes:
         arrivals=[_arrival_to_wire(arrival) for arrival in state.arrivals],
         departures=[_departure_to_wire(departure) for departure in state.departures],
         overruled=[_dispute_to_wire(dispute) for dispute in state.overruled],
+        associations=[_association_to_wire(association) for association in state.associations],
     )
     if state.infant is not None:
         wire.infant.CopyFrom(_infant_to_wire(state.infant))
@@ -50,6 +60,7 @@ def decode_bed_state(data: bytes) -> BedState:
         departures=tuple(_departure_from_wire(one) for one in wire.departures) or _departures_of_before(wire),
         held_since=common.from_us(wire.held_since_us) if wire.HasField("held_since_us") else None,
         overruled=tuple(_dispute_from_wire(dispute) for dispute in wire.overruled),
+        associations=tuple(_association_from_wire(association) for association in wire.associations),
         release=Release(wire.release.by, wire.release.reason) if wire.HasField("release") else None,
     )
 
@@ -98,6 +109,15 @@ def _dispute_to_wire(dispute: Dispute) -> pb.Dispute:
 def _dispute_from_wire(wire: pb.Dispute) -> Dispute:
     bed = BedId(wire.bed) if wire.bed else None
     return Dispute(wire.source, wire.reason, common.patient_from_wire(wire.patient), bed)
+
+
+def _association_to_wire(association: DeviceAssociation) -> pb.DeviceAssociation:
+    patient = common.patient_to_wire(association.patient)
+    return pb.DeviceAssociation(device=association.device, patient=patient, since_us=common.to_us(association.since))
+
+
+def _association_from_wire(wire: pb.DeviceAssociation) -> DeviceAssociation:
+    return DeviceAssociation(wire.device, common.patient_from_wire(wire.patient), common.from_us(wire.since_us))
 
 
 def _arrival_to_wire(arrival: Arrival) -> pb.Arrival:

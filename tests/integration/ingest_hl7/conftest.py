@@ -55,6 +55,21 @@ class Hl7Text:
         ]
         return "".join(f"{line}\r" for line in lines).encode()
 
+    def association(
+        self, mrn: str, *, value: str = "198332", control: str = "7", device: str = "PUMP7", bed: str = "NICU^1^3"
+    ) -> bytes:
+        """A validated IHE DEV-51; with 198334 the end of one."""
+        profile = "IHE_DEV_051^IHE PCD^1.3.6.1.4.1.19376.1.6.1.51.1^ISO"
+        lines = [
+            rf"MSH|^~\&|DPAR|GH|||20260704120000+0000||ORU^R01^ORU_R01|{control}|P|2.6|||AL|NE|||||{profile}",
+            f"PID|||{mrn}^^^HOSP^MR",
+            f"PV1||I|{bed}",
+            "OBR|1||A1^DPAR|69136^MDC_OBS_ASSOCIATION_PATIENT_DEVICE^MDC|||20260704120000+0000",
+            f"OBX|1|CWE|68487^MDC_ATTR_EVT_COND^MDC|0.0.0.0|{value}^X^MDC||||||F",
+            f"PRT|1|UC||EQUIP^EQUIP^HL70912||||||{device}^^1234^EUI-64",
+        ]
+        return "".join(f"{line}\r" for line in lines).encode()
+
 
 @dataclass
 class Connection:

@@ -47,6 +47,14 @@ async def test_beds_are_listed_with_what_holds_them_and_since_when(door: Any, te
     assert [one["patient"] for one in told["disputes"]] == ["99|HOSP"]
 
 
+async def test_the_device_that_holds_a_bed_is_listed(door: Any, text: Any, beds: Command) -> None:
+    await door.ask(text.adt("A01", mrn="77"))
+    await door.ask(text.association("88"))
+    _, out, _ = await beds("--held", "--json")
+    (told,) = [json.loads(line) for line in out.splitlines()]
+    assert [(one["source"], one["patient"]) for one in told["disputes"]] == [("device:PUMP7|1234", "88|HOSP")]
+
+
 async def test_a_release_is_a_fact_that_says_who_and_why(door: Any, text: Any, beds: Command) -> None:
     await door.ask(text.adt("A01", control="1", mrn="77"))
     await door.ask(text.vitals(control="2", mrn="88"))

@@ -242,6 +242,7 @@ events = st.builds(
     st.sampled_from([None, ONE, TWO, THREE]),
     prior_bed=st.sampled_from([None, ONE, TWO]),
     source=st.sampled_from(["hl7:mon", "hl7:pump"]),
+    device=st.sampled_from(["device:mon", "device:pump"]),
 )
 
 
@@ -254,7 +255,11 @@ def test_no_order_of_events_puts_one_infant_into_two_beds(told: list[CensusEvent
 @given(st.lists(events, max_size=12))
 def test_a_bed_is_held_exactly_while_somebody_disagrees(told: list[CensusEvent]) -> None:
     for state in after(*told).values():
-        assert state.is_held == bool(state.rivals or state.disputes) == (state.held_since is not None)
+        assert (
+            state.is_held
+            == bool(state.rivals or state.disputes or state.contradicting)
+            == (state.held_since is not None)
+        )
 
 
 @given(st.lists(events, max_size=12), events)

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.domain.census import Arrival, BedState, CensusEventKind, Departure, Dispute, Infant, Release
+from neopain.domain.census import (
+    Arrival,
+    BedState,
+    CensusEventKind,
+    Departure,
+    DeviceAssociation,
+    Dispute,
+    Infant,
+    Release,
+)
 from neopain.domain.deadletter import DeadLetter, Replay, ReplayOutcome
 from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark
 from neopain.domain.identity import BedId, PatientId, SourceId
@@ -106,6 +115,7 @@ bed_states = st.builds(
     st.lists(disputes, max_size=1).map(tuple),
     st.none() | st.builds(Release, words, words),
     words,
+    st.lists(st.builds(DeviceAssociation, words, patients, moments), max_size=2).map(tuple),
 )
 ticks = st.builds(Tick, beds, moments, moments, st.dictionaries(words, words, max_size=4))
 by_modality = st.dictionaries(st.sampled_from(Modality), numbers, max_size=4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,9 +22,11 @@ from neopain.codecs.hl7v2.adt import Effect, read_adt
 from neopain.codecs.hl7v2.drugs import TRIGGERS as DRUG_MESSAGES
 from neopain.codecs.hl7v2.header import Header, read_header
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, UNSUPPORTED_EVENT, UNSUPPORTED_TYPE, parse
+from neopain.codecs.hl7v2.pcim import is_association, read_association
 from neopain.codecs.hl7v2.query import FORMS as QUERIES
 from neopain.codecs.hl7v2.query_answer import Asked, asked_by, write_query_error
 from neopain.codecs.mllp import Frame
+from neopain.domain.census import CensusEvent
 from neopain.domain.deadletter import DeadLetter
 from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
 from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, OutOfDate
@@ -122,6 +124,8 @@ class Intake:
         opened.header = header = read_header(message)
         one = Received(frame.payload, message, header, sender, opened.received, facts, opened.letter)
         match header.message_type, header.trigger:
+            case "ORU", "R01" if is_association(message, header):
+                await self._associate(one)
             case "ORU", "R01":
                 await self._observe(one, opened)
             case "ORU", _:
@@ -163,12 +167,29 @@ class Intake:
             received=one.received,
             default_facility=one.facts.default_facility,
         )
-        if one.letter:
-            require_followed(one.received, self.clock.now())
         if report.effect is Effect.NOT_YET:
             LOG.warning("trigger_not_applied", trigger=one.header.trigger, control_id=one.header.control_id)
+        await self._apply(report.events, one)
+        trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
+        counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
+
+    async def _associate(self, one: Received) -> None:
+        event = read_association(
+            one.message,
+            one.header,
+            site_zone=one.facts.zone,
+            received=one.received,
+            default_facility=one.facts.default_facility,
+        )
+        await self._apply((event,) if event is not None else (), one)
+        effect = Effect.APPLIED if event is not None else Effect.NONE
+        counter("ingest_census_events_total").labels("association", effect.value).inc()
+
+    async def _apply(self, events: Sequence[CensusEvent], one: Received) -> None:
+        if one.letter:
+            require_followed(one.received, self.clock.now())
         unchanged = await self._until_stored(partial(Unchanged.since, self.bus, one)) if one.letter else None
-        for place, told in enumerate(report.events):
+        for place, told in enumerate(events):
             event = replace(told, source=str(one.source))
             mark = one.mark(*([str(place)] if place else []))
             check = partial(unchanged.require, event, mark) if unchanged is not None else None
@@ -176,8 +197,6 @@ class Intake:
                 await self._until_stored(check)
             await self._until_stored(partial(self.drugs.refile, event, one, place))
             await self._until_stored(partial(keep, self.bus, event, mark=mark, check=check))
-        trigger = one.header.trigger if report.effect is not Effect.NONE else "other"
-        counter("ingest_census_events_total").labels(trigger, report.effect.value).inc()
 
     async def _put_aside(self, frame: Frame, sender: Sender, opened: _Opened, error: MalformedMessage) -> None:
         source = sender.source(opened.header)

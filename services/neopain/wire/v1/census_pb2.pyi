@@ -192,6 +192,34 @@ class Release(_message.Message):
 Global___Release: _TypeAlias = Release  # noqa: Y015
 
 @_typing.final
+class DeviceAssociation(_message.Message):
+    """A device that was associated with a patient at the bed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    PATIENT_FIELD_NUMBER: _builtins.int
+    SINCE_US_FIELD_NUMBER: _builtins.int
+    device: _builtins.str
+    since_us: _builtins.int
+    @_builtins.property
+    def patient(self) -> _common_pb2.PatientIdentifier: ...
+    def __init__(
+        self,
+        *,
+        device: _builtins.str = ...,
+        patient: _common_pb2.PatientIdentifier | None = ...,
+        since_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["patient", b"patient"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "patient", b"patient", "since_us", b"since_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeviceAssociation: _TypeAlias = DeviceAssociation  # noqa: Y015
+
+@_typing.final
 class BedState(_message.Message):
     """rivals: further infants that ADT places here. left: the last ones discharged from here, for readers of before
     departures. overruled: what a person decided against; release: in the fact of that decision only.
@@ -214,6 +242,7 @@ class BedState(_message.Message):
     OVERRULED_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    ASSOCIATIONS_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     since_us: _builtins.int
     held_reason: _builtins.str
@@ -238,6 +267,8 @@ class BedState(_message.Message):
     def overruled(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]: ...
     @_builtins.property
     def release(self) -> Global___Release: ...
+    @_builtins.property
+    def associations(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceAssociation]: ...
     def __init__(
         self,
         *,
@@ -256,10 +287,11 @@ class BedState(_message.Message):
         overruled: _abc.Iterable[Global___Dispute] | None = ...,
         release: Global___Release | None = ...,
         source: _builtins.str = ...,
+        associations: _abc.Iterable[Global___DeviceAssociation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "held_since_us", b"held_since_us", "infant", b"infant", "release", b"release"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "arrivals", b"arrivals", "bed", b"bed", "control_id", b"control_id", "departures", b"departures", "disputes", b"disputes", "held_reason", b"held_reason", "held_since_us", b"held_since_us", "infant", b"infant", "left", b"left", "overruled", b"overruled", "processing", b"processing", "release", b"release", "rivals", b"rivals", "since_us", b"since_us", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us", "arrivals", b"arrivals", "associations", b"associations", "bed", b"bed", "control_id", b"control_id", "departures", b"departures", "disputes", b"disputes", "held_reason", b"held_reason", "held_since_us", b"held_since_us", "infant", b"infant", "left", b"left", "overruled", b"overruled", "processing", b"processing", "release", b"release", "rivals", b"rivals", "since_us", b"since_us", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__held_since_us: _TypeAlias = _typing.Literal["held_since_us"]  # noqa: Y015
     _WhichOneofArgType__held_since_us: _TypeAlias = _typing.Literal["_held_since_us", b"_held_since_us"]  # noqa: Y015

@@ -1,0 +1,42 @@
+"""IHE PCIM at the door: a device-patient association becomes a fact of its bed, and holds it where ADT disagrees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neopain.bus.streams import VITALS
+from neopain.domain.census import ASSOCIATION_DISAGREES
+from neopain.domain.identity import BedId, PatientId
+
+
+async def test_an_association_that_agrees_is_a_fact_of_the_bed_and_no_vitals(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", mrn="77"))
+    assert (await door.ask(text.association("77")))[1] == "MSA|CA|7"
+    state = await door.bed("NICU/1/3")
+    assert (state.is_held, state.source) == (False, "hl7:DPAR/GH")
+    assert [(one.device, one.patient) for one in state.associations] == [("device:PUMP7|1234", PatientId("77", "HOSP"))]
+    assert await door.bus.read_range(VITALS, bed=BedId("NICU/1/3")) == []
+
+
+async def test_one_that_contradicts_adt_holds_the_bed_until_it_ends(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", mrn="77"))
+    await door.ask(text.association("88"))
+    assert (await door.bed("NICU/1/3")).held_reason == ASSOCIATION_DISAGREES
+    await door.ask(text.association("88", value="198334", control="8"))
+    state = await door.bed("NICU/1/3")
+    assert (state.is_held, state.infant.identifiers[0].value, state.associations) == (False, "77", ())
+
+
+async def test_a_device_that_was_not_freed_holds_the_bed_of_the_next_infant(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", mrn="77"))
+    await door.ask(text.association("77"))
+    await door.ask(text.adt("A03", mrn="77", control="2"))
+    await door.ask(text.adt("A01", mrn="88", control="3"))
+    assert (await door.bed("NICU/1/3")).held_reason == ASSOCIATION_DISAGREES
+
+
+async def test_an_association_that_cannot_be_read_is_refused_and_kept(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", mrn="77"))
+    answer = await door.ask(text.association("77", device=""))
+    assert answer[1].startswith("MSA|CE|7|PRT-10: the device of the association is required")
+    assert (await door.bed("NICU/1/3")).associations == ()
