@@ -7,8 +7,9 @@ import pytest
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.device.credentials import Credentials, DeviceEntry, token_sha256
-from neopain.ingest.device.gate import Denied, Gate, Shown, certificate_names, is_loopback, make_gate
+from neopain.ingest.credentials import Credentials, Shown, is_loopback, token_sha256
+from neopain.ingest.device.credentials import DeviceEntry
+from neopain.ingest.device.gate import Denied, Gate, certificate_names, make_gate
 from neopain.ingest.settings import IngestSettings
 
 UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
