@@ -139,7 +139,7 @@ class IngestSettings(ServiceSettings):
     dicom_idle_seconds: float = Field(60.0, gt=0, description="An association that is silent for longer is aborted")
     dicom_drain_seconds: float = Field(10.0, gt=0, description="How long associations may go on after SIGTERM")
     dicom_tls_certificate: Path | None = Field(None, description="PEM file with own certificate chain; turns TLS on")
-    dicom_tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
+    dicom_tls_key: Path | None = Field(None, description="PEM file with the certificate's key, without a passphrase")
     dicom_tls_client_ca: Path | None = Field(
         None, description="PEM file with the authorities of senders' certificates; turns them into a condition"
     )

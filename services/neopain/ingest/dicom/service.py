@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from functools import partial
 
 import cv2
 
 from neopain.bus.bus import Bus
 from neopain.errors import ConfigurationError
+from neopain.ingest.credentials import is_loopback
 from neopain.ingest.dicom.intake import Intake
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.scp import StorageScp
@@ -49,18 +49,11 @@ async def serve_dicom(running: Running, *, settings: IngestSettings, bus_setting
 
 def refuse_open_door(settings: IngestSettings) -> None:
     """``ConfigurationError`` when anybody on the network could send."""
-    if not settings.dicom_callers and not _is_of_this_machine(settings.dicom_host):
+    if not settings.dicom_callers and not is_loopback(settings.dicom_host):
         raise ConfigurationError(
             f"the DICOM SCP would let anybody in on {settings.dicom_host}: name who may send in "
             'NEOPAIN_INGEST_DICOM_CALLERS, e.g. ["CAMERA1"]'
         )
-
-
-def _is_of_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
