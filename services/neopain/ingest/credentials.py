@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 import tomllib
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from neopain.errors import ConfigurationError
+from neopain.ingest.address import is_loopback
 
 FIELDS = ("name", "token_sha256", "certificate")
 """What every table may hold; a door adds its own."""
@@ -109,18 +109,6 @@ def token_sha256(token: str) -> str:
 def new_token() -> str:
     """A token of 256 random bits, as a header or metadata can carry it."""
     return secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address is one of this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def read_tables(

@@ -6,7 +6,7 @@ The handshake itself belongs to whoever owns the socket.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -157,13 +157,13 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def names_in(certificate: dict[str, object] | None) -> tuple[str, ...]:
+def names_in(certificate: Mapping[str, object] | None) -> tuple[str, ...]:
     """Who a peer's verified certificate (as ``getpeercert`` gives it) says it is, in lower case: its subject's common
     names, then its alternative names (DNS, URI, IP address, e-mail); empty without a certificate."""
     return tuple(dict.fromkeys(name.lower() for name in _names(certificate or {})))
 
 
-def _names(certificate: dict[str, object]) -> Iterator[str]:
+def _names(certificate: Mapping[str, object]) -> Iterator[str]:
     subject, alternatives = certificate.get("subject", ()), certificate.get("subjectAltName", ())
     if isinstance(subject, tuple):
         yield from (str(value) for part in subject for kind, value in part if kind == "commonName")

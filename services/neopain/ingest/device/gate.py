@@ -9,7 +9,8 @@ import grpc
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.credentials import Credentials, NotRecognised, Shown, is_loopback
+from neopain.ingest.address import is_loopback
+from neopain.ingest.credentials import Credentials, NotRecognised, Shown
 from neopain.ingest.device.credentials import SETTING, DeviceEntry, read_credentials
 from neopain.ingest.settings import IngestSettings
 
