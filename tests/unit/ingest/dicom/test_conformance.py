@@ -18,6 +18,7 @@ STATEMENT = (Path(__file__).resolve().parents[4] / "docs/conformance/dicom.md").
 FATE = {
     Content.VIDEO: "stored; face, cry, movement",
     Content.AUDIO: "stored; cry",
+    Content.PULSE: "stored; pulse interval, pulse rate",
     Content.ECG: "stored; RR interval, heart rate",
     Content.WAVEFORM: "0xB006, not kept",
 }
