@@ -46,10 +46,10 @@ class SourceReport:
         self.took_ms.append(receipt.took.total_seconds() * 1000)
         if receipt.reason:
             self.rejects[rule_of(receipt.reason)] += 1
-        if receipt.stored and (gap := self.cadence.observe(receipt.received)) is not None:
+        if receipt.numerics and (gap := self.cadence.observe(receipt.received)) is not None:
             self.gaps.append(gap)
-        if receipt.delay is not None and receipt.stored:
-            clock = self.clocks.setdefault(receipt.stored[0].bed, SkewEstimate())
+        if receipt.delay is not None and receipt.numerics:
+            clock = self.clocks.setdefault(receipt.numerics[0].bed, SkewEstimate())
             clock.observe(received=receipt.received, source=receipt.received - receipt.delay)
 
     @property

@@ -141,18 +141,20 @@ return 1
 
 WAVEFORM_WRITE = """
 -- KEYS: mark, track (a hash), vitals stream, beds. ARGV: mark's life in ms, track's life in ms, expected version,
--- track, bed, batch or ''. Returns 1 done, 0 already done (the mark is there), -1 somebody wrote in between.
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+-- track, bed, batch or ''. Returns 1 done, 0 already done (the mark is there), -1 somebody wrote in between; then the
+-- id of the batch's entry, '' without one. The mark keeps that id.
+if redis.call('EXISTS', KEYS[1]) == 1 then return {0, ''} end
 local version = redis.call('HGET', KEYS[2], 'version') or '0'
-if version ~= ARGV[3] then return -1 end
+if version ~= ARGV[3] then return {-1, ''} end
+local id = ''
 if ARGV[6] ~= '' then
-  local id = redis.call('XADD', KEYS[3], '*', 'p', ARGV[6])
+  id = redis.call('XADD', KEYS[3], '*', 'p', ARGV[6])
   redis.call('ZADD', KEYS[4], string.match(id, '^%d+'), ARGV[5])
 end
 redis.call('HSET', KEYS[2], 'version', string.format('%d', tonumber(version) + 1), 'track', ARGV[4])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
-return 1
+redis.call('SET', KEYS[1], id, 'PX', ARGV[1])
+return {1, id}
 """
 
 UNKNOWN_CODES_ADD = """

@@ -28,12 +28,14 @@ MARK_LIFE = timedelta(minutes=10)
 class KeptTrack:
     """The track of a source at a bed, None where there is none, and the version that a write must build on.
 
-    ``is_done``: the message of this mark was taken before.
+    ``is_done``: the message of this mark was taken before; ``entry`` is the id of the entry that it became then, empty
+    when it completed no beat.
     """
 
     track: BeatTrack | None
     version: str
     is_done: bool
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +52,26 @@ async def read_track(bus: Bus, whose: TrackKey, *, mark: str) -> KeptTrack:
     read counts as none: the next piece begins anew."""
     with translated("read waveform track"):
         async with bus.durable.pipeline(transaction=True) as pipe:
-            pipe.exists(_mark_key(bus, mark))
+            pipe.get(_mark_key(bus, mark))
             pipe.hmget(_track_key(bus, whose), "version", "track")
-            is_done, (version, track) = cast("tuple[int, list[bytes | None]]", tuple(await pipe.execute()))
-    return KeptTrack(_decoded(track), version.decode() if version else "0", is_done=bool(is_done))
+            marked, (version, track) = cast("tuple[bytes | None, list[bytes | None]]", tuple(await pipe.execute()))
+    # Before marks kept an id they held a 1.
+    entry = marked.decode() if marked and b"-" in marked else ""
+    return KeptTrack(_decoded(track), version.decode() if version else "0", is_done=marked is not None, entry=entry)
 
 
 async def write_track(
     bus: Bus, whose: TrackKey, *, mark: str, kept: KeptTrack, track: BeatTrack, batch: bytes | None
-) -> Written:
+) -> tuple[Written, str]:
     """Writes the track and publishes the batch of vitals, if there is one, in one step; unless the mark is there, or
-    somebody wrote since ``kept`` was read. ``BusUnavailable``: whether it wrote is open, and the mark tells."""
+    somebody wrote since ``kept`` was read. Returns what became of it, and the id of the batch's entry.
+    ``BusUnavailable``: whether it wrote is open, and the mark tells."""
     keys = [_mark_key(bus, mark), _track_key(bus, whose), bus.stream_key(VITALS, whose.bed), bus.key("beds")]
     lives = [str(int(life.total_seconds() * 1000)) for life in (MARK_LIFE, TRACK_LIFE)]
     arguments: list[str | bytes] = [*lives, kept.version, encode_track(track), whose.bed, batch or b""]
     with translated("write waveform track"):
         reply = await cast("Any", bus.durable.eval(scripts.WAVEFORM_WRITE, len(keys), *keys, *arguments))
-    return Written(reply)
+    return Written(reply[0]), reply[1].decode()
 
 
 def _mark_key(bus: Bus, mark: str) -> str:

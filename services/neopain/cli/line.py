@@ -213,7 +213,7 @@ SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
         "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
         "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
         "camera": ("Reads RTSP cameras and their microphones, one group per process", _service("ingest", "camera")),
-        "dicom": ("DICOM storage SCP: video, sound and ECG objects, scored", _service("ingest", "dicom")),
+        "dicom": ("DICOM storage SCP and STOW-RS: video, sound and ECG objects, scored", _service("ingest", "dicom")),
     },
     "scoring": {
         "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),

@@ -18,6 +18,7 @@ REPLAYED = "replayed"
 class Stored:
     """One entry of a bed's vitals that a message became, or had become before (``is_new`` is False).
 
+    ``is_waveform``: it holds the heart beats that the message's waveforms completed; some began in messages before.
     ``measured_from`` and ``measured_until`` are the first and the last aligned time in it: what windows go by.
     """
 
@@ -26,6 +27,7 @@ class Stored:
     is_new: bool
     measured_from: datetime
     measured_until: datetime
+    is_waveform: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,8 @@ class Receipt:
     reason: str = ""
     delay: timedelta | None = None
     stored: tuple[Stored, ...] = ()
+
+    @property
+    def numerics(self) -> tuple[Stored, ...]:
+        """What it became as it is: whether a waveform completes a beat says nothing of how often its source sends."""
+        return tuple(one for one in self.stored if not one.is_waveform)

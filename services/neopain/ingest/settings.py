@@ -136,19 +136,46 @@ class IngestSettings(ServiceSettings):
         536_870_912, ge=1024, description="A larger waveform object is refused: it is held in memory, unlike a video"
     )
     dicom_most_associations: int = Field(10, ge=1, description="Associations above this are rejected")
-    dicom_idle_seconds: float = Field(60.0, gt=0, description="An association that is silent for longer is aborted")
-    dicom_drain_seconds: float = Field(10.0, gt=0, description="How long associations may go on after SIGTERM")
+    dicom_idle_seconds: float = Field(
+        60.0, gt=0, description="An association, or a connection of the web service, that is silent for longer is ended"
+    )
+    dicom_drain_seconds: float = Field(
+        10.0, gt=0, description="How long associations and web requests may go on after SIGTERM"
+    )
     dicom_tls_certificate: Path | None = Field(None, description="PEM file with own certificate chain; turns TLS on")
-    dicom_tls_key: Path | None = Field(None, description="PEM file with the certificate's key")
+    dicom_tls_key: Path | None = Field(None, description="PEM file with the certificate's key, without a passphrase")
     dicom_tls_client_ca: Path | None = Field(
         None, description="PEM file with the authorities of senders' certificates; turns them into a condition"
     )
     dicom_face_boxes: dict[str, tuple[int, int, int, int]] = Field(
         default_factory=dict,
-        description="Face box (left, top, width, height in pixels) in the videos of a calling AE title, as a JSON map",
+        description="Face box (left, top, width, height in pixels) in the videos of a calling AE title, or of a sender "
+        "by web, as a JSON map",
     )
     dicom_reports: Path | None = Field(
         None, description="Folder for the scores of each object, <SOP Instance UID>.json; without it, on the bus alone"
+    )
+    dicom_web_host: str = Field("127.0.0.1", description="Address that the DICOM web service (STOW-RS) binds")
+    dicom_web_port: int = Field(0, ge=0, le=65535, description="Port of the DICOM web service; 0 turns it off")
+    dicom_web_credentials: Path | None = Field(
+        None,
+        description="TOML file of the web service's senders, their tokens' hashes and certificate names "
+        "(docs/conformance/dicom.md); needed on an address that a network reaches",
+    )
+    dicom_web_largest_request_bytes: int = Field(
+        17_179_869_184, ge=1024, description="A larger request to the web service is refused"
+    )
+    dicom_web_most_connections: int = Field(
+        10, ge=1, description="Connections to the web service above this are closed at once"
+    )
+    dicom_web_tls_certificate: Path | None = Field(
+        None, description="PEM file with own certificate chain; turns TLS of the web service on, and plain text off"
+    )
+    dicom_web_tls_key: Path | None = Field(
+        None, description="PEM file with the certificate's key, without a passphrase"
+    )
+    dicom_web_tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authorities of senders' certificates; turns them into a condition"
     )
 
     @field_validator("cameras")

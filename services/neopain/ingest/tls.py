@@ -1,4 +1,4 @@
-"""TLS of a door that takes HL7 messages (BCP 195, IHE ITI-19): 1.2 or newer, its files, their renewal and their end.
+"""TLS of a door (BCP 195, IHE ITI-19, PS3.15 annex B): 1.2 or newer, its files, their renewal and their end.
 
 The handshake itself belongs to whoever owns the socket.
 """
@@ -6,7 +6,7 @@ The handshake itself belongs to whoever owns the socket.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,17 +39,30 @@ class TlsFiles:
         return tuple(_stamp(path) for path in (self.certificate, self.key, self.client_ca) if path is not None)
 
 
+def files_of(
+    setting: str, certificate: Path | None, key: Path | None, client_ca: Path | None, *, is_client_required: bool = True
+) -> TlsFiles | None:
+    """The files of a door, None for one without TLS; ``ConfigurationError`` for half of them."""
+    if certificate is None or key is None:
+        if certificate or key or client_ca:
+            raise ConfigurationError(f"TLS needs both {setting}_CERTIFICATE and {setting}_KEY")
+        return None
+    return TlsFiles(setting, certificate, key, client_ca, is_client_required)
+
+
 class Tls:
-    """What a door's new connections are greeted with; ``door`` is its name in metrics and log.
+    """What a door's new connections are greeted with; ``door`` is its name in metrics and log, ``kind`` the contexts'
+    class.
 
     Raises ``ConfigurationError``, which names the setting whose file is wrong.
     """
 
-    def __init__(self, door: str, files: TlsFiles) -> None:
+    def __init__(self, door: str, files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext) -> None:
         self.door = door
         self.files = files
+        self.kind = kind
         self._seen = files.fingerprint()
-        self.context = server_context(files)
+        self.context = server_context(files, kind)
         self._tell_end()
 
     @property
@@ -68,7 +81,7 @@ class Tls:
         # Also of files that are refused: half of a renewal is seen again when the other half is there.
         self._seen = seen
         try:
-            self.context = server_context(self.files)
+            self.context = server_context(self.files, self.kind)
         except ConfigurationError as error:
             counter("ingest_certificate_reloads_total").labels(self.door, "refused").inc()
             LOG.error("certificate_not_taken", door=self.door, why=error)
@@ -85,9 +98,9 @@ class Tls:
             LOG.warning("certificate_ends_soon", door=self.door, end=end)
 
 
-def server_context(files: TlsFiles) -> ssl.SSLContext:
+def server_context(files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """The context of these files; ``ConfigurationError`` names the setting of the one that cannot be used."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     first_end(files)
@@ -144,13 +157,13 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def names_in(certificate: dict[str, object] | None) -> tuple[str, ...]:
+def names_in(certificate: Mapping[str, object] | None) -> tuple[str, ...]:
     """Who a peer's verified certificate (as ``getpeercert`` gives it) says it is, in lower case: its subject's common
     names, then its alternative names (DNS, URI, IP address, e-mail); empty without a certificate."""
     return tuple(dict.fromkeys(name.lower() for name in _names(certificate or {})))
 
 
-def _names(certificate: dict[str, object]) -> Iterator[str]:
+def _names(certificate: Mapping[str, object]) -> Iterator[str]:
     subject, alternatives = certificate.get("subject", ()), certificate.get("subjectAltName", ())
     if isinstance(subject, tuple):
         yield from (str(value) for part in subject for kind, value in part if kind == "commonName")

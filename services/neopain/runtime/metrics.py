@@ -71,6 +71,13 @@ METRICS = (
     MetricSpec("ingest_dicom_objects_total", "counter", "1", "DICOM objects answered, by status", ("status",)),
     MetricSpec("ingest_dicom_associations", "gauge", "1", "Open DICOM associations"),
     MetricSpec("ingest_dicom_rejected_total", "counter", "1", "DICOM associations rejected or aborted by us", ("why",)),
+    MetricSpec("ingest_dicom_web_connections", "gauge", "1", "Open connections to the DICOM web service"),
+    MetricSpec(
+        "ingest_dicom_web_requests_total", "counter", "1", "DICOM web requests answered, by HTTP status", ("status",)
+    ),
+    MetricSpec(
+        "ingest_dicom_web_ended_total", "counter", "1", "DICOM web connections that ended without an answer", ("why",)
+    ),
     MetricSpec("ingest_dicom_waiting", "gauge", "1", "DICOM objects in the spool that wait for their scores"),
     MetricSpec(
         "ingest_dicom_done_total", "counter", "1", "DICOM objects taken from the spool, by outcome", ("outcome",)

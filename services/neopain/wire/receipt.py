@@ -43,6 +43,7 @@ def encode_receipts(receipts: Sequence[Receipt]) -> bytes:
         stored_is_new=[fact.is_new for _, _, fact in stored],
         measured_from_us=[(fact.measured_from - received) // MICROSECOND for _, received, fact in stored],
         measured_until_us=[(fact.measured_until - received) // MICROSECOND for _, received, fact in stored],
+        stored_waveforms=[number for number, (_, _, fact) in enumerate(stored) if fact.is_waveform],
     )
     wire.sources.extend(common.source_to_wire(source) for source in sources)
     wire.words.extend(words)
@@ -91,7 +92,9 @@ def _stored(wire: pb.Receipts, received: list[datetime], words: list[str]) -> di
         *(wire.stored_of, wire.stored_bed, wire.stored_ms, wire.stored_sequence),
         *(wire.stored_is_new, wire.measured_from_us, wire.measured_until_us),
     )
-    for place, bed, milliseconds, sequence, is_new, measured_from, measured_until in zip(*columns, strict=True):
+    waveforms = set(wire.stored_waveforms)
+    rows = enumerate(zip(*columns, strict=True))
+    for number, (place, bed, milliseconds, sequence, is_new, measured_from, measured_until) in rows:
         arrived = received[place]
         fact = Stored(
             bed=BedId(words[bed]),
@@ -99,6 +102,7 @@ def _stored(wire: pb.Receipts, received: list[datetime], words: list[str]) -> di
             is_new=is_new,
             measured_from=arrived + _span(measured_from),
             measured_until=arrived + _span(measured_until),
+            is_waveform=number in waveforms,
         )
         found.setdefault(place, []).append(fact)
     return found

@@ -19,7 +19,7 @@ from neopain.client.channel import Target
 from neopain.domain.identity import BedId
 from neopain.embedded.loopback import free_port
 from neopain.errors import ConfigurationError
-from neopain.ingest.device.credentials import token_sha256
+from neopain.ingest.credentials import token_sha256
 from neopain.ingest.device.service import listen, make_server
 from neopain.ingest.device.tls import server_credentials
 from neopain.ingest.settings import IngestSettings

@@ -96,7 +96,7 @@ async def test_an_object_that_comes_while_the_disk_gets_low_is_refused_and_gone(
     [
         (lambda: video_object(b"no video at all" * 9), 0xC000, "object: is no video or sound file"),
         (lambda: audio_object(SILENCE, rate_hz=100.0), 0xC000, "object: sound at 100 Hz"),
-        (lambda: audio_object(np.zeros(80_000, np.int16)), 0xA700, "waveforms above 100000 bytes are not taken"),
+        (lambda: audio_object(np.zeros(80_000, np.int16)), 0xA701, "waveforms above 100000 bytes are not taken"),
     ],
 )
 async def test_what_cannot_be_scored_stays_with_its_sender(

@@ -78,8 +78,31 @@ async def test_half_a_configuration_is_refused(make_door: MakeDoor, certificates
     with pytest.raises(ConfigurationError, match="TLS needs both"):
         async with make_door(dicom_tls_certificate=certificates / "door.pem").opened():
             pass
-    with pytest.raises(ConfigurationError, match="a file cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"NEOPAIN_INGEST_DICOM_TLS_KEY: .* is not that of the certificate"):
         async with make_door(
             dicom_tls_certificate=certificates / "door.pem", dicom_tls_key=certificates / "sender.key"
         ).opened():
             pass
+
+
+async def test_renewed_certificates_are_taken_for_the_associations_to_come(
+    make_door: MakeDoor, certificates: Path, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / f"own.{name}" for name in ("pem", "key")}
+    for name, path in files.items():
+        shutil.copy(certificates / f"door.{name}", path)
+    door = make_door(dicom_tls_certificate=files["pem"], dicom_tls_key=files["key"])
+
+    def shown() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", door.settings.dicom_port))
+
+    async with door.opened():
+        before = await asyncio.to_thread(shown)
+        for name, path in files.items():
+            shutil.copy(certificates / f"sender.{name}", path)
+        renewed = (certificates / "sender.pem").read_text()
+        deadline = asyncio.get_running_loop().time() + 20
+        while await asyncio.to_thread(shown) != renewed:
+            assert asyncio.get_running_loop().time() < deadline, "the renewed certificate was not taken"
+            await asyncio.sleep(0.1)
+    assert before == (certificates / "door.pem").read_text()

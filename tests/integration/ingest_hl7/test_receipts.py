@@ -15,6 +15,9 @@ from neopain.bus.streams import VITALS
 from neopain.cli import run
 from neopain.domain.identity import BedId
 from neopain.domain.receipt import Receipt
+from neopain.ingest.hl7.receipts import Receipts
+
+from .test_waveforms import message, recently
 
 Command = Callable[..., Any]
 
@@ -146,3 +149,39 @@ async def test_what_came_while_the_bus_was_away_is_told_as_unanswered(
             assert await connection.is_closed()
     code, out, _ = await neopain("trace", "1")
     assert (code, "answered unanswered" in out, "stored     no: its sender has it still" in out) == (0, True, True)
+
+
+async def test_a_message_that_carried_only_waveforms_is_followed_to_its_beats(
+    opening: Any, address: Any, neopain: Command
+) -> None:
+    start = recently()
+    async with opening(address) as door:
+        for second in (0, 1, 2, 2):
+            text = message(second, start).replace(b"OBX|1|NM|147842^MDC_ECG_HEART_RATE^MDC||142|/min|||||R\r", b"")
+            assert (await door.ask(text))[1] == f"MSA|AA|{second}"
+        entries = await door.bus.read_range(VITALS, bed=BedId("NICU/1/3"))
+    bus = Bus(address)
+    told = [[(one.id, one.is_new, one.is_waveform) for one in each.stored] for each in await receipts(bus)]
+    numerics = [each.numerics for each in await receipts(bus)]
+    await bus.aclose()
+    last = entries[-1].id
+    assert told[-2:] == [[(last, True, True)], [(last, False, True)]]
+    assert numerics == [()] * 4
+    code, out, _ = await neopain("trace", "2")
+    assert (code, f"stored     beats of a waveform {last}  bed NICU/1/3" in out) == (0, True)
+    assert "is taken" not in out
+
+
+async def test_beats_whose_receipt_was_lost_are_found_on_the_bus(
+    opening: Any, address: Any, neopain: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        """As if the listener had been killed before it wrote them."""
+
+    monkeypatch.setattr(Receipts, "write", lost)
+    start = recently()
+    async with opening(address) as door:
+        for second in (0, 1, 2):
+            await door.ask(message(second, start))
+    code, out, _ = await neopain("trace", "2")
+    assert (code, out.count("source     hl7:MON/NICU"), "stored     beats of a waveform" in out) == (0, 1, True)

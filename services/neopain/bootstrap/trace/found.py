@@ -15,6 +15,7 @@ from neopain.domain.census import BedState
 from neopain.domain.drugs import DrugFact
 from neopain.domain.identity import SourceId
 from neopain.domain.receipt import REPLAYED, Receipt, Stored
+from neopain.ingest.hl7.waveforms import monitor_of
 from neopain.wire.census import decode_bed_state
 from neopain.wire.drugs import decode_drug
 from neopain.wire.vitals import decode_batch
@@ -80,15 +81,17 @@ async def _add_vitals(bus: Bus, control_id: str, messages: list[Message]) -> Non
     for bed in await bus.active_beds(within=BEDS_WITHIN):
         for entry in _naming(await bus.read_range(VITALS, bed=bed), control_id):
             batch = decode_batch(entry.payload)
-            if batch.control_id != control_id or (bed, entry.id) in known or batch.source.kind != "hl7":
+            source = monitor_of(batch.source)
+            if batch.control_id != control_id or (bed, entry.id) in known or source.kind != "hl7":
                 continue
             received = batch.samples[0].timing.received
             aligned = [sample.timing.aligned for sample in batch.samples]
-            message = _same(messages, batch.source, received)
+            message = _same(messages, source, received)
             if message is None:
-                message = Message(batch.source, received)
+                message = Message(source, received)
                 messages.append(message)
-            message.vitals.append(Stored(bed, entry.id, True, min(aligned), max(aligned)))
+            is_waveform = source != batch.source
+            message.vitals.append(Stored(bed, entry.id, True, min(aligned), max(aligned), is_waveform))
 
 
 async def _add_drugs(bus: Bus, control_id: str, messages: list[Message]) -> None:

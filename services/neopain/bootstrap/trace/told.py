@@ -104,7 +104,7 @@ def _nothing_stored(message: Message) -> str:
         return "no: its sender has it still"
     if receipt is not None and receipt.message_type.startswith("ADT"):
         return "no fact of the census is of it: it changed nothing there"
-    return "nothing: there is no value in it that is taken"
+    return "nothing: there is no value in it that is taken, and no beat of a waveform ends in it"
 
 
 def _way(way: Way, now: datetime) -> dict[str, object]:
@@ -113,6 +113,7 @@ def _way(way: Way, now: datetime) -> dict[str, object]:
         "bed": stored.bed,
         "entry": stored.id,
         "is_repetition": not stored.is_new,
+        "is_waveform": stored.is_waveform,
         "is_kept": vitals_are_kept(stored, now),
         "measured_from": _iso(stored.measured_from),
         "measured_until": _iso(stored.measured_until),
@@ -128,7 +129,8 @@ def _way_lines(way: Way, now: datetime) -> Iterator[str]:
     stored = way.stored
     again = "" if stored.is_new else ", a repetition: it lay there before"
     gone = "" if vitals_are_kept(stored, now) else f"; the entry itself is {NO_LONGER_KEPT}"
-    yield f"stored     vitals {stored.id}  bed {stored.bed}{again}{gone}"
+    what = "beats of a waveform" if stored.is_waveform else "vitals"
+    yield f"stored     {what} {stored.id}  bed {stored.bed}{again}{gone}"
     yield f"measured   {_moment(stored.measured_from)} to {_moment(stored.measured_until)}, by aligned time"
     for word, scores in (("window", way.scores), ("window?", way.unsure)):
         for score in scores:

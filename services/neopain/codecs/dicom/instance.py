@@ -112,10 +112,15 @@ def _kind_of(dataset: FileDataset) -> tuple[SopClass, TransferSyntax]:
 
 def _uid(dataset: FileDataset) -> str:
     uid = str(dataset.get("SOPInstanceUID") or "")
-    if not UID.fullmatch(uid) or len(uid) > LONGEST_UID:
+    if not is_uid(uid):
         raise MalformedMessage("SOPInstanceUID", f"is missing or no UID of at most {LONGEST_UID} characters")
     return uid
 
 
+def is_uid(text: str) -> bool:
+    """Whether the text is a UID (PS3.5, 9.1)."""
+    return len(text) <= LONGEST_UID and UID.fullmatch(text) is not None
+
+
 def _shown(uid: str) -> str:
-    return uid if UID.fullmatch(uid) and len(uid) <= LONGEST_UID else "what is there"
+    return uid if is_uid(uid) else "what is there"

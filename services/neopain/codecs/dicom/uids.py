@@ -15,6 +15,7 @@ class Content(Enum):
     VIDEO = "video"
     AUDIO = "audio"
     ECG = "ecg"
+    PULSE = "pulse"
     WAVEFORM = "waveform"
     """A signal that no score rests on yet: read and told, not scored."""
 
@@ -50,7 +51,7 @@ SOP_CLASSES = (
     SopClass(f"{_STORAGE}.9.1.4", "General 32-bit ECG Waveform Storage", Content.ECG),
     SopClass(f"{_STORAGE}.9.2.1", "Hemodynamic Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.3.1", "Cardiac Electrophysiology Waveform Storage", Content.WAVEFORM),
-    SopClass(f"{_STORAGE}.9.5.1", "Arterial Pulse Waveform Storage", Content.WAVEFORM),
+    SopClass(f"{_STORAGE}.9.5.1", "Arterial Pulse Waveform Storage", Content.PULSE),
     SopClass(f"{_STORAGE}.9.6.1", "Respiratory Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.6.2", "Multi-channel Respiratory Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.7.1", "Routine Scalp Electroencephalogram Waveform Storage", Content.WAVEFORM),

@@ -18,8 +18,9 @@ from neopain.bus.series import HIGHEST_NUMBER, Number, OutOfOrder, SeriesPublish
 from neopain.bus.streams import Server
 from neopain.domain.identity import BedId
 from neopain.errors import BusUnavailable, MalformedMessage
+from neopain.ingest.credentials import Shown
 from neopain.ingest.device.clock import device_bed
-from neopain.ingest.device.gate import Denied, Gate, Grant, Shown, certificate_names
+from neopain.ingest.device.gate import Denied, Gate, Grant, certificate_names
 from neopain.ingest.device.sender import AUTHORIZATION_KEY, Sender, host_of, metadata_of, sender_of, series_of
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.log import Log

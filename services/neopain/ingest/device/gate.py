@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,10 +9,10 @@ import grpc
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.device.credentials import SETTING, Credentials, DeviceEntry, read_credentials
+from neopain.ingest.address import is_loopback
+from neopain.ingest.credentials import Credentials, NotRecognised, Shown
+from neopain.ingest.device.credentials import SETTING, DeviceEntry, read_credentials
 from neopain.ingest.settings import IngestSettings
-
-BEARER = "bearer "
 
 
 class Denied(Exception):
@@ -23,16 +22,6 @@ class Denied(Exception):
         super().__init__(text)
         self.status = status
         self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a call shows: its authorization metadata, the names in its certificate, and how it came."""
-
-    authorization: str
-    certificate_names: tuple[str, ...]
-    is_encrypted: bool
-    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +52,20 @@ class Grant:
 class Gate:
     """The site's file, or none: then everybody on this machine may send everything."""
 
-    def __init__(self, credentials: Credentials | None) -> None:
+    def __init__(self, credentials: Credentials[DeviceEntry] | None) -> None:
         self.credentials = credentials
 
     def admit(self, shown: Shown, stream: str) -> Grant:
         """What the call may do on a stream; ``Denied`` says why it is not let in."""
         if self.credentials is None:
             return Grant(None, stream)
-        entry = self._recognised(self.credentials, shown)
+        try:
+            entry = self.credentials.recognise(shown, "device")
+        except NotRecognised as error:
+            raise Denied(grpc.StatusCode.UNAUTHENTICATED, error.why, str(error)) from None
         if stream not in entry.streams:
             raise Denied(grpc.StatusCode.PERMISSION_DENIED, "stream", f"the device {entry.name} may not send {stream}")
         return Grant(entry, stream)
-
-    def _recognised(self, credentials: Credentials, shown: Shown) -> DeviceEntry:
-        if not shown.authorization:
-            entry = credentials.by_certificate(shown.certificate_names)
-            if entry is None:
-                raise _unauthenticated("missing", "no bearer token, and no certificate that is a device's alone")
-            return entry
-        if shown.authorization[: len(BEARER)].lower() != BEARER:
-            raise _unauthenticated("scheme", "authorization: expected 'Bearer <token>'")
-        if not shown.is_encrypted and not is_loopback(shown.host):
-            raise _unauthenticated("unencrypted", "tokens are taken over TLS alone; change this one, it was readable")
-        entry = credentials.by_token(shown.authorization[len(BEARER) :].strip())
-        if entry is None:
-            raise _unauthenticated("token", "authorization: no device has this token")
-        if entry.certificates and not set(entry.certificates) & set(shown.certificate_names):
-            raise _unauthenticated("certificate", f"the device {entry.name} also needs its certificate")
-        return entry
 
 
 def make_gate(settings: IngestSettings) -> Gate:
@@ -121,18 +96,6 @@ def make_gate(settings: IngestSettings) -> Gate:
     return Gate(credentials)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether the address is one of this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
-
-
 def certificate_names(auth_context: dict[str, Iterable[bytes]]) -> tuple[str, ...]:
     """The names of a verified client certificate: its subject alternative names, or without any its common name
     (RFC 6125, 6.4.4)."""
@@ -140,7 +103,3 @@ def certificate_names(auth_context: dict[str, Iterable[bytes]]) -> tuple[str, ..
         if names := tuple(name.decode(errors="replace") for name in auth_context.get(key, ())):
             return names
     return ()
-
-
-def _unauthenticated(why: str, text: str) -> Denied:
-    return Denied(grpc.StatusCode.UNAUTHENTICATED, why, text)

@@ -1,1 +1,1 @@
-"""The door for DICOM: a storage SCP, its spool, and what is received as recordings of their own; never charted."""
+"""The door for DICOM: a storage SCP, a web service, their spool, and what is received as recordings; never charted."""

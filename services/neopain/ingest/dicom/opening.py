@@ -19,8 +19,9 @@ from neopain.codecs.dicom.uids import Content
 from neopain.codecs.dicom.video import EncapsulatedVideo
 from neopain.domain.identity import BedId, SourceId, recording_bed
 from neopain.domain.media import FaceBox
+from neopain.domain.waveform import WaveKind
 from neopain.ingest.dicom.spans import open_spans
-from neopain.ingest.dicom.waves import WaveformSound, ecg_vitals, sound_rate_hz
+from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, sound_rate_hz
 from neopain.ingest.media.camera import CameraTrack
 from neopain.ingest.media.sound import SoundTrack
 from neopain.ingest.stream.container import Frame, Inner, Track, has_sound
@@ -67,7 +68,7 @@ def open_object(path: Path, origin: Origin) -> tuple[Instance, Recording]:
         elif instance.sop_class.content is Content.AUDIO:
             opening.open_sound(instance)
         else:
-            notes += opening.open_ecg(instance)
+            notes += opening.open_beats(instance)
         files = [RecordedFile(role, Path(instance.uid), begins) for role, begins in opening.roles]
         recording = Recording(bed, opening.timeline, files, opening.sources, "; ".join(notes))
         undo.pop_all()
@@ -106,10 +107,11 @@ class _Opening:
             sound = WaveformSound(group, sound_rate_hz(group, self.path), microphone, self.timeline)
             self._add("audio", sound, group.offset_seconds)
 
-    def open_ecg(self, instance: Instance) -> list[str]:
-        """The heart beats of the clearest lead."""
-        vitals, notes = ecg_vitals(instance.groups, self.bed, self.source, self.timeline)
-        self._add("ecg", vitals, min(group.offset_seconds for group in instance.groups))
+    def open_beats(self, instance: Instance) -> list[str]:
+        """The heart beats of the clearest channel: of an ECG, or of a pulse."""
+        kind = WaveKind.ECG if instance.sop_class.content is Content.ECG else WaveKind.PLETH
+        vitals, notes = beat_vitals(instance.groups, kind, self.bed, self.source, self.timeline)
+        self._add(instance.sop_class.content.value, vitals, min(group.offset_seconds for group in instance.groups))
         return notes
 
     def _add(self, role: str, source: Source, begins: float) -> None:

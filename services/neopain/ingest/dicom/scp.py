@@ -27,7 +27,7 @@ from neopain.codecs.dicom.uids import SOP_CLASSES, syntaxes_of
 from neopain.errors import ConfigurationError
 from neopain.ingest.dicom.intake import Answer, Intake
 from neopain.ingest.dicom.spool import Spool
-from neopain.ingest.dicom.tls import tls_context
+from neopain.ingest.dicom.tls import tls_of
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge
@@ -50,7 +50,7 @@ class StorageScp:
         self.intake = intake
         self.spool = spool
         self.settings = settings
-        self._tls = tls_context(settings)
+        self._tls = tls_of(settings)
         self._entity = _entity(settings)
         self._server: ThreadedAssociationServer | None = None
 
@@ -72,7 +72,10 @@ class StorageScp:
         ]
         try:
             self._server = self._entity.start_server(
-                (host, port), block=False, ssl_context=self._tls, evt_handlers=handlers
+                (host, port),
+                block=False,
+                ssl_context=self._tls.context if self._tls is not None else None,
+                evt_handlers=handlers,
             )
         except OSError as error:
             raise ConfigurationError(
@@ -82,7 +85,10 @@ class StorageScp:
         LOG.info("dicom_listening", host=host, port=self.port, title=self.settings.dicom_ae_title, tls=bool(self._tls))
 
     def watch(self) -> None:
-        """To be called once a second: removes what ended associations left, and ends those that would fill the disk."""
+        """To be called once a second: removes what ended associations left, ends those that would fill the disk, and
+        takes renewed certificates."""
+        if self._tls is not None and self._server is not None and self._tls.refresh():
+            self._server.ssl_context = self._tls.context
         associations = self._associations()
         gauge("ingest_dicom_associations").set(len(associations))
         swept = self.spool.sweep(_files_of(associations) | self.intake.in_hand, older_than_seconds=SETTLED_SECONDS)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from functools import partial
+from typing import Protocol
 
 import cv2
 
 from neopain.bus.bus import Bus
 from neopain.errors import ConfigurationError
+from neopain.ingest.address import is_loopback
 from neopain.ingest.dicom.intake import Intake
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.scp import StorageScp
 from neopain.ingest.dicom.spool import Spool
+from neopain.ingest.dicom.web.door import WebDoor
+from neopain.ingest.dicom.web.store import StoreTransaction
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import SystemClock
@@ -49,18 +52,11 @@ async def serve_dicom(running: Running, *, settings: IngestSettings, bus_setting
 
 def refuse_open_door(settings: IngestSettings) -> None:
     """``ConfigurationError`` when anybody on the network could send."""
-    if not settings.dicom_callers and not _is_of_this_machine(settings.dicom_host):
+    if not settings.dicom_callers and not is_loopback(settings.dicom_host):
         raise ConfigurationError(
             f"the DICOM SCP would let anybody in on {settings.dicom_host}: name who may send in "
             'NEOPAIN_INGEST_DICOM_CALLERS, e.g. ["CAMERA1"]'
         )
-
-
-def _is_of_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
@@ -75,22 +71,50 @@ async def _receive_and_score(running: Running, bus: Bus, spool: Spool, settings:
     LOG.info("spool_opened", waiting=len(left), aside=len(spool.aside()))
     processor, loop = Processor(bus, spool, settings), asyncio.get_running_loop()
     wake = partial(loop.call_soon_threadsafe, processor.woken.set)
-    scp = StorageScp(Intake(spool, settings, SystemClock(), wake), spool, settings)
-    scp.start()
+    doors = _doors(Intake(spool, settings, SystemClock(), wake), spool, settings)
     try:
+        for door in doors:
+            door.start()
         running.health.ready()
         async with asyncio.TaskGroup() as group:
             scoring = group.create_task(processor.run(running))
-            group.create_task(_watch(scp, running))
+            group.create_task(_watch(doors, running))
             await running.stopping.wait()
             processor.woken.set()
-            await asyncio.to_thread(scp.stop)
+            await asyncio.to_thread(_stop, doors)
             await asyncio.wait((scoring,), timeout=settings.dicom_drain_seconds)
             scoring.cancel()
     finally:
-        await asyncio.to_thread(scp.stop)
+        await asyncio.to_thread(_stop, doors)
 
 
-async def _watch(scp: StorageScp, running: Running) -> None:
+class Door(Protocol):
+    """A way for objects to come in."""
+
+    def start(self) -> None:
+        """Opens it; ``ConfigurationError`` when its address cannot be had."""
+
+    def watch(self) -> None:
+        """To be called once a second."""
+
+    def stop(self) -> None:
+        """Closes it once what is in hand is answered, or after a while; harmless to repeat."""
+
+
+def _doors(intake: Intake, spool: Spool, settings: IngestSettings) -> list[Door]:
+    doors: list[Door] = [StorageScp(intake, spool, settings)]
+    if settings.dicom_web_port:
+        doors.append(WebDoor(StoreTransaction(intake, spool, settings), settings))
+    return doors
+
+
+def _stop(doors: list[Door]) -> None:
+    # The SCP goes last: it empties the folder that both receive into.
+    for door in reversed(doors):
+        door.stop()
+
+
+async def _watch(doors: list[Door], running: Running) -> None:
     while await running.pause(WATCH_SECONDS):
-        await asyncio.to_thread(scp.watch)
+        for door in doors:
+            await asyncio.to_thread(door.watch)

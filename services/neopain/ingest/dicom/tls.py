@@ -1,4 +1,4 @@
-"""TLS of the SCP (PS3.15 annex B, BCP 195): 1.2 or newer, with senders' certificates where an authority is named."""
+"""TLS of the storage SCP: the settings' files, and a context that suits pynetdicom. The rest is ``ingest.tls``'."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import socket
 import ssl
 from typing import Any
 
-from neopain.errors import ConfigurationError
 from neopain.ingest.settings import IngestSettings
+from neopain.ingest.tls import Tls, files_of
 
 
 class PatientContext(ssl.SSLContext):
@@ -20,20 +20,12 @@ class PatientContext(ssl.SSLContext):
         return super().wrap_socket(sock, *arguments, **named)
 
 
-def tls_context(settings: IngestSettings) -> ssl.SSLContext | None:
-    """The context that the settings ask for, None for plain TCP; ``ConfigurationError`` names a file that is wrong."""
-    certificate, key = settings.dicom_tls_certificate, settings.dicom_tls_key
-    if certificate is None or key is None:
-        if certificate or key or settings.dicom_tls_client_ca:
-            raise ConfigurationError("TLS needs both NEOPAIN_INGEST_DICOM_TLS_CERTIFICATE and _KEY")
-        return None
-    context = PatientContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificate, key)
-        if settings.dicom_tls_client_ca is not None:
-            context.load_verify_locations(settings.dicom_tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"NEOPAIN_INGEST_DICOM_TLS_*: a file cannot be used ({error})") from error
-    return context
+def tls_of(settings: IngestSettings) -> Tls | None:
+    """TLS with the settings' files, None for plain TCP; ``ConfigurationError`` names the setting that is wrong."""
+    files = files_of(
+        "NEOPAIN_INGEST_DICOM_TLS",
+        settings.dicom_tls_certificate,
+        settings.dicom_tls_key,
+        settings.dicom_tls_client_ca,
+    )
+    return Tls("dicom", files, PatientContext) if files is not None else None

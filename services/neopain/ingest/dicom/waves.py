@@ -1,4 +1,4 @@
-"""Waveform objects as sources: sound as it is; of an ECG the heart beats, since vitals are what a window reads."""
+"""Waveform objects as sources: sound as it is; of an ECG or a pulse the heart beats, which are vitals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from neopain.codecs.dicom.waveform import MultiplexGroup
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.time import recorded_timing
 from neopain.domain.vitals import Processing, Validity, VitalKind, VitalSample, VitalsBatch
+from neopain.domain.waveform import WaveKind
 from neopain.errors import UnreadableRecording
 from neopain.features.beats import BeatInterval, Beats, find_beats, intervals_of
 from neopain.ingest.media.sound import SoundTrack
@@ -27,7 +28,11 @@ SOUND_RATES_HZ = (4_000, 192_000)
 CHUNK_SECONDS = 0.25
 AVERAGED_BEATS = 8
 """A heart rate is the mean of so many intervals, as a monitor's is."""
-RR_CODE, RATE_CODE = "dicom-ecg-rr", "dicom-ecg-heart-rate"
+CODES = {
+    WaveKind.ECG: ("dicom-ecg-rr", "dicom-ecg-heart-rate"),
+    WaveKind.PLETH: ("dicom-pulse-rr", "dicom-pulse-rate"),
+}
+"""Of the intervals between beats, and of their rate."""
 
 
 class WaveformSound:
@@ -90,24 +95,24 @@ def sound_rate_hz(group: MultiplexGroup, path: Path) -> int:
     return int(group.rate_hz)
 
 
-def ecg_vitals(
-    groups: Sequence[MultiplexGroup], bed: BedId, source: SourceId, timeline: Timeline
+def beat_vitals(
+    groups: Sequence[MultiplexGroup], kind: WaveKind, bed: BedId, source: SourceId, timeline: Timeline
 ) -> tuple[VitalsSource, list[str]]:
-    """RR intervals and heart rate of the clearest lead of each group, and notes on which that is.
+    """RR intervals and heart rate of the clearest channel of each group, and notes on which that is.
 
-    Where no lead has beats that stand out there are no values, and a note says so.
+    Where no channel has beats that stand out there are no values, and a note says so.
     """
     batches, notes = [], []
-    end = 0.0
+    end, channel = 0.0, "lead" if kind is WaveKind.ECG else "channel"
     for number, group in enumerate(groups, start=1):
-        place, beats = _clearest(group)
-        label = group.channels[place].label or f"channel {place + 1}"
+        place, beats = _clearest(group, kind)
+        label = group.channels[place].label or f"number {place + 1}"
         if beats.seconds.size < 2:
-            notes.append(f"group {number}: no heart beats stand out in any lead")
+            notes.append(f"group {number}: no heart beats stand out in any {channel}")
         else:
-            notes.append(f"group {number}: heart beats were found in lead {label}")
+            notes.append(f"group {number}: heart beats were found in {channel} {label}")
         shift = group.offset_seconds + group.channels[place].skew_seconds
-        batches += _batches(intervals_of(beats), shift, bed, source, timeline)
+        batches += _batches(intervals_of(beats), bed, source, timeline, shift=shift, codes=CODES[kind])
         end = max(end, group.offset_seconds + group.seconds)
     vitals = VitalsSource(batches, [], begins=0.0)
     # Seconds without a beat are windows too: nothing is known in them, and that is said.
@@ -115,16 +120,22 @@ def ecg_vitals(
     return vitals, notes
 
 
-def _clearest(group: MultiplexGroup) -> tuple[int, Beats]:
+def _clearest(group: MultiplexGroup, kind: WaveKind) -> tuple[int, Beats]:
     found = [
-        (place, find_beats(partial(group.values, place), group.samples, group.rate_hz))
+        (place, find_beats(partial(group.values, place), group.samples, group.rate_hz, kind))
         for place in range(len(group.channels))
     ]
     return max(found, key=lambda one: one[1].contrast)
 
 
 def _batches(
-    intervals: Sequence[BeatInterval], shift: float, bed: BedId, source: SourceId, timeline: Timeline
+    intervals: Sequence[BeatInterval],
+    bed: BedId,
+    source: SourceId,
+    timeline: Timeline,
+    *,
+    shift: float,
+    codes: tuple[str, str],
 ) -> list[tuple[float, VitalsBatch]]:
     received = datetime.now(UTC)
     last: deque[float] = deque(maxlen=AVERAGED_BEATS)
@@ -132,13 +143,13 @@ def _batches(
     for one in intervals:
         seconds = one.seconds + shift
         timing = recorded_timing(received=received, source=timeline.start + timedelta(seconds=seconds))
-        samples = [VitalSample(VitalKind.RR_INTERVAL, round(one.interval_ms, 1), timing, one.validity, RR_CODE)]
+        samples = [VitalSample(VitalKind.RR_INTERVAL, round(one.interval_ms, 1), timing, one.validity, codes[0])]
         if one.validity is Validity.GOOD:
             last.append(one.interval_ms)
         elif one.validity is Validity.INVALID:
             last.clear()
         if len(last) == AVERAGED_BEATS and one.validity is Validity.GOOD:
             rate = round(60_000 / (sum(last) / AVERAGED_BEATS), 1)
-            samples.append(VitalSample(VitalKind.HEART_RATE, rate, timing, code=RATE_CODE))
+            samples.append(VitalSample(VitalKind.HEART_RATE, rate, timing, code=codes[1]))
         batches.append((seconds, VitalsBatch(bed, source, tuple(samples), Processing.PRODUCTION)))
     return batches

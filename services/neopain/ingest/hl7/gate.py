@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from neopain.errors import ConfigurationError
 from neopain.ingest.settings import IngestSettings
@@ -44,16 +44,3 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
     except ValueError:
         return False
     return any(found in network for network in networks)
-
-
-def address_of(peer: object) -> str:
-    """The IP address of a socket's peer name; one of IPv4 that came over IPv6 (::ffff:10.0.0.7) in its own form."""
-    if not isinstance(peer, tuple) or not peer:
-        return "unknown"
-    text = str(peer[0])
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or text)

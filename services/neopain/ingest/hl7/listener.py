@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 from neopain.codecs.mllp import Decoder, Frame, encode
 from neopain.errors import BusUnavailable, ConfigurationError, ContractBroken
-from neopain.ingest.hl7.gate import Gate, address_of
+from neopain.ingest.address import address_of
+from neopain.ingest.hl7.gate import Gate
 from neopain.ingest.hl7.handshake import HandshakeFailed, greet
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.sender import Sender

@@ -15,7 +15,7 @@ from neopain.ingest.hl7.listener import Listener
 from neopain.ingest.hl7.sources import read_sources
 from neopain.ingest.hl7.unknown_codes import write_unknown_codes
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls, TlsFiles
+from neopain.ingest.tls import Tls, files_of
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
@@ -56,13 +56,14 @@ def listener_of(settings: IngestSettings, bus: Bus) -> Listener:
 
 def tls_of(settings: IngestSettings) -> Tls | None:
     """TLS with the settings' files, None for plain TCP. Raises ``ConfigurationError``."""
-    certificate, key = settings.hl7_tls_certificate, settings.hl7_tls_key
-    if certificate is None or key is None:
-        if certificate or key or settings.hl7_tls_client_ca:
-            raise ConfigurationError("TLS needs both NEOPAIN_INGEST_HL7_TLS_CERTIFICATE and NEOPAIN_INGEST_HL7_TLS_KEY")
-        return None
-    authorities, is_required = settings.hl7_tls_client_ca, settings.hl7_tls_client_required
-    return Tls("hl7", TlsFiles("NEOPAIN_INGEST_HL7_TLS", certificate, key, authorities, is_required))
+    files = files_of(
+        "NEOPAIN_INGEST_HL7_TLS",
+        settings.hl7_tls_certificate,
+        settings.hl7_tls_key,
+        settings.hl7_tls_client_ca,
+        is_client_required=settings.hl7_tls_client_required,
+    )
+    return Tls("hl7", files) if files is not None else None
 
 
 async def _serve(running: Running, bus: Bus, listener: Listener) -> None:

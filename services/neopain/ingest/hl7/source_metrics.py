@@ -52,7 +52,7 @@ class SourceMetrics:
             gauge("ingest_source_delay_seconds").labels(name).set(min(delays).total_seconds())
         if name != OTHER:
             cadence = self.cadences.setdefault(source, Cadence())
-            gaps = [cadence.observe(one.received) for one in receipts if one.stored]
+            gaps = [cadence.observe(one.received) for one in receipts if one.numerics]
             counter("ingest_source_gaps_total").labels(name).inc(sum(gap is not None for gap in gaps))
 
     def _name(self, source: SourceId) -> str:

@@ -92,7 +92,7 @@ class VitalsIntake:
             if each.report.readings:
                 stored.append(await self._publish(each.report, each.bed, one))
             if each.report.waves:
-                await self.waveforms.store(each.report.waves, each.bed, each.report.patient, one)
+                stored += await self.waveforms.store(each.report.waves, each.bed, each.report.patient, one)
             if each.report.patient is not None:
                 await self.association.compare(each.bed, each.report.patient, one)
         return tuple(stored)

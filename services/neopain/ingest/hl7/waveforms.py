@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 
 from neopain.bus.bus import Bus
 from neopain.bus.census import Written
+from neopain.bus.streams import VITALS
 from neopain.bus.waveforms import TrackKey, read_track, write_track
 from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.domain.receipt import Stored
 from neopain.domain.time import SkewEstimate, TimeQuality, Timing
 from neopain.domain.vitals import VitalKind, VitalSample, VitalsBatch
 from neopain.domain.waveform import BeatTrack, WaveKind, WavePiece
@@ -23,7 +25,9 @@ from neopain.features.running_beats import SILENT_SECONDS, Followed, TimedInterv
 from neopain.ingest.hl7.received import Received
 from neopain.ingest.hl7.sender import Clocks
 from neopain.runtime.metrics import counter
-from neopain.wire.vitals import encode_batch
+from neopain.wire.vitals import decode_batch, encode_batch
+
+WAVEFORM_KIND = "hl7-waveform"
 
 
 @dataclass(slots=True)
@@ -37,27 +41,31 @@ class WaveformIntake:
     bus: Bus
     clocks: Clocks = field(default_factory=Clocks)
 
-    async def store(self, pieces: Sequence[WavePiece], bed: BedId, patient: PatientId | None, one: Received) -> None:
-        """The intervals that these pieces complete, and what the next ones need, are on disk when this returns; may be
-        called again, nothing is stored twice. Raises ``BusUnavailable``."""
+    async def store(
+        self, pieces: Sequence[WavePiece], bed: BedId, patient: PatientId | None, one: Received
+    ) -> list[Stored]:
+        """The intervals that these pieces complete, and what the next ones need, are on disk when this returns, where
+        it says; may be called again, nothing is stored twice. Raises ``BusUnavailable``."""
         whose = TrackKey(bed, waveform_source(one.source), one.header.processing)
+        stored = []
         for start in sorted({piece.start for piece in pieces}):
             together = [piece for piece in pieces if piece.start == start]
-            await self._store_together(together, whose, patient, one)
+            stored += await self._store_together(together, whose, patient, one)
+        return stored
 
     async def _store_together(
         self, pieces: list[WavePiece], whose: TrackKey, patient: PatientId | None, one: Received
-    ) -> None:
+    ) -> list[Stored]:
         mark = one.mark(whose.bed, "waveform", pieces[0].start.isoformat())
         while True:
             kept = await read_track(self.bus, whose, mark=mark)
             if kept.is_done:
                 counter("ingest_duplicates_total").inc()
-                return
+                return await self._stored_before(kept.entry, whose.bed)
             # In a thread, since numerics are answered meanwhile.
             followed = await asyncio.to_thread(listen, kept.track, pieces, patient)
             if followed is None:
-                return
+                return []
             samples = _samples(followed, pieces[0], one.received, self.clocks.of(whose.source, whose.bed))
             batch = VitalsBatch(
                 bed=whose.bed,
@@ -68,17 +76,33 @@ class WaveformIntake:
                 control_id=one.header.control_id,
             )
             payload = encode_batch(batch) if samples else None
-            written = await write_track(self.bus, whose, mark=mark, kept=kept, track=followed.track, batch=payload)
-            if written is Written.CONFLICT:
-                continue
+            written, entry = await write_track(
+                self.bus, whose, mark=mark, kept=kept, track=followed.track, batch=payload
+            )
             if written is Written.DONE:
                 _count(followed)
-            return
+                return [_stored(batch, entry, is_new=True)] if entry else []
+            # Somebody wrote in between: another message of this source, or this very one.
+
+    async def _stored_before(self, entry_id: str, bed: BedId) -> list[Stored]:
+        """Where the beats of a repeated message lie, as long as they do."""
+        entries = await self.bus.read_range(VITALS, bed=bed, first=entry_id, last=entry_id) if entry_id else []
+        return [_stored(decode_batch(entry.payload), entry.id, is_new=False) for entry in entries]
 
 
 def waveform_source(source: SourceId) -> SourceId:
     """The source of the intervals: the monitor's name, apart from the numerics that the same monitor sends."""
-    return SourceId("hl7-waveform", source.name)
+    return SourceId(WAVEFORM_KIND, source.name)
+
+
+def monitor_of(source: SourceId) -> SourceId:
+    """The sender of the messages that a source's values came in."""
+    return SourceId("hl7", source.name) if source.kind == WAVEFORM_KIND else source
+
+
+def _stored(batch: VitalsBatch, entry_id: str, *, is_new: bool) -> Stored:
+    aligned = [sample.timing.aligned for sample in batch.samples]
+    return Stored(batch.bed, entry_id, is_new, min(aligned), max(aligned), is_waveform=True)
 
 
 def listen(track: BeatTrack | None, pieces: Sequence[WavePiece], patient: PatientId | None) -> Followed | None:

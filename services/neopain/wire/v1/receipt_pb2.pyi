@@ -45,6 +45,7 @@ class Receipts(_message.Message):
     STORED_IS_NEW_FIELD_NUMBER: _builtins.int
     MEASURED_FROM_US_FIELD_NUMBER: _builtins.int
     MEASURED_UNTIL_US_FIELD_NUMBER: _builtins.int
+    STORED_WAVEFORMS_FIELD_NUMBER: _builtins.int
     begun_us: _builtins.int
     """The earliest receive time; received_us counts from it."""
     @_builtins.property
@@ -95,6 +96,10 @@ class Receipts(_message.Message):
     def measured_from_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def measured_until_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def stored_waveforms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of these entries those that hold beats of waveforms: their places among them."""
+
     def __init__(
         self,
         *,
@@ -118,10 +123,11 @@ class Receipts(_message.Message):
         stored_is_new: _abc.Iterable[_builtins.bool] | None = ...,
         measured_from_us: _abc.Iterable[_builtins.int] | None = ...,
         measured_until_us: _abc.Iterable[_builtins.int] | None = ...,
+        stored_waveforms: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "begun_us", b"begun_us", "control_id", b"control_id", "delay_of", b"delay_of", "delay_us", b"delay_us", "measured_from_us", b"measured_from_us", "measured_until_us", b"measured_until_us", "message_type", b"message_type", "reason", b"reason", "received_us", b"received_us", "size_bytes", b"size_bytes", "source", b"source", "sources", b"sources", "stored_bed", b"stored_bed", "stored_is_new", b"stored_is_new", "stored_ms", b"stored_ms", "stored_of", b"stored_of", "stored_sequence", b"stored_sequence", "took_us", b"took_us", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "begun_us", b"begun_us", "control_id", b"control_id", "delay_of", b"delay_of", "delay_us", b"delay_us", "measured_from_us", b"measured_from_us", "measured_until_us", b"measured_until_us", "message_type", b"message_type", "reason", b"reason", "received_us", b"received_us", "size_bytes", b"size_bytes", "source", b"source", "sources", b"sources", "stored_bed", b"stored_bed", "stored_is_new", b"stored_is_new", "stored_ms", b"stored_ms", "stored_of", b"stored_of", "stored_sequence", b"stored_sequence", "stored_waveforms", b"stored_waveforms", "took_us", b"took_us", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,7 +72,7 @@ def test_baseline_and_correction_are_applied_and_padding_is_missing() -> None:
     group.MultiplexGroupTimeOffset = "1500"
     instance = read(waveform_object(ARTERIAL_PULSE, [group], modality="HD"))
     values = instance.groups[0].values(0)
-    assert instance.sop_class.content is Content.WAVEFORM
+    assert instance.sop_class.content is Content.PULSE
     assert (values[0], values[2], bool(np.isnan(values[1]))) == (40.0, 50.0, True)
     assert instance.groups[0].offset_seconds == 1.5
 

@@ -6,7 +6,8 @@ import pytest
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.device.credentials import DeviceEntry, new_token, read_credentials, token_sha256
+from neopain.ingest.credentials import new_token, token_sha256
+from neopain.ingest.device.credentials import DeviceEntry, read_credentials
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 """SHA-256 of "test"."""

@@ -7,8 +7,9 @@ import pytest
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.device.credentials import Credentials, DeviceEntry, token_sha256
-from neopain.ingest.device.gate import Denied, Gate, Shown, certificate_names, is_loopback, make_gate
+from neopain.ingest.credentials import Credentials, Shown, token_sha256
+from neopain.ingest.device.credentials import DeviceEntry
+from neopain.ingest.device.gate import Denied, Gate, certificate_names, make_gate
 from neopain.ingest.settings import IngestSettings
 
 UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
@@ -99,15 +100,6 @@ def test_certificates_that_nobody_asks_for_are_refused_at_the_start(tmp_path: Pa
     path.write_text('[[device]]\nname = "g"\ncertificate = ["g.nicu"]\nbeds = ["*"]\n')
     with pytest.raises(ConfigurationError, match="NEOPAIN_INGEST_DEVICE_TLS_CLIENT_CA is not set"):
         make_gate(IngestSettings(device_credentials=path))
-
-
-@pytest.mark.parametrize(
-    ("host", "found"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("[::1]", True), ("localhost", True), ("::ffff:127.0.0.1", True),
-     ("0.0.0.0", False), ("10.0.0.7", False), ("", False), ("localhost.example", False)],  # noqa: S104
-)  # fmt: skip
-def test_loopback_is_told_from_a_network(host: str, found: bool) -> None:
-    assert is_loopback(host) is found
 
 
 def test_the_common_name_counts_only_without_alternative_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 
 import pynetdicom
@@ -11,11 +12,13 @@ from neopain.codecs.dicom.instance import TAGS
 from neopain.codecs.dicom.uids import NATIVE_SYNTAXES, SOP_CLASSES, VIDEO_SYNTAXES, Content, syntaxes_of
 from neopain.ingest.dicom.intake import Status
 from neopain.ingest.dicom.scp import LARGEST_PDU_BYTES
+from neopain.ingest.dicom.web.store import NOT_STORED
 
 STATEMENT = (Path(__file__).resolve().parents[4] / "docs/conformance/dicom.md").read_text()
 FATE = {
     Content.VIDEO: "stored; face, cry, movement",
     Content.AUDIO: "stored; cry",
+    Content.PULSE: "stored; pulse interval, pulse rate",
     Content.ECG: "stored; RR interval, heart rate",
     Content.WAVEFORM: "0xB006, not kept",
 }
@@ -37,6 +40,11 @@ def test_each_transfer_syntax_stands_in_the_statement() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_each_status_stands_in_the_statement(status: Status) -> None:
     assert f"| 0x{status.value:04X} |" in STATEMENT
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT, *NOT_STORED.values()])
+def test_each_status_of_the_web_service_stands_in_the_statement(status: HTTPStatus) -> None:
+    assert f"| {status.value} | " in STATEMENT
 
 
 def test_the_implementation_is_named_as_it_names_itself() -> None:

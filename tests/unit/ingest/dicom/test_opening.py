@@ -12,12 +12,12 @@ import pytest
 from pydicom.dataset import Dataset
 
 from neopain.domain.media import AudioChunk, FaceFrame
-from neopain.domain.vitals import VitalsBatch
+from neopain.domain.vitals import VitalKind, VitalsBatch
 from neopain.errors import UnreadableRecording
 from neopain.ingest.dicom.opening import Origin, open_object
 from neopain.ingest.stream.recording import Recording
 
-from ....dicom_objects import H264_FRAGMENTABLE, as_bytes, audio_object, ecg_object, video_object
+from ....dicom_objects import ARTERIAL_PULSE, H264_FRAGMENTABLE, as_bytes, audio_object, ecg_object, video_object
 
 RECEIVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ORIGIN = Origin("CAMERA1", RECEIVED, UTC)
@@ -110,3 +110,17 @@ def test_an_ecg_without_beats_gives_no_value_and_says_so(tmp_path: Path) -> None
     recording = opened(tmp_path, ecg_object(np.zeros(1_000, np.int16)))
     assert [item for item in recording.until(60) if isinstance(item.fact, VitalsBatch)] == []
     assert (recording.notes, recording.whole_seconds) == (["group 1: no heart beats stand out in any lead"], 4)
+
+
+def test_of_an_arterial_pulse_the_beats_are_found_by_their_upstroke(tmp_path: Path) -> None:
+    times = np.arange(12 * 125) / 125
+    wave = sum(np.exp(-0.5 * ((times - beat) / 0.05) ** 2) for beat in np.arange(0.3, 11.9, 0.42))
+    dataset = ecg_object(np.round(400 * wave).astype(np.int16), rate_hz=125.0)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = ARTERIAL_PULSE
+    recording = opened(tmp_path, dataset)
+    batches = [item.fact for item in recording.until(60) if isinstance(item.fact, VitalsBatch)]
+    found = {(one.kind, one.code) for batch in batches for one in batch.samples}
+    assert found == {(VitalKind.RR_INTERVAL, "dicom-pulse-rr"), (VitalKind.HEART_RATE, "dicom-pulse-rate")}
+    intervals = [one.value for batch in batches for one in batch.samples if one.kind is VitalKind.RR_INTERVAL]
+    np.testing.assert_allclose(intervals, 420.0, atol=2.0)
+    assert recording.notes == ["group 1: heart beats were found in channel II"]

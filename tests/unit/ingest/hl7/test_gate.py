@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from neopain.errors import ConfigurationError
-from neopain.ingest.hl7.gate import Gate, address_of, gate_of
+from neopain.ingest.hl7.gate import Gate, gate_of
 from neopain.ingest.settings import IngestSettings
 from neopain.ingest.tls import names_in
 
@@ -33,20 +33,6 @@ def test_nobody_without_a_certificate_is_on_a_list_of_names() -> None:
 def test_a_list_of_names_needs_an_authority() -> None:
     with pytest.raises(ConfigurationError, match="ALLOWED_NAMES needs NEOPAIN_INGEST_HL7_TLS_CLIENT_CA"):
         gate_of(IngestSettings(hl7_allowed_names=("mon7",)))
-
-
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [
-        (("10.0.0.7", 50114), "10.0.0.7"),
-        (("::ffff:10.0.0.7", 50114, 0, 0), "10.0.0.7"),
-        (("fe80::1%eth0", 50114, 0, 2), "fe80::1%eth0"),
-        ("", "unknown"),
-        (None, "unknown"),
-    ],
-)
-def test_an_address_of_ipv4_is_the_same_over_ipv6(peer: object, address: str) -> None:
-    assert address_of(peer) == address
 
 
 def test_a_certificate_is_named_by_its_subject_and_its_alternatives() -> None:

@@ -1,0 +1,30 @@
+"""The address of a peer, and of a door: what may be said of it before anything is read."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+
+def address_of(peer: object) -> str:
+    """The IP address of a socket's peer name; one of IPv4 that came over IPv6 (::ffff:10.0.0.7) in its own form."""
+    if not isinstance(peer, tuple) or not peer:
+        return "unknown"
+    text = str(peer[0])
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or text)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the address is one of this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
