@@ -83,12 +83,13 @@ def close_silent_beds(intake: Intake, *, now: datetime) -> Written:
 
 
 def forget_windows(intake: Intake, *, now: datetime) -> int:
-    """Removes windows that are charted and old; returns how many."""
+    """Removes windows that are charted and old; returns how many. A bed on which something is put off keeps its own."""
     with unit_of_work(intake.engine, intake.clock) as unit:
         gone = unit.connection.execute(
             delete(WINDOWS).where(
                 WINDOWS.c.bed == COURSES.c.bed,
                 WINDOWS.c.window_end <= COURSES.c.charted_until,
+                func.jsonb_array_length(COURSES.c.waiting) == 0,
                 WINDOWS.c.window_end < now - KEEP_WINDOWS,
             )
         )

@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from neopain.bootstrap.policy import chart_bed
 from neopain.charting.census import record_fact
-from neopain.charting.intake import Intake, close_silent_beds, take_score
+from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
 from neopain.charting.requests import Asked, chart_on_request
+from neopain.charting.tracing import read_stretches
 from neopain.domain.census import BedState, Infant
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import Unit
@@ -77,6 +78,22 @@ def test_what_was_put_off_on_a_bed_that_fell_silent_is_written_by_the_clock(ward
         "episode-onset",
         "interval-summary",
     ]
+
+
+def test_what_is_put_off_keeps_its_windows_and_is_told_as_not_yet_written(
+    ward: Any, database: str, count: Count
+) -> None:
+    ward.policy = replace(POLICY, distance=timedelta(seconds=5))
+    ward.take(ward.score(2), ward.score(10))
+    ask(ward, second=11)
+    ward.take(ward.score(13))
+
+    forget_windows(ward.intake, now=NOON + timedelta(hours=3))
+
+    (stretch,) = read_stretches(database, [(ward.bed, NOON, NOON + timedelta(seconds=20))])
+    assert (count("windows"), stretch.charted_until) == (3, NOON)
+    close_silent_beds(ward.intake, now=NOON + timedelta(seconds=17))
+    assert forget_windows(ward.intake, now=NOON + timedelta(hours=3)) == 2
 
 
 def test_a_block_in_the_interval_withholds_its_number_in_the_row_and_in_the_audit(ward: Any, rows: Rows) -> None:
