@@ -22,6 +22,8 @@ Command = Callable[..., "subprocess.Popen[str]"]
         (("score", "--video", "no-such-file.mp4"), "no-such-file.mp4"),
         (("score", "--video", "x.mp4", "--face-box", "1,2,3"), "X,Y,W,H"),
         (("scoring", "nurse"), "nurse"),
+        (("policy", "--file", "no-such-policy.toml"), "no-such-policy.toml"),
+        (("beds", "chart", "NICU/1/A"), "--by"),
     ],
 )
 def test_wrong_arguments_are_named_and_exit_2(arguments: tuple[str, ...], word: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select, text
@@ -118,7 +118,7 @@ class Deliverer:
         if reference is None:
             with unit_of_work(self.engine, self.clock) as unit:
                 outbox.begin_attempt(unit.connection, row, now=self.clock.now())
-            self.channel.create(entry, located)
+            self.channel.create(replace(entry, sent=self.clock.now()), located)
             reference = self.channel.find(entry, located)
         if reference is None:
             raise EhrUnavailable("the EHR took the entry and does not show it yet")

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
+from neopain.charting.courses import locked_course, save_course
 from neopain.charting.entries import add_entry
 from neopain.charting.tables import COURSES, WINDOWS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
-from neopain.domain.charting import (
-    ChartingPolicy,
-    Course,
-    DraftEntry,
-    EntryKind,
-    Folded,
-    Span,
-    close,
-    draft,
-    entry_id,
-    fold,
-)
+from neopain.domain.calibration import ga_band
+from neopain.domain.charting import DraftEntry, Folded, close, entry_id, fold
+from neopain.domain.drafting import draft
 from neopain.domain.identity import BedId
+from neopain.domain.policy import SitePolicies
 from neopain.domain.score import Score
+from neopain.domain.span import EntryKind, Span
 from neopain.domain.vitals import Processing
 from neopain.domain.window import VITALS_SPAN
 from neopain.runtime.clock import Clock
@@ -50,7 +44,7 @@ class Intake:
     """What taking a score needs. ``takes_test_input``: the EHR is our own, and may get MSH-11 D and T."""
 
     engine: Engine
-    policy: ChartingPolicy
+    policies: SitePolicies
     clock: Clock
     takes_test_input: bool = False
 
@@ -70,29 +64,32 @@ def take_score(intake: Intake, score: Score) -> Written:
     ``DatabaseUnavailable``: nothing was written, try again.
     """
     with unit_of_work(intake.engine, intake.clock) as unit:
-        course = _locked_course(unit.connection, score.bed)
+        course = locked_course(unit.connection, score.bed)
         if not _add_window(unit.connection, score):
             return Written()
-        folded = fold(course, score, intake.policy, occupant=_whose(unit.connection, score).key)
+        whose, policy = _whose(unit.connection, score), intake.policies.of(score.bed)
+        folded = fold(course, score, policy, occupant=whose.key, band=ga_band(whose.gestational_age_days))
         return _write(intake, unit, folded)
 
 
 def close_silent_beds(intake: Intake, *, now: datetime) -> Written:
-    """Closes the intervals of beds that fell silent; to be called when no score is waiting."""
+    """Closes the intervals of beds that fell silent and writes what was put off there; when no score is waiting."""
     with unit_of_work(intake.engine, intake.clock) as unit:
-        query = select(COURSES.c.bed).where(COURSES.c.newest > COURSES.c.charted_until)
+        is_open = or_(COURSES.c.newest > COURSES.c.charted_until, func.jsonb_array_length(COURSES.c.waiting) > 0)
+        query = select(COURSES.c.bed).where(is_open)
         beds = [BedId(bed) for bed in unit.connection.scalars(query)]
     written = [_close(intake, bed, now) for bed in beds]
     return Written(sum(one.charted for one in written), sum(one.held for one in written))
 
 
 def forget_windows(intake: Intake, *, now: datetime) -> int:
-    """Removes windows that are charted and old; returns how many."""
+    """Removes windows that are charted and old; returns how many. A bed on which something is put off keeps its own."""
     with unit_of_work(intake.engine, intake.clock) as unit:
         gone = unit.connection.execute(
             delete(WINDOWS).where(
                 WINDOWS.c.bed == COURSES.c.bed,
                 WINDOWS.c.window_end <= COURSES.c.charted_until,
+                func.jsonb_array_length(COURSES.c.waiting) == 0,
                 WINDOWS.c.window_end < now - KEEP_WINDOWS,
             )
         )
@@ -101,7 +98,7 @@ def forget_windows(intake: Intake, *, now: datetime) -> int:
 
 def _close(intake: Intake, bed: BedId, now: datetime) -> Written:
     with unit_of_work(intake.engine, intake.clock) as unit:
-        return _write(intake, unit, close(_locked_course(unit.connection, bed), now, intake.policy))
+        return _write(intake, unit, close(locked_course(unit.connection, bed), now, intake.policies.of(bed)))
 
 
 def _write(intake: Intake, unit: UnitOfWork, folded: Folded) -> Written:
@@ -109,12 +106,13 @@ def _write(intake: Intake, unit: UnitOfWork, folded: Folded) -> Written:
         counter("charting_late_scores_total").inc()
         LOG.warning("score_came_late", bed=folded.course.bed)
         return Written(is_late=True)
-    _save_course(unit.connection, folded.course)
-    written = [_write_span(intake, unit, folded.course.bed, span) for span in folded.spans]
+    save_course(unit.connection, folded.course)
+    written = [write_span(intake, unit, folded.course.bed, span) for span in folded.spans]
     return Written(sum(one.charted for one in written), sum(one.held for one in written))
 
 
-def _write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Written:
+def write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Written:
+    """Writes the entries of a span of a bed whose course is locked: one, or one for each infant of an interval."""
     windows = _windows_of(unit.connection, bed, span)
     if not windows:
         return Written()
@@ -122,7 +120,11 @@ def _write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Wri
     parts = _parts(span, windows, history)
     if span.kind is not EntryKind.INTERVAL_SUMMARY and len(parts) > 1:
         parts = [(span, windows, Assignment(held_reason=CHANGED))]
-    charted = [_write_entry(intake, unit, draft(one, scores, intake.policy), whose) for one, scores, whose in parts]
+    policy = intake.policies.of(bed)
+    charted = [
+        _write_entry(intake, unit, draft(one, scores, policy, band=ga_band(whose.gestational_age_days)), whose)
+        for one, scores, whose in parts
+    ]
     return Written(charted.count(True), charted.count(False))
 
 
@@ -219,21 +221,3 @@ def _windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
 
 def _decoded(payloads: Iterable[bytes]) -> list[Score]:
     return [decode_score(payload) for payload in payloads]
-
-
-def _locked_course(connection: Connection, bed: BedId) -> Course:
-    connection.execute(insert(COURSES).values(bed=bed).on_conflict_do_nothing())
-    row = connection.execute(select(COURSES).where(COURSES.c.bed == bed).with_for_update()).one()
-    return Course(
-        bed=bed,
-        charted_until=row.charted_until,
-        newest=row.newest,
-        occupant=row.occupant,
-        in_episode=row.in_episode,
-        crossing_since=row.crossing_since,
-        scored_at=row.scored_at,
-    )
-
-
-def _save_course(connection: Connection, course: Course) -> None:
-    connection.execute(update(COURSES).where(COURSES.c.bed == course.bed).values(asdict(course)))

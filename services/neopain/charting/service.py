@@ -89,7 +89,7 @@ class ChartingConsumer:
         self.clock = clock or SystemClock()
         self._intake = Intake(
             engine=engine,
-            policy=settings.charting_policy(),
+            policies=settings.charting_policies(),
             clock=self.clock,
             takes_test_input=settings.ehr_is_embedded,
         )

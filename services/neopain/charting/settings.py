@@ -10,7 +10,9 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from neopain.domain.charting import POLICIES, ChartingPolicy
+from neopain.charting.policy_file import read_policy
+from neopain.domain.policy import POLICIES, SitePolicies
+from neopain.errors import ConfigurationError
 from neopain.runtime.settings import ServiceSettings
 
 
@@ -29,8 +31,13 @@ class ChartingSettings(ServiceSettings):
     authority_systems: dict[str, str] = Field(
         default_factory=dict, description="JSON: assigning authority to identifier system at the EHR"
     )
-    policy: str = Field("default", description="Charting policy: default or demo")
-    interval_seconds: float | None = Field(None, gt=0, description="Interval of summaries instead of the policy's")
+    policy: str = Field("default", description="Built-in charting policy: default or demo")
+    policy_file: Path | None = Field(
+        None, description="TOML file of the site's charting policy (docs/charting.md); what it leaves out is built in"
+    )
+    interval_seconds: float | None = Field(
+        None, gt=0, description="Interval of summaries instead of the built-in policy's; not beside a policy file"
+    )
     audit_anchor_path: Path | None = Field(None, description="File outside the database that keeps the audit's head")
     audit_anchor_seconds: float = Field(60.0, gt=0, description="How often the audit's head is written there")
     sweep_seconds: float = Field(2.0, gt=0, description="How often beat looks for due outbox rows")
@@ -57,9 +64,16 @@ class ChartingSettings(ServiceSettings):
             raise ValueError(f"there are the policies {', '.join(POLICIES)}")
         return value
 
-    def charting_policy(self) -> ChartingPolicy:
-        """The policy, with the interval that was set for it."""
+    def charting_policies(self) -> SitePolicies:
+        """The policies in force; ``ConfigurationError`` when they cannot be."""
         policy = POLICIES[self.policy]
-        if self.interval_seconds is None:
-            return policy
-        return replace(policy, interval=timedelta(seconds=self.interval_seconds))
+        if self.policy_file is not None:
+            if self.interval_seconds is not None:
+                raise ConfigurationError(
+                    "NEOPAIN_CHARTING_INTERVAL_SECONDS and NEOPAIN_CHARTING_POLICY_FILE are both set: the file says it"
+                )
+            return read_policy(self.policy_file, policy)
+        if self.interval_seconds is not None:
+            interval = timedelta(seconds=self.interval_seconds)
+            policy = replace(policy, interval=interval, distance=min(policy.distance, interval / 2))
+        return SitePolicies(policy)

@@ -52,6 +52,8 @@ COURSES = Table(
     Column("in_episode", Boolean, nullable=False, server_default=text("false")),
     Column("crossing_since", MOMENT),
     Column("scored_at", MOMENT),
+    Column("waiting", JSONB, nullable=False, server_default=text("'[]'"), comment="domain.pacing.Waiting, put off"),
+    Column("entry_at", MOMENT, comment="Moment of the last entry"),
 )
 
 WINDOWS = Table(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from neopain.charting.courses import WAITING
 from neopain.charting.database import connect, translated
 from neopain.charting.tables import COURSES, ENTRIES, OUTBOX, WINDOWS
 from neopain.domain.identity import BedId
@@ -68,7 +69,7 @@ def read_stretches(database_url: str, stretches: list[Stretch]) -> Iterator[Char
             yield ChartedStretch(
                 scores=_scores(connection, bed, begin, end),
                 entries=_entries(connection, bed, begin, end),
-                charted_until=connection.scalar(select(COURSES.c.charted_until).where(COURSES.c.bed == bed)),
+                charted_until=_charted_until(connection, bed),
             )
 
 
@@ -80,6 +81,16 @@ def _connected(database_url: str) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def _charted_until(connection: Connection, bed: BedId) -> datetime | None:
+    row = connection.execute(
+        select(COURSES.c.charted_until, COURSES.c.waiting).where(COURSES.c.bed == bed)
+    ).one_or_none()
+    if row is None:
+        return None
+    put_off = [one.span.begin for one in WAITING.validate_python(row.waiting)]
+    return min([row.charted_until, *put_off]) if row.charted_until is not None else None
 
 
 def _scores(connection: Connection, bed: BedId, begin: datetime, end: datetime) -> tuple[Score, ...]:

@@ -15,6 +15,7 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_services(commands)
     _add_tools(commands)
     _add_beds(commands)
+    _add_policy(commands)
     _add_drugs(commands)
     _add_codes(commands)
 
@@ -86,6 +87,18 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
     release.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
     release.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why, e.g. what the name band says")
     release.add_argument("--infant", default="", metavar="NUMBER", help="which one lies there, where there are several")
+    text = "Chart an entry of the bed's last minute now; who asked for it is audited"
+    chart = command(parts, "chart", _beds_chart, text)
+    chart.add_argument("bed", metavar="BED", help="the bed as listed, unit/room/bed@facility")
+    chart.add_argument("--by", type=said, metavar="NAME", required=True, help="who asks for it")
+
+
+def _add_policy(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "The charting policy in force, by site and unit; with --file, a file's, which is checked"
+    policy = command(commands, "policy", _policy, text)
+    policy.add_argument("--file", type=Path, metavar="FILE", help="a charting policy (TOML), before it is put in force")
+    policy.add_argument("--bed", default="", metavar="BED", help="only the policy of this bed, unit/room/bed@facility")
+    policy.add_argument("--json", action="store_true", help="print one JSON object per policy")
 
 
 def _add_drugs(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -126,6 +139,18 @@ def _beds_release(options: argparse.Namespace) -> int:
     from neopain.bootstrap.beds import ReleaseOptions, release_bed
 
     return release_bed(ReleaseOptions(bed=options.bed, by=options.by, reason=options.reason, infant=options.infant))
+
+
+def _beds_chart(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.policy import chart_bed
+
+    return chart_bed(options.bed, by=options.by)
+
+
+def _policy(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.policy import show_policy
+
+    return show_policy(file=options.file, bed=options.bed, as_json=options.json)
 
 
 def _demo(options: argparse.Namespace) -> int:

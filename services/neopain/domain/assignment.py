@@ -7,7 +7,7 @@ fact with the moment it became true, and is asked for the moment of a window, no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from neopain.domain.census import BedState, Infant
@@ -40,6 +40,8 @@ class Assignment:
     held_reason: str = ""
     processing: Processing = Processing.PRODUCTION
     """MSH-11 of the message that put the infant there."""
+    gestational_age_days: int | None = field(default=None, compare=False)
+    """At birth; what becomes known of it does not make it another infant."""
 
     @property
     def key(self) -> str:
@@ -83,7 +85,12 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
         return Assignment(held_reason=CONTRADICTED)
     if reason := _change(history, infant, window_end):
         return Assignment(held_reason=reason)
-    return Assignment(patient=identifier, visit=infant.visit, processing=current.processing)
+    return Assignment(
+        patient=identifier,
+        visit=infant.visit,
+        processing=current.processing,
+        gestational_age_days=infant.gestational_age_days,
+    )
 
 
 def _at(history: Sequence[CensusFact], moment: datetime) -> BedState | None:

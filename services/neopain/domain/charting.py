@@ -1,7 +1,7 @@
 """Which scores become entries: the charting policy, as pure functions over the scores of one bed.
 
 Scores flow every second; a nurse's flowsheet does not (DESIGN D6). ``fold`` and ``close`` say *when* something is to be
-charted (a span), ``draft`` says *what*, from the windows of that span. Who it is about is decided in ``assignment``.
+charted (a span); ``drafting`` says *what*, from the windows of that span. Who it is about is decided in ``assignment``.
 
 The windows themselves are not in the course: it stays small, and whoever keeps it keeps the windows beside it.
 """
@@ -9,60 +9,20 @@ The windows themselves are not in the course: it stays small, and whoever keeps 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from statistics import median
 
+from neopain.domain.calibration import GA_UNKNOWN
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
-from neopain.domain.score import Estimate, Modality, Outcome, Score, Weights
+from neopain.domain.pacing import Queue, pace
+from neopain.domain.policy import ChartingPolicy
+from neopain.domain.score import Estimate, Modality, Score, Weights
+from neopain.domain.span import EntryKind, Span
 from neopain.domain.vitals import Processing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class EntryKind(Enum):
-    """Why an entry is written."""
-
-    INTERVAL_SUMMARY = "interval-summary"
-    EPISODE_ONSET = "episode-onset"
-    EPISODE_END = "episode-end"
-
-
-@dataclass(frozen=True, slots=True)
-class ChartingPolicy:
-    """When to chart. ``threshold`` is on the reported scale 0..10; a NIPS above 3 is pain (interop.md 1.1)."""
-
-    name: str = "default"
-    interval: timedelta = timedelta(minutes=15)
-    lateness: timedelta = timedelta(seconds=20)
-    """How long after its end an interval waits for windows that come late: the oldest tick (10 s) and a claim (5 s)."""
-    threshold: float = 3.5 * 10 / 7
-    hysteresis: float = 10 / 7
-    hold: timedelta = timedelta(seconds=10)
-    """An episode begins when the score has stayed at or above the threshold for this long, and ends likewise below."""
-    gap: timedelta = timedelta(seconds=5)
-    """Longer than this without a number, and what was held so far counts no more."""
-    forget: timedelta = timedelta(minutes=5)
-    """Longer than this without a number, and an episode in progress is no longer known to go on."""
-
-
-DEMO_POLICY = ChartingPolicy(
-    name="demo", interval=timedelta(seconds=10), lateness=timedelta(seconds=3), hold=timedelta(seconds=5)
-)
-POLICIES = {policy.name: policy for policy in (ChartingPolicy(), DEMO_POLICY)}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of one bed's time that is to be charted: the windows that end after ``begin`` and not after ``end``."""
-
-    kind: EntryKind
-    begin: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +40,13 @@ class Course:
     """Since when the score has been on the other side of the threshold."""
     scored_at: datetime | None = None
     """End of the newest window that had a number."""
+    queue: Queue = field(default_factory=Queue)
+    """What is put off, since the last entry was written too short a time ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The course after a score, the spans that are now due, and whether the score came too late to count."""
+    """The course after a score, the spans to be written now, and whether the score came too late to count."""
 
     course: Course
     spans: tuple[Span, ...] = ()
@@ -124,6 +86,16 @@ class DraftEntry:
     policy: str
     drugs: tuple[DrugMark, ...] = ()
     """What hid pain in any of the windows, each class and ingredient since its first begin."""
+    sedation: float | None = None
+    """The median of the sedation axis, 0 to -10; told also where the number is withheld."""
+    windows_unlike: int | None = None
+    """How many of the scored windows are unlike the training data; None: not counted, in entries of before."""
+    threshold: float | None = None
+    """From which score on the policy counts pain in this infant."""
+    above: timedelta | None = None
+    """For how long the score was at or above it."""
+    late_after: timedelta | None = None
+    """How long after its end it is charted late; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +106,15 @@ class ChartedEntry:
     patient: PatientId
     visit: str
     issued: datetime
+    sent: datetime | None = None
+    """When it is sent to the EHR; None while it is not."""
+
+    @property
+    def late_by(self) -> timedelta | None:
+        """How long after its end it is charted, if that is late by its policy; an EHR that was down counts too."""
+        late_after = self.draft.late_after
+        took = (self.sent or self.issued) - self.draft.end
+        return took if late_after is not None and took > late_after else None
 
     @property
     def id(self) -> str:
@@ -151,8 +132,8 @@ def entry_id(draft: DraftEntry, patient: PatientId | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def fold(course: Course, score: Score, policy: ChartingPolicy, *, occupant: str = "") -> Folded:
-    """Takes a score that was not taken before into the course of its bed.
+def fold(course: Course, score: Score, policy: ChartingPolicy, *, occupant: str = "", band: str = GA_UNKNOWN) -> Folded:
+    """Takes a score that was not taken before into the course of its bed; ``band`` is that of gestational age.
 
     Any order of arrival within the lateness closes the same intervals. A score of a closed interval is late and changes
     nothing. Another occupant than before begins without an episode.
@@ -164,64 +145,25 @@ def fold(course: Course, score: Score, policy: ChartingPolicy, *, occupant: str 
     course, spans = _advance(course, score.window_end, policy, taken=score.window_end)
     if course.newest is None or score.window_end > course.newest:
         course = replace(_for_occupant(course, occupant), newest=score.window_end)
-        course, crossings = _follow_episode(course, score, policy)
+        course, crossings = _follow_episode(course, score, policy, band=band)
         spans += crossings
-    return Folded(course, spans)
+    return _paced(course, spans, score.window_end, policy)
 
 
 def close(course: Course, moment: datetime, policy: ChartingPolicy) -> Folded:
-    """Closes what is due at the moment although no score came: a bed that fell silent.
+    """Closes what is due at the moment although no score came: a bed that fell silent; and writes what was put off.
 
     To be called only when every score that was published before the moment has been folded in.
     """
-    if course.newest is None or course.charted_until is None or course.newest <= course.charted_until:
-        return Folded(course)
-    course, spans = _advance(course, moment, policy)
-    return Folded(course, spans)
+    spans: tuple[Span, ...] = ()
+    if course.newest is not None and course.charted_until is not None and course.newest > course.charted_until:
+        course, spans = _advance(course, moment, policy)
+    return _paced(course, spans, moment, policy)
 
 
-def draft(span: Span, windows: Sequence[Score], policy: ChartingPolicy) -> DraftEntry:
-    """The entry of a span from its windows (at least one).
-
-    A window that two models scored counts once, as the later one has it. Numbers of another scale map than the last
-    window's are left out rather than mixed. What the entry says of weights and processing is the least of them all.
-    """
-    scores = _one_per_window(windows)
-    last = scores[-1]
-    estimates = [s.estimate for s in scores if s.estimate is not None and s.scale_map == last.scale_map]
-    present = Counter(p.modality for score in scores for p in score.presences if p.is_present)
-    absent = Counter((p.modality, p.reason) for score in scores for p in score.presences if not present[p.modality])
-    return DraftEntry(
-        bed=last.bed,
-        kind=span.kind,
-        begin=span.begin,
-        end=span.end,
-        observed_from=scores[0].window_end,
-        observed_to=last.window_end,
-        value=_median(e.value for e in estimates),
-        low=_median(e.low for e in estimates),
-        high=_median(e.high for e in estimates),
-        peak=max((e.value for e in estimates), default=None),
-        windows=len(scores),
-        windows_scored=len(estimates),
-        windows_missed=sum(score.outcome is Outcome.MISSED for score in scores),
-        present={modality: present[modality] for modality in Modality if present[modality]},
-        absences={modality: reason for (modality, reason), _ in reversed(absent.most_common())},
-        absent_reason="" if estimates else Counter(score.reason for score in scores).most_common(1)[0][0],
-        model=", ".join(sorted({score.model.name for score in scores})),
-        weights=min((score.model.weights for score in scores), key=list(Weights).index),
-        scale_map=last.scale_map,
-        processing=max((score.processing for score in scores), key=list(Processing).index),
-        policy=policy.name,
-        drugs=_drugs(scores),
-    )
-
-
-def _drugs(scores: Sequence[Score]) -> tuple[DrugMark, ...]:
-    first: dict[tuple[str, str, str], DrugMark] = {}
-    for mark in sorted(mark for score in scores for mark in score.drugs):
-        first.setdefault((mark.drug_class, mark.ingredient, mark.basis), mark)
-    return tuple(first.values())
+def _paced(course: Course, spans: Iterable[Span], moment: datetime, policy: ChartingPolicy) -> Folded:
+    paced = pace(course.queue, spans, moment=moment, distance=policy.distance, occupant=course.occupant)
+    return Folded(replace(course, queue=paced.queue), paced.spans)
 
 
 def _advance(
@@ -250,12 +192,14 @@ def _for_occupant(course: Course, occupant: str) -> Course:
     return replace(course, occupant=occupant, in_episode=False, crossing_since=None, scored_at=None)
 
 
-def _follow_episode(course: Course, score: Score, policy: ChartingPolicy) -> tuple[Course, tuple[Span, ...]]:
-    estimate = score.estimate
+def _follow_episode(
+    course: Course, score: Score, policy: ChartingPolicy, *, band: str
+) -> tuple[Course, tuple[Span, ...]]:
+    estimate = number_of(score, policy)
     if estimate is None:
         return course, ()
     course = replace(_without_what_is_stale(course, score.window_end, policy), scored_at=score.window_end)
-    if not _is_across(course, estimate, policy):
+    if not _is_across(course, estimate, policy, band=band):
         return replace(course, crossing_since=None), ()
     since = course.crossing_since or score.window_end
     if score.window_end - since < policy.hold:
@@ -277,22 +221,19 @@ def _without_what_is_stale(course: Course, moment: datetime, policy: ChartingPol
     return course
 
 
-def _is_across(course: Course, estimate: Estimate, policy: ChartingPolicy) -> bool:
+def _is_across(course: Course, estimate: Estimate, policy: ChartingPolicy, *, band: str) -> bool:
+    threshold = policy.threshold.of(band)
     if course.in_episode:
-        return estimate.value < policy.threshold - policy.hysteresis
-    return estimate.value >= policy.threshold
+        return estimate.value < threshold - policy.hysteresis
+    return estimate.value >= threshold
 
 
-def _one_per_window(windows: Iterable[Score]) -> list[Score]:
-    by_end: dict[datetime, Score] = {}
-    for score in sorted(windows, key=lambda score: (score.window_end, score.produced)):
-        by_end[score.window_end] = score
-    return list(by_end.values())
-
-
-def _median(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return median(listed) if listed else None
+def number_of(score: Score, policy: ChartingPolicy) -> Estimate | None:
+    """The score's estimate, unless it has none or the policy withholds it: then it begins and ends no episode."""
+    estimate = score.estimate
+    if estimate is None or policy.withholding.reason_for(score.drugs, sedation=estimate.sedation):
+        return None
+    return estimate
 
 
 def _boundary_at(moment: datetime, interval: timedelta) -> datetime:

@@ -32,6 +32,14 @@ class SourceId:
         return f"{self.kind}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A ward of a hospital, as PV1-3 names it; without a facility, the ward of that name anywhere."""
+
+    name: str
+    facility: str = ""
+
+
 def bed_id(*, unit: str, room: str = "", bed: str = "", facility: str = "") -> BedId:
     """The bed's id from the components of PV1-3; empty ones keep their place so that two beds never fall together.
 
@@ -52,6 +60,12 @@ def parts_of(bed: BedId) -> tuple[str, str, str, str]:
 def recording_bed(name: str) -> BedId:
     """The place of a recording: looks like a bed to scoring, and is never charted."""
     return BedId(f"{RECORDING_PREFIX}{name}")
+
+
+def unit_of(bed: BedId) -> Unit:
+    """The unit that a bed is in: the first component of PV1-3, and the facility."""
+    located, _, facility = bed.partition("@")
+    return Unit(located.partition("/")[0], facility)
 
 
 def is_recording(bed: BedId) -> bool:

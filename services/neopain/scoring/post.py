@@ -34,8 +34,6 @@ TRUST = (Processing.PRODUCTION, Processing.DEBUGGING, Processing.TRAINING)
 Item = VitalsBatch | FaceFrame | AudioChunk | MovementSample
 
 NOTHING_PRESENT = "no-modality-present"
-NEUROMUSCULAR_BLOCK = "neuromuscular-block"
-"""A paralysed infant shows no pain: a low score would be a wrong number."""
 TOO_LATE = "too-late"
 TRITON_UNAVAILABLE = "triton-unavailable"
 UNREADABLE_ITEMS = "unreadable-items"

@@ -19,6 +19,7 @@ from neopain.domain.drugs import is_blocked
 from neopain.domain.identity import is_recording
 from neopain.domain.score import Outcome, Score
 from neopain.domain.window import LATENESS, OLDEST_TICK, Tick
+from neopain.domain.withholding import NEUROMUSCULAR_BLOCK
 from neopain.errors import ContractBroken, InferenceUnavailable
 from neopain.features.window import Window, WindowItems, assemble
 from neopain.runtime.backoff import Backoff
@@ -107,7 +108,7 @@ class Worker:
         """Asks Triton, and waits for one that is down as long as the window is of use."""
         window = looked.window
         if is_blocked(looked.items.drugs, by_order=self.ordered_block_withholds):
-            return post.abstained(post.NEUROMUSCULAR_BLOCK)
+            return post.abstained(NEUROMUSCULAR_BLOCK)
         if window is None or window.is_empty:
             return post.abstained(post.NOTHING_PRESENT)
         backoff = Backoff(longest=1.0)

@@ -25,8 +25,8 @@ from neopain.charting.intake import Intake, take_score
 from neopain.charting.migrate import migrate
 from neopain.charting.tables import METADATA
 from neopain.domain.census import BedState, Infant
-from neopain.domain.charting import ChartingPolicy
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.vitals import Processing
 
@@ -165,7 +165,7 @@ class Ward:
 
     @property
     def intake(self) -> Intake:
-        return Intake(self.engine, self.policy, self.clock, takes_test_input=self.takes_test_input)
+        return Intake(self.engine, SitePolicies(self.policy), self.clock, takes_test_input=self.takes_test_input)
 
     def admit(self, *infants: PatientId, at: float = -60, held: str = "", bed: BedId | None = None) -> None:
         """The bed's state from ``at`` on: with infants, or empty without."""

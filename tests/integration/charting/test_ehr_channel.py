@@ -13,9 +13,10 @@ import pytest
 
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.fhir_r4 import R4Channel
-from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind
+from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Weights
+from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
 from neopain.errors import ConfigurationError, EhrUnavailable, RejectedByEhr
 

@@ -20,8 +20,8 @@ from neopain.charting.census import record_fact
 from neopain.charting.intake import Written, close_silent_beds, forget_windows, take_score
 from neopain.charting.reading import EntryCounts, count_entries
 from neopain.domain.census import DEVICE_DISAGREES, BedState, Dispute, Infant, Release
-from neopain.domain.charting import ChartingPolicy
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.policy import ChartingPolicy
 from neopain.domain.vitals import Processing
 from neopain.errors import DatabaseUnavailable
 

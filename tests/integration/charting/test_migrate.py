@@ -35,6 +35,21 @@ def test_down_and_up_again_gives_the_same_tables(empty_database: str) -> None:
     assert tables(empty_database) == first
 
 
+def test_the_policy_revision_goes_down_and_up_with_the_rows_of_before(empty_database: str) -> None:
+    migrate(empty_database, target="0001")
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO courses (bed, in_episode) VALUES ('NICU/1/A', true)"))
+    migrate(empty_database)
+    migrate_down(empty_database, target="0001")
+    migrate(empty_database)
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT in_episode, waiting, entry_at FROM courses")).one()
+    engine.dispose()
+    assert tuple(found) == (True, [], None)
+
+
 def test_the_migrated_tables_are_those_of_the_code(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": without_partitions})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from neopain.charting.settings import ChartingSettings
+from neopain.errors import ConfigurationError
 
 URL = "postgresql+psycopg2://neopain@localhost/neopain"
 
@@ -23,14 +25,27 @@ def test_an_unknown_policy_is_refused_with_the_known_ones() -> None:
 
 
 def test_the_interval_can_be_set_without_changing_the_rest_of_the_policy() -> None:
-    policy = ChartingSettings(database_url=URL, policy="demo", interval_seconds=30).charting_policy()
+    policy = ChartingSettings(database_url=URL, policy="demo", interval_seconds=30).charting_policies().site
 
     assert policy.interval == timedelta(seconds=30)
     assert policy.hold == timedelta(seconds=5)
 
 
 def test_the_default_policy_charts_every_quarter_of_an_hour() -> None:
-    assert ChartingSettings(database_url=URL).charting_policy().interval == timedelta(minutes=15)
+    assert ChartingSettings(database_url=URL).charting_policies().site.interval == timedelta(minutes=15)
+
+
+def test_a_set_interval_leaves_no_more_distance_than_half_of_it() -> None:
+    policy = ChartingSettings(database_url=URL, interval_seconds=60).charting_policies().site
+
+    assert policy.distance == timedelta(seconds=30)
+
+
+def test_an_interval_beside_a_policy_file_is_refused(tmp_path: Path) -> None:
+    settings = ChartingSettings(database_url=URL, policy_file=tmp_path / "policy.toml", interval_seconds=60)
+
+    with pytest.raises(ConfigurationError, match="INTERVAL_SECONDS and NEOPAIN_CHARTING_POLICY_FILE are both set"):
+        settings.charting_policies()
 
 
 def test_authorities_are_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:

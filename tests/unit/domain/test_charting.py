@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neopain.domain.charting import ChartingPolicy, Course, EntryKind, Span, close, draft, entry_id, fold
+from neopain.domain.charting import Course, close, entry_id, fold
+from neopain.domain.drafting import draft
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
+from neopain.domain.span import EntryKind, Span
 from neopain.domain.vitals import Processing
 
 BED = BedId("NICU/1/A")

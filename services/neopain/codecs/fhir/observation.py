@@ -11,11 +11,13 @@ from pydantic import ValidationError
 
 from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
-from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind
+from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.drugs import Basis, DrugClass
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Modality, Weights
+from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
+from neopain.domain.withholding import DEEP_SEDATION, NEUROMUSCULAR_BLOCK, SEDATIVE
 from neopain.errors import ContractBroken
 
 DEVICE = "neopain"
@@ -29,7 +31,15 @@ KIND_TEXT = {
     EntryKind.INTERVAL_SUMMARY: "Summary of an interval",
     EntryKind.EPISODE_ONSET: "Onset of an episode of pain",
     EntryKind.EPISODE_END: "End of an episode of pain",
+    EntryKind.ON_REQUEST: "Entry on request",
 }
+WITHHELD_NOTE = {
+    NEUROMUSCULAR_BLOCK: "a paralysed infant shows no pain",
+    SEDATIVE: "a sedative hides signs of pain",
+    DEEP_SEDATION: "a deeply sedated infant shows little of its pain",
+}
+UNITS = {"{score}": "score"}
+"""What a UCUM code is called where that is not the code itself."""
 WEIGHTS_CODE = {Weights.UNTRAINED: "untrained", Weights.SIMULATOR: "simulator", Weights.SITE: "site"}
 WEIGHTS_NOTE = {
     Weights.UNTRAINED: "untrained weights: the value says nothing about the infant",
@@ -56,10 +66,10 @@ def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None =
         "effectivePeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
         "issued": entry.issued.isoformat(),
         **_score(draft.value, draft),
-        "note": [{"text": _note(draft)}],
+        "note": [{"text": _note(entry)}],
         "method": concept(terms.METHODS, draft.scale_map, f"Multimodal estimate, scale map {draft.scale_map}"),
         "device": {"reference": f"#{DEVICE}"},
-        "component": _components(draft),
+        "component": [*_components(draft), *_late(entry)],
     }
     if encounter is not None:
         resource["encounter"] = {"reference": encounter}
@@ -94,10 +104,25 @@ def _device(draft: DraftEntry) -> Json:
     }
 
 
-def _note(draft: DraftEntry) -> str:
+def _note(entry: ChartedEntry) -> str:
+    draft = entry.draft
     return (
         f"Investigational: a suggestion of software, to be verified by a nurse. {KIND_TEXT[draft.kind]}. "
-        f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}.{_drug_note(draft)}"
+        f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}."
+        f"{_withheld_note(draft)}{_drug_note(draft)}{_late_note(entry)}"
+    )
+
+
+def _withheld_note(draft: DraftEntry) -> str:
+    why = WITHHELD_NOTE.get(draft.absent_reason)
+    return f" No score is told ({draft.absent_reason}): {why}." if why else ""
+
+
+def _late_note(entry: ChartedEntry) -> str:
+    if entry.late_by is None:
+        return ""
+    return (
+        f" Charted late: {entry.late_by.total_seconds() / 60:.0f} min after its end; its times are the original ones."
     )
 
 
@@ -136,6 +161,9 @@ def _components(draft: DraftEntry) -> list[Json]:
         _count("windows-missed", draft.windows_missed),
         *(_modality(modality, draft) for modality in Modality),
         *_drugs(draft),
+        *_time_above(draft),
+        *_doubts(draft),
+        {"code": own_concept("charting-policy"), "valueString": draft.policy},
         {
             "code": own_concept("entry-kind"),
             "valueCodeableConcept": concept(terms.ENTRY_KINDS, draft.kind.value, KIND_TEXT[draft.kind]),
@@ -152,6 +180,37 @@ def _interval(draft: DraftEntry) -> list[Json]:
     return [{"code": own_concept(code), **_score(value, draft)} for code, value in named]
 
 
+def _time_above(draft: DraftEntry) -> list[Json]:
+    """For how long the score was at or above the policy's threshold, and the threshold; nothing of older entries."""
+    if draft.threshold is None:
+        return []
+    above = {"code": own_concept("time-above-threshold")}
+    if draft.above is None:
+        above |= _absent(draft)
+    else:
+        above |= {"valueQuantity": _quantity(draft.above.total_seconds(), "s")}
+    return [above, {"code": own_concept("threshold"), "valueQuantity": _quantity(draft.threshold, "{score}")}]
+
+
+def _doubts(draft: DraftEntry) -> list[Json]:
+    """The sedation axis, and whether at least half of what was scored is unlike what the model was trained on."""
+    if draft.windows_unlike is None:
+        return []
+    unlike: Json = {"code": own_concept("unlike-training-data")}
+    if draft.windows_scored:
+        unlike |= {"valueBoolean": 2 * draft.windows_unlike >= draft.windows_scored}
+    else:
+        unlike |= _absent(draft)
+    sedation = {"code": own_concept("sedation"), **_score(draft.sedation, draft)}
+    return [sedation, _count("windows-unlike", draft.windows_unlike), unlike]
+
+
+def _late(entry: ChartedEntry) -> list[Json]:
+    if entry.late_by is None:
+        return []
+    return [{"code": own_concept("charted-late"), "valueQuantity": _quantity(entry.late_by.total_seconds(), "s")}]
+
+
 def _nips(draft: DraftEntry) -> float | None:
     return None if draft.value is None else NIPS_X10_7.to_raw(draft.value)
 
@@ -159,7 +218,11 @@ def _nips(draft: DraftEntry) -> float | None:
 def _score(value: float | None, draft: DraftEntry) -> Json:
     if value is None:
         return _absent(draft)
-    return {"valueQuantity": {"value": round(value, 1), "unit": "score", "system": terms.UCUM, "code": "{score}"}}
+    return {"valueQuantity": _quantity(value, "{score}")}
+
+
+def _quantity(value: float, code: str) -> Json:
+    return {"value": round(value, 1), "unit": UNITS.get(code, code), "system": terms.UCUM, "code": code}
 
 
 def _absent(draft: DraftEntry) -> Json:
@@ -177,7 +240,7 @@ def _modality(modality: Modality, draft: DraftEntry) -> Json:
     if modality not in draft.present:
         return {"code": code, "dataAbsentReason": _reason("not-performed", draft.absences.get(modality) or "absent")}
     share = round(100 * draft.present[modality] / draft.windows)
-    return {"code": code, "valueQuantity": {"value": share, "unit": "%", "system": terms.UCUM, "code": "%"}}
+    return {"code": code, "valueQuantity": _quantity(share, "%")}
 
 
 def _reason(code: str, text: str) -> Json:

@@ -10,10 +10,11 @@ import pytest
 from fhir.resources.R4B.observation import Observation
 
 from neopain.codecs.fhir.observation import observation_of
-from neopain.domain.charting import ChartedEntry, DraftEntry, EntryKind, entry_id
+from neopain.domain.charting import ChartedEntry, DraftEntry, entry_id
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Weights
+from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
 from neopain.errors import ContractBroken
 
@@ -220,3 +221,84 @@ def test_without_drugs_nothing_is_said_of_them() -> None:
 
     assert not any("drug" in one["code"]["coding"][0]["code"] for one in resource["component"])
     assert "sedation" not in resource["note"][0]["text"]
+
+
+def of_policy(**changes: Any) -> DraftEntry:
+    known: dict[str, Any] = {
+        "sedation": -2.26,
+        "windows_unlike": 94,
+        "threshold": 4.3,
+        "above": timedelta(seconds=75),
+        "late_after": timedelta(minutes=5),
+    }
+    return replace(DRAFT, **(known | changes))
+
+
+def test_time_above_the_threshold_is_told_with_the_threshold() -> None:
+    resource = observation(of_policy())
+
+    assert component(resource, "time-above-threshold")["valueQuantity"] == {
+        "value": 75.0,
+        "unit": "s",
+        "system": "http://unitsofmeasure.org",
+        "code": "s",
+    }
+    assert component(resource, "threshold")["valueQuantity"]["value"] == 4.3
+
+
+def test_the_sedation_axis_and_the_policy_are_told() -> None:
+    resource = observation(of_policy())
+
+    assert component(resource, "sedation")["valueQuantity"]["value"] == -2.3
+    assert component(resource, "charting-policy")["valueString"] == "default"
+
+
+@pytest.mark.parametrize(("unlike", "is_flagged"), [(94, False), (95, True)])
+def test_half_of_the_scored_windows_unlike_the_training_data_raise_the_flag(unlike: int, is_flagged: bool) -> None:
+    resource = observation(of_policy(windows_unlike=unlike))
+
+    assert component(resource, "windows-unlike")["valueInteger"] == unlike
+    assert component(resource, "unlike-training-data")["valueBoolean"] is is_flagged
+
+
+@pytest.mark.parametrize("code", ["time-above-threshold", "sedation", "unlike-training-data"])
+def test_without_a_number_they_are_absent_with_the_reason(code: str) -> None:
+    silent = replace(SILENT, threshold=5.0, windows_unlike=0, late_after=timedelta(minutes=5))
+    absent = component(observation(silent), code)
+
+    assert absent["dataAbsentReason"]["text"] == "no-modality"
+    assert not {"valueQuantity", "valueBoolean"} & set(absent)
+
+
+@pytest.mark.parametrize("code", ["sedation", "windows-unlike", "unlike-training-data", "time-above-threshold"])
+def test_what_an_entry_of_before_does_not_know_it_does_not_tell(code: str) -> None:
+    assert not any(one["code"]["coding"][0]["code"] == code for one in observation()["component"])
+
+
+def test_a_number_that_is_withheld_is_absent_everywhere_and_says_why() -> None:
+    draft = replace(SILENT, absent_reason="deep-sedation", windows_scored=200, windows_unlike=3, sedation=-7.0)
+    resource = observation(draft)
+
+    assert resource["dataAbsentReason"]["text"] == "deep-sedation"
+    assert component(resource, "98012-8")["dataAbsentReason"]["text"] == "deep-sedation"
+    assert component(resource, "sedation")["valueQuantity"]["value"] == -7.0
+    assert "No score is told (deep-sedation): a deeply sedated infant shows little" in resource["note"][0]["text"]
+
+
+def at_ehr(minutes: float) -> dict[str, Any]:
+    sent = DRAFT.end + timedelta(minutes=minutes)
+    entry = ChartedEntry(of_policy(), PatientId("4711", "HOSP"), "V1", NOON + timedelta(minutes=16), sent)
+    return observation_of(entry, subject="Patient/p1")
+
+
+def test_an_entry_that_reaches_the_ehr_late_keeps_its_times_and_is_marked() -> None:
+    resource = at_ehr(125)
+
+    assert resource["effectivePeriod"]["end"] == "2026-11-21T12:14:00+00:00"
+    assert resource["issued"] == "2026-11-21T12:16:00+00:00"
+    assert component(resource, "charted-late")["valueQuantity"]["value"] == 7500.0
+    assert "Charted late: 125 min after its end" in resource["note"][0]["text"]
+
+
+def test_an_entry_that_is_not_late_is_not_marked() -> None:
+    assert "late" not in str(at_ehr(5))

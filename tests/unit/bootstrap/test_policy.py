@@ -1,0 +1,62 @@
+"""The policy as ``neopain policy`` shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from neopain.bootstrap.policy import show_policy
+
+FILE = """
+name = "p1"
+
+[site.episode]
+threshold_by_age = { "<28" = 4.3 }
+
+[[unit]]
+name = "NICU"
+interval_minutes = 30
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.toml"
+    path.write_text(FILE, encoding="utf-8")
+    return path
+
+
+def test_a_files_policies_are_shown_with_their_equivalents_of_nips(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_policy(file=file, bed="", as_json=False) == 0
+
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "site: policy p1",
+        "  summary         every 15 min, written 20 s after its end",
+        "  episode         from 5.0 (NIPS 3.5); <28 weeks 4.3 (NIPS 3.0), held for 10 s",
+    ]
+
+
+def test_the_policy_of_one_bed_is_that_of_its_unit(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show_policy(file=file, bed="NICU/1/A@EAST", as_json=True)
+
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["where"], told["name"], told["interval"]) == ("bed NICU/1/A@EAST", "p1/NICU", "PT30M")
+
+
+def test_without_a_file_it_is_the_one_in_force(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", "postgresql+psycopg2://neopain@localhost/neopain")
+    monkeypatch.setenv("NEOPAIN_CHARTING_POLICY_FILE", str(file))
+
+    show_policy(file=None, bed="", as_json=False)
+
+    assert [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")] == [
+        "site: policy p1",
+        "unit NICU: policy p1/NICU",
+    ]

@@ -1,0 +1,156 @@
+"""The site's policy file: what it may say, and what is refused in one line that names the key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from neopain.charting.policy_file import parse_policy, read_policy
+from neopain.domain.identity import BedId, Unit
+from neopain.domain.policy import DEFAULT_POLICY, SitePolicies, Threshold
+from neopain.domain.withholding import Withholding
+from neopain.errors import ConfigurationError
+
+FULL = """
+name = "east-2026-12"
+
+[site]
+interval_minutes = 30
+lateness_seconds = 30
+least_distance_minutes = 10
+late_after_minutes = 60
+requested_seconds = 90
+
+[site.episode]
+threshold = 4.3
+threshold_by_age = { "<28" = 3.5, "28-31" = 4.0 }
+hysteresis = 1
+hold_seconds = 20
+gap_seconds = 10
+forget_minutes = 10
+
+[site.withhold]
+sedatives = true
+sedation_at_most = -6.5
+
+[[unit]]
+name = "STEPDOWN"
+facility = "EAST"
+interval_minutes = 60
+withhold.sedatives = false
+episode.threshold = 5.0
+"""
+
+
+def parsed(text: str) -> SitePolicies:
+    return parse_policy(text, DEFAULT_POLICY, file="policy.toml")
+
+
+def refused(body: str) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        parsed(f'name = "p"\n{body}')
+    return str(raised.value)
+
+
+def test_everything_that_a_site_says_is_in_force() -> None:
+    site = parsed(FULL).site
+
+    assert site.name == "east-2026-12"
+    assert (site.interval, site.lateness) == (timedelta(minutes=30), timedelta(seconds=30))
+    assert (site.distance, site.late_after) == (timedelta(minutes=10), timedelta(minutes=60))
+    assert (site.requested, site.hold, site.gap) == tuple(timedelta(seconds=s) for s in (90, 20, 10))
+    assert (site.forget, site.hysteresis) == (timedelta(minutes=10), 1.0)
+    assert site.threshold == Threshold(4.3, {"<28": 3.5, "28-31": 4.0})
+    assert site.withholding == Withholding(sedatives=True, sedation_at_most=-6.5)
+
+
+def test_a_unit_has_what_it_says_and_the_rest_as_the_site() -> None:
+    unit = parsed(FULL).units[Unit("STEPDOWN", "EAST")]
+
+    assert unit.name == "east-2026-12/STEPDOWN@EAST"
+    assert (unit.interval, unit.distance) == (timedelta(minutes=60), timedelta(minutes=10))
+    assert unit.withholding == Withholding(sedatives=False, sedation_at_most=-6.5)
+
+
+def test_a_units_own_threshold_leaves_the_sites_thresholds_by_age_behind() -> None:
+    assert parsed(FULL).units[Unit("STEPDOWN", "EAST")].threshold == Threshold(5.0)
+
+
+def test_what_the_file_leaves_out_is_built_in() -> None:
+    site = parsed('name = "p"').site
+
+    assert (site.interval, site.threshold) == (DEFAULT_POLICY.interval, DEFAULT_POLICY.threshold)
+
+
+def test_the_sedation_axis_can_be_told_never_to_withhold() -> None:
+    site = parsed('name = "p"\n[site.withhold]\nsedation_at_most = "never"').site
+
+    assert site.withholding.sedation_at_most is None
+
+
+def test_what_the_distance_puts_off_is_not_late_unless_the_site_says_so() -> None:
+    site = parsed('name = "p"\n[site]\ninterval_minutes = 60\nleast_distance_minutes = 30').site
+
+    assert site.late_after == timedelta(minutes=60, seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("[site]\ninterval_minuts = 3", "key site.interval_minuts: not known"),
+        ("[sites]\n", "key sites: not known"),
+        ("[site.episode]\ntreshold = 3", "key site.episode.treshold: not known"),
+        ("[[unit]]\nname = 'A'\n[[unit]]\nname = 'B'\nbeds = 3", "key unit.2.beds: not known"),
+        ("[site]\ninterval_minutes = '3'", "key site.interval_minutes: Input should be a valid number"),
+        ("[site]\ninterval_minutes = true", "key site.interval_minutes: Input should be a valid number"),
+        ("[site]\ninterval_minutes = nan", "key site.interval_minutes: Input should be a finite number"),
+        ("[site]\ninterval_minutes = 0", "key site.interval_minutes: Input should be greater than 0"),
+        ("[site.episode]\nthreshold = 11", "key site.episode.threshold: Input should be less than or equal to 10"),
+        (
+            "[site.episode]\nthreshold_by_age = { '<20' = 3.0 }",
+            "key site.episode.threshold_by_age.<20: the bands of gestational age at birth are <28, 28-31, 32-36, >=37,"
+            " unknown",
+        ),
+        (
+            "[site.withhold]\nsedation_at_most = 5",
+            "key site.withhold.sedation_at_most: Input should be a number of the sedation axis from -10 to below 0, or"
+            ' "never"',
+        ),
+        ("[[unit]]\nname = 'A/B'", "key unit.1.name: String should match pattern '^[^/@\\s][^/@]{0,99}$'"),
+        ("[[unit]]\nname = 'A'\n[[unit]]\nname = 'A'", "unit A is there twice"),
+        ("[site]\nleast_distance_minutes = 8", "site: the least distance is to be at most half the interval"),
+        (
+            "[[unit]]\nname = 'A'\nleast_distance_minutes = 8",
+            "unit A: the least distance is to be at most half the interval",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line_with_its_key(body: str, told: str) -> None:
+    assert refused(body) == f"policy.toml: {told}"
+
+
+def test_a_fault_of_the_site_is_not_told_again_for_each_unit() -> None:
+    assert refused("[site]\nleast_distance_minutes = 8\n[[unit]]\nname = 'A'").count("half the interval") == 1
+
+
+def test_a_policy_has_a_name_that_can_be_told_on_entries() -> None:
+    with pytest.raises(ConfigurationError, match="key name: Field required"):
+        parsed("[site]\ninterval_minutes = 30")
+
+
+def test_what_is_no_toml_is_refused_with_its_line() -> None:
+    assert "line 2" in refused("interval 3")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read as UTF-8"):
+        read_policy(tmp_path / "none.toml", DEFAULT_POLICY)
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(FULL, encoding="utf-8")
+
+    assert read_policy(path, DEFAULT_POLICY).of(BedId("STEPDOWN/1/1@EAST")).interval == timedelta(hours=1)
