@@ -119,6 +119,16 @@ def test_a_checkout_that_was_moved_makes_its_environment_anew(used_checkout: Pat
     assert f"making the environment {moved}/.venv" in err
 
 
+def test_another_checkouts_environment_behind_a_link_is_left_alone(used_checkout: Path, checkout: Path) -> None:
+    (checkout / ".venv").symlink_to(used_checkout / ".venv")
+
+    code, _, err = launch(checkout)
+
+    assert code == 1
+    assert "is a link to an environment that was not made here: remove the link" in err
+    assert launch(used_checkout)[:2] == (0, "six 1.17.0\n")
+
+
 def test_a_package_that_does_not_match_its_hash_is_refused(checkout: Path) -> None:
     lock = checkout / "requirements.lock"
     name = lock.read_text().split()[0]
