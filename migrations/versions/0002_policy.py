@@ -20,9 +20,7 @@ def upgrade() -> None:
             "waiting", JSONB, nullable=False, server_default=sa.text("'[]'"), comment="domain.pacing.Waiting, put off"
         ),
     )
-    op.add_column(
-        "courses", sa.Column("entry_at", sa.DateTime(timezone=True), comment="Moment of the last entry")
-    )
+    op.add_column("courses", sa.Column("entry_at", sa.DateTime(timezone=True), comment="Moment of the last entry"))
 
 
 def downgrade() -> None:
