@@ -64,8 +64,8 @@ def recording_bed(name: str) -> BedId:
 
 def unit_of(bed: BedId) -> Unit:
     """The unit that a bed is in: the first component of PV1-3, and the facility."""
-    located, _, facility = bed.partition("@")
-    return Unit(located.partition("/")[0], facility)
+    unit, _, _, facility = parts_of(bed)
+    return Unit(unit, facility)
 
 
 def is_recording(bed: BedId) -> bool:
