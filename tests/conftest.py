@@ -48,21 +48,6 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
-FIRST = "tests/integration/evaluation/"
-"""Makes the exported nets where there are none, which takes minutes: beside what does not need them."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests early, the whole line last; files stay together."""
-    items.sort(
-        key=lambda item: (
-            not item.nodeid.startswith(FIRST),
-            not item.nodeid.startswith("tests/unit/"),
-            not item.nodeid.startswith("tests/integration/"),
-        )
-    )
-
-
 @pytest.fixture(scope="session")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state folder of the servers that this test run shares."""

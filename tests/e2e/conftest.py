@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from neopain import cli
-from neopain.models.repository import cached_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., subprocess.Popen[str]]
@@ -21,8 +20,7 @@ Command = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="session")
 def neopain() -> Command:
-    """Starts ``neopain ARGUMENTS`` with its output captured; the caller waits for it. The nets are there already."""
-    cached_repository(ROOT / "var")
+    """Starts ``neopain ARGUMENTS`` with its output captured; the caller waits for it."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "NEOPAIN_ROOT": str(ROOT)}

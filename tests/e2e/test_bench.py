@@ -48,8 +48,8 @@ def test_the_parts_are_measured_and_are_within_the_whole(measured: dict[str, Any
 
 
 def test_the_figures_name_the_model_and_its_weights(measured: dict[str, Any]) -> None:
-    assert measured["model"].startswith("untrained-")
-    assert measured["weights"] == "untrained"
+    assert measured["model"].startswith("simulator-")
+    assert measured["weights"] == "simulator"
 
 
 @pytest.fixture(scope="module")

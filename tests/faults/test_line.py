@@ -47,7 +47,7 @@ from neopain.embedded.loopback import HOST
 from neopain.embedded.server import Server
 from neopain.embedded.state import StateFolder
 from neopain.errors import BusUnavailable
-from neopain.models.repository import cached_repository
+from neopain.models.repository import committed_repository
 from neopain.simulator.admission import AdmissionEvent, admission_message
 from neopain.simulator.assignment import ward_infants
 from neopain.simulator.bedside import SimulatedBed
@@ -58,7 +58,6 @@ from neopain.simulator.monitor import measurements, observation_message
 from neopain.wire.score import decode_score, decode_tick
 from neopain.wire.vitals import decode_batch
 
-VAR = Path(os.environ.get("NEOPAIN_ROOT", Path(__file__).resolve().parents[2])) / "var"
 WARD_SEED = 1
 PROCESSES = (
     "ingest-hl7",
@@ -329,7 +328,7 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Iterat
     state = tmp_path_factory.mktemp("line")
     share_ehr_packages(state_dir, StateFolder(state))
     options = DemoOptions(seconds=None, as_json=True, beds=2, seed=WARD_SEED, state_dir=state)
-    settings = LineSettings(state_dir=state, model_repository=cached_repository(VAR), namespace="faults")
+    settings = LineSettings(state_dir=state, model_repository=committed_repository(), namespace="faults")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CHARTING.items():
             patch.setenv(name, value)

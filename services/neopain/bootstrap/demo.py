@@ -21,9 +21,9 @@ from neopain.bootstrap.observed import Observed, Observer
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.summary import summarise
 from neopain.bootstrap.table import LiveTable
-from neopain.bootstrap.weights import ensure_weights
 from neopain.embedded.loopback import HOST
 from neopain.errors import ConfigurationError, NeopainError
+from neopain.models.repository import committed_repository
 from neopain.simulator.settings import SimulatorSettings
 
 DRAIN_SECONDS = 8.0
@@ -45,7 +45,7 @@ def run_demo(options: DemoOptions) -> int:
     """Runs the demo; 0 only if each bed has an Observation in the EHR and the audit trail holds."""
     begun = time.monotonic()
     state_dir = state_folder(options.state_dir, "demo")
-    repository = ensure_weights(state_folder(None, ""))
+    repository = committed_repository()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

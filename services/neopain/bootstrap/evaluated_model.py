@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neopain.bootstrap.places import state_folder
-from neopain.bootstrap.weights import ensure_weights
 from neopain.codecs.calibration import calibration_from_json
 from neopain.codecs.prolonged import prolonged_from_json
 from neopain.domain.calibration import Calibration, identity
 from neopain.domain.prolonged import ProlongedPain
 from neopain.domain.score import Weights
 from neopain.errors import ConfigurationError
-from neopain.models.repository import BASELINES_FILE, CALIBRATION_FILE, MODEL_FILE, PROLONGED_FILE
+from neopain.models.repository import (
+    BASELINES_FILE,
+    CALIBRATION_FILE,
+    MODEL_FILE,
+    PROLONGED_FILE,
+    committed_repository,
+)
 
 if TYPE_CHECKING:
     from neopain.training.baselines.models import Baseline
@@ -109,7 +113,7 @@ def find_model(given: Path | None, engine: str | None) -> EvaluatedModel:
 
     ``ConfigurationError`` when there is no such model, or it cannot run on that engine.
     """
-    place = given if given is not None else ensure_weights(state_folder(None, ""))
+    place = given if given is not None else committed_repository()
     if (place / MODEL_FILE).is_file():
         return _repository(place, engine or OPENVINO)
     checkpoint = place / CHECKPOINT_FILE if place.is_dir() else place
@@ -134,7 +138,7 @@ def _repository(place: Path, engine: str) -> EvaluatedModel:
             f"--engine torch runs a checkpoint, {place} is a model repository: give --engine openvino or triton"
         )
     model = read_model(place)
-    about = {"seed": model.seed, "sources": model.digest[:12], "precision": model.precision, **model.about}
+    about = {"seed": model.seed, "checkpoint": model.digest[:12], "precision": model.precision, **model.about}
     return EvaluatedModel(model.version.name, model.version.weights.value, place, engine, about)
 
 

@@ -22,11 +22,11 @@ from neopain.bootstrap.observed import inference_count
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.prerecorded import PrerecordedBed
 from neopain.bootstrap.summary import Percentiles, nearest_rank, percentiles
-from neopain.bootstrap.weights import ensure_weights
 from neopain.bus.bus import Bus
 from neopain.bus.streams import SCORES, TICKS
 from neopain.domain.identity import BedId, bed_id
 from neopain.domain.score import Outcome, Score
+from neopain.models.repository import committed_repository
 from neopain.wire.score import decode_score, decode_tick
 
 WARM_UP_SECONDS = 12.0
@@ -68,7 +68,7 @@ class LatencyResult:
 
 def run_latency(options: LatencyOptions) -> int:
     """Measures and prints; 1 when a window was missed or has no answer."""
-    repository = ensure_weights(state_folder(None, ""))
+    repository = committed_repository()
     settings = LineSettings(state_folder(options.state_dir, "bench"), repository, with_charting=False)
     beds = [PrerecordedBed(bed_id(unit="BENCH", bed=f"{n + 1}"), seed=n) for n in range(options.beds)]
     with Line(settings) as line:

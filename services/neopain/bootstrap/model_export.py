@@ -9,15 +9,14 @@ from neopain.bootstrap.evaluated_data import own_data
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.train import Teller
 from neopain.domain.score import Weights
-from neopain.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class ModelExportOptions:
-    """What ``model export`` was asked for, with a checkpoint."""
+    """What ``model export`` was asked for."""
 
     checkpoint: Path
-    data: Path | None
+    data: Path
     out: Path
     name: str
     seed: int = 0
@@ -31,8 +30,6 @@ def run_model_export(options: ModelExportOptions) -> int:
     """
     from neopain.training.exporting import ExportOptions, export_checkpoint
 
-    if options.data is None:
-        raise ConfigurationError("a checkpoint is exported with windows of a data set: give --data FOLDER")
     data = own_data(options.data)
     with Teller() as told:
         windows = data.windows(state_folder(options.state_dir, "evaluate") / "windows", told)

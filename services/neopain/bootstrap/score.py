@@ -10,13 +10,13 @@ from pathlib import Path
 
 from neopain.bootstrap.line import Line, LineSettings
 from neopain.bootstrap.places import state_folder
-from neopain.bootstrap.weights import ensure_weights
 from neopain.bus.bus import Bus
 from neopain.domain.media import FaceBox
 from neopain.errors import ConfigurationError
 from neopain.ingest.stream.recording import Recording, open_recording
 from neopain.ingest.stream.replay import RecordingReport, score_recording
 from neopain.ingest.stream.report import as_json_object, as_table
+from neopain.models.repository import committed_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def run_score(options: ScoreOptions) -> int:
     if options.video is None and options.audio is None and not options.hl7:
         raise ConfigurationError("nothing to score: give --video, --audio or --hl7 with a file")
     recording = _opened(options)
-    repository = ensure_weights(state_folder(None, ""))
+    repository = committed_repository()
     settings = LineSettings(state_folder(options.state_dir, "score"), repository, with_charting=False)
     with Line(settings) as line:
         line.start_servers()

@@ -6,18 +6,18 @@ import argparse
 from pathlib import Path
 
 from neopain.cli.grammar import Commands, command, group
-from neopain.errors import ConfigurationError
 
 
 def add_model(commands: Commands[argparse.ArgumentParser]) -> None:
     """The nets: bringing weights in and out."""
     model = group(commands, "model", "The nets")
-    export = command(model, "export", _model_export, "Export the nets and print the model repository's folder")
-    export.add_argument("--checkpoint", type=Path, metavar="FILE", help="trained nets (default: those served here)")
-    export.add_argument("--data", type=Path, metavar="FOLDER", help="data set whose windows tell int8 its ranges")
-    export.add_argument("--out", type=Path, metavar="FOLDER", help="the repository to write, with --checkpoint")
+    export = command(model, "export", _model_export, "Export trained nets as the model repository that Triton serves")
+    export.add_argument("--checkpoint", type=Path, metavar="FILE", required=True, help="the trained nets")
+    text = "data set whose windows tell int8 its ranges"
+    export.add_argument("--data", type=Path, metavar="FOLDER", required=True, help=text)
+    export.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="the repository to write")
     export.add_argument("--name", default="model", help="first part of the model's name (default model)")
-    export.add_argument("--state", type=Path, help="folder that keeps exported nets (default var in the checkout)")
+    export.add_argument("--state", type=Path, help="folder for prepared windows (default var/evaluate in the checkout)")
     text = "Take published weights of the backbones into a checkpoint to train from (docs/weights.md)"
     taken = command(model, "import", _model_import, text)
     taken.add_argument("--video", type=Path, metavar="FILE", help="I3D-R50 of pytorchvideo or PySlowFast: .pyth, .pkl")
@@ -48,22 +48,14 @@ def _model_import(options: argparse.Namespace) -> int:
 
 
 def _model_export(options: argparse.Namespace) -> int:
-    if options.checkpoint is not None:
-        from neopain.bootstrap.model_export import ModelExportOptions, run_model_export
+    from neopain.bootstrap.model_export import ModelExportOptions, run_model_export
 
-        if options.out is None:
-            raise ConfigurationError("--checkpoint needs --out: the folder of the repository to write")
-        return run_model_export(
-            ModelExportOptions(
-                checkpoint=options.checkpoint,
-                data=options.data,
-                out=options.out,
-                name=options.name,
-                state_dir=options.state,
-            )
+    return run_model_export(
+        ModelExportOptions(
+            checkpoint=options.checkpoint,
+            data=options.data,
+            out=options.out,
+            name=options.name,
+            state_dir=options.state,
         )
-    from neopain.bootstrap.places import state_folder
-    from neopain.bootstrap.weights import ensure_weights
-
-    print(ensure_weights(state_folder(options.state, "")))
-    return 0
+    )

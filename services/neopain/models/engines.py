@@ -73,7 +73,7 @@ def load_engine(folder: Path, options: EngineOptions) -> Engine:
     if options.device != "cpu":
         raise ConfigurationError(f"DEVICE is {options.device!r}: this release serves on cpu only")
     if not (folder / IR_FILE).exists():
-        raise ConfigurationError(f"{folder} holds no {IR_FILE}: run `python -m neopain.models.export`")
+        raise ConfigurationError(f"{folder} holds no {IR_FILE}: give a folder that `neopain model export` has written")
     return OpenVinoEngine(folder / IR_FILE, options)
 
 

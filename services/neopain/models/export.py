@@ -1,11 +1,10 @@
-"""Writes a model repository for Triton; ``python -m neopain.models.export OUT --seed 0`` one of untrained nets.
+"""Writes a model repository for Triton.
 
 The whole repository is built in a folder beside its place and renamed, so that a reader sees all of it or none.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -18,12 +17,11 @@ import openvino
 import torch
 from torch import nn
 
-from neopain.domain.score import ModelVersion, Weights
+from neopain.domain.score import ModelVersion
 from neopain.features import signature
-from neopain.models.config import NetConfig
 from neopain.models.engines import IR_FILE, SERVED, LocalEnsemble
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
-from neopain.models.networks import Networks, as_batch, build_networks
+from neopain.models.networks import Networks, as_batch
 from neopain.models.quantise import FlatFusion, compress, convert, quantise, save_ir
 from neopain.models.repository import (
     BASELINES_FILE,
@@ -39,16 +37,9 @@ from neopain.models.repository import (
     deviation,
     lay_out_graph,
     save_golden,
-    source_digest,
-    version_name,
     within,
 )
-from neopain.models.sample_windows import PATTERNS, Window, sample_window
-
-CALIBRATION_SEED = 2_000_000
-CALIBRATION_WINDOWS = 8
-CHECK_SEED = 3_000_000
-CHECK_WINDOWS = 8
+from neopain.models.sample_windows import PATTERNS, Window
 
 INT8 = (FUSION_HEAD.name, AUDIO_ENCODER.name, VIDEO_ENCODER.name)
 """Nets that are small in int8, in the order in which that is given up when it is not exact enough."""
@@ -77,21 +68,6 @@ class Identity:
     seed: int
     digest: str
     about: dict[str, Any] = field(default_factory=dict)
-
-
-def export_repository(out: Path, *, seed: int, config: NetConfig | None = None) -> ModelVersion:
-    """Exports untrained nets; what was at ``out`` is replaced."""
-    config = config or NetConfig()
-    version = ModelVersion(version_name(seed=seed), Weights.UNTRAINED)
-    networks = build_networks(config, seed=seed)
-    export_networks(networks, out, Identity(version, seed, source_digest(seed=seed, config=config)), made_up_windows())
-    return version
-
-
-def made_up_windows() -> ExportWindows:
-    """Windows that are nobody's, for nets that know nobody."""
-    ranges = [sample_window(CALIBRATION_SEED + i) for i in range(CALIBRATION_WINDOWS)]
-    return ExportWindows(ranges, [], silenced([sample_window(CHECK_SEED + i) for i in range(CHECK_WINDOWS)]))
 
 
 def silenced(windows: Sequence[Window]) -> list[Window]:
@@ -228,16 +204,3 @@ def measure(repository: Path, windows: list[GoldenWindow]) -> Deviation:
         encoded = ensemble.encode(same[0].inputs)
         answers += [ensemble.fuse(encoded, window.inputs) for window in same]
     return deviation(windows, answers)
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m neopain.models.export", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder of the model repository")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    print(export_repository(arguments.out, seed=arguments.seed).name)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""An exported model repository on disk: what is in it, whether it is current, and how to get one. Imports no torch.
+"""An exported model repository on disk: what is in it, and where the one of this tree lies. Imports no torch.
 
 - ``<repository>/model.json``: which model this is, and how exact its engines are
 - ``<repository>/golden.npz``: windows with the outputs of the float32 nets
@@ -10,12 +10,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,18 +36,6 @@ SERVICES = Path(__file__).parents[2]
 GRAPH = SERVICES.parent / "triton_models"
 """Where config.pbtxt and model.py of each model lie in the source tree."""
 
-SOURCES = (
-    "features/signature.py",
-    *(
-        f"models/{name}.py"
-        for name in (
-            "audio_encoder", "config", "export", "fusion_head", "graph", "layers", "log_mel", "networks",
-            "quantise", "sample_windows", "video_encoder", "vitals_encoder",
-        )
-    ),
-)  # fmt: skip
-"""What decides the exported numbers."""
-
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
@@ -73,7 +57,7 @@ class ExportedModel:
 
     version: ModelVersion
     digest: str
-    """Of sources, config and seed: a repository with another digest is stale."""
+    """SHA-256 of the checkpoint that was exported."""
     seed: int
     config: NetConfig
     precision: dict[str, str]
@@ -116,7 +100,7 @@ def read_model(repository: Path) -> ExportedModel:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"{repository / MODEL_FILE} cannot be read ({error}): run `python -m neopain.models.export {repository}`"
+            f"{repository / MODEL_FILE} cannot be read ({error}): give a folder that `neopain model export` has written"
         ) from error
 
 
@@ -215,22 +199,6 @@ def _median(outputs: Arrays) -> float:
     return float(outputs[signature.SCORE_QUANTILES.name][0, signature.QUANTILES.index(0.5)])
 
 
-def source_digest(*, seed: int, config: NetConfig | None = None) -> str:
-    """SHA-256 of everything that decides an untrained export: sources, config, seed."""
-    digest = hashlib.sha256(f"{(config or NetConfig()).to_json()} {seed}".encode())
-    for source in SOURCES:
-        digest.update((SERVICES / "neopain" / source).read_bytes())
-    return digest.hexdigest()
-
-
-def is_exported(repository: Path, *, seed: int = 0) -> bool:
-    """Whether the folder holds a complete export of the present sources with this seed."""
-    try:
-        return read_model(repository).digest == source_digest(seed=seed)
-    except ConfigurationError:
-        return False
-
-
 def lay_out_graph(repository: Path) -> None:
     """Copies config.pbtxt and model.py of every model beside the exported nets; files that are the same stay.
 
@@ -246,38 +214,11 @@ def lay_out_graph(repository: Path) -> None:
     (repository / "neopain" / "1").mkdir(parents=True, exist_ok=True)  # git keeps no empty folder; Triton wants it
 
 
-def committed_repository() -> Path | None:
-    """``triton_models/`` itself, where trained nets lie in it beside the graph; None while it holds the graph alone."""
-    if not (GRAPH / MODEL_FILE).exists():
-        return None
-    (GRAPH / "neopain" / "1").mkdir(parents=True, exist_ok=True)  # git keeps no empty folder; Triton wants it
-    return GRAPH
+def committed_repository() -> Path:
+    """``triton_models/``: the trained nets that lie in the tree beside the graph, ready for Triton.
 
-
-def cached_repository(var: Path, *, seed: int = 0) -> Path:
-    """Path of a current repository ``var/models/untrained-s<seed>-<digest8>``, exported now if it is not there yet.
-
-    The export runs in a process of its own, since only it needs torch; a second caller waits for the first.
-    ``ConfigurationError`` when it fails, most often because torch is not installed.
+    ``ConfigurationError`` when they are not there, as in a copy without its large files.
     """
-    repository = (var / "models" / version_name(seed=seed)).resolve()
-    repository.parent.mkdir(parents=True, exist_ok=True)
-    with (repository.parent / "export.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_exported(repository, seed=seed):
-            _export_in_a_process(repository, seed=seed)
-        lay_out_graph(repository)
-    return repository
-
-
-def version_name(*, seed: int) -> str:
-    """Name of the untrained model of the present sources."""
-    return f"untrained-s{seed}-{source_digest(seed=seed)[:8]}"
-
-
-def _export_in_a_process(repository: Path, *, seed: int) -> None:
-    command = [sys.executable, "-m", "neopain.models.export", str(repository), "--seed", str(seed)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=SERVICES)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ConfigurationError(f"exporting the nets failed ({last}): see `{' '.join(command)}`")
+    if not (GRAPH / MODEL_FILE).exists():
+        raise ConfigurationError(f"{GRAPH} holds no {MODEL_FILE}: take the whole checkout, the nets are part of it")
+    return GRAPH

@@ -9,7 +9,7 @@ import pytest
 
 from neopain.bootstrap.served_answers import ask_triton
 from neopain.features.pack import WindowTensors
-from neopain.models.repository import cached_repository
+from neopain.models.repository import committed_repository
 from neopain.models.sample_windows import sample_window
 from neopain.training.exported_nets import ExportedNets, predictions_of
 from neopain.training.leg import Silent
@@ -44,7 +44,7 @@ class Windows:
 
 @pytest.fixture(scope="module")
 def repository() -> Path:
-    return cached_repository(Path(__file__).parents[3] / "var")
+    return committed_repository()
 
 
 def test_triton_says_what_the_exported_nets_say(repository: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A real Triton that serves the exported nets; exported once per change of their sources into var/models."""
+"""A real Triton that serves the nets of this tree."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton
 from neopain.features import signature
 from neopain.models.graph import ENSEMBLE
-from neopain.models.repository import Arrays, cached_repository
+from neopain.models.repository import Arrays, committed_repository
 
 Ask = Callable[[Arrays], Arrays]
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    return cached_repository(Path(__file__).parents[3] / "var")
+    return committed_repository()
 
 
 @pytest.fixture(scope="session")

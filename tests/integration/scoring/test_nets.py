@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +19,7 @@ from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton as TritonServer
 from neopain.errors import ContractBroken
 from neopain.features.signature import CLIP, CRY, INPUTS, PRESENT, SCORE_QUANTILES
-from neopain.models.repository import cached_repository
+from neopain.models.repository import committed_repository
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running
 from neopain.scoring.golden import ServedModel, read_served_model, verify
@@ -29,13 +28,11 @@ from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.trusted import TrustedTriton
 from neopain.scoring.worker import Worker
 
-VAR = Path(os.environ.get("NEOPAIN_ROOT", Path(__file__).resolve().parents[3])) / "var"
-
 
 @pytest.fixture(scope="module")
 def repository() -> Path:
-    """The exported nets; made now if they are not there."""
-    return cached_repository(VAR)
+    """The nets of this tree."""
+    return committed_repository()
 
 
 @pytest.fixture(scope="module")

@@ -16,26 +16,25 @@ from neopain.models import repository
 from neopain.models.config import NetConfig
 from neopain.models.repository import (
     SERVICES,
+    TOLERANCE,
     Arrays,
     Deviation,
     ExportedModel,
     GoldenWindow,
+    committed_repository,
     deviation,
-    is_exported,
     lay_out_graph,
     read_calibration,
     read_golden,
     read_model,
     save_calibration,
     save_golden,
-    source_digest,
-    version_name,
     within,
 )
 
 MODEL = ExportedModel(
     version=ModelVersion("untrained-s0-00000000", Weights.UNTRAINED),
-    digest=source_digest(seed=0),
+    digest="0" * 64,
     seed=0,
     config=NetConfig(),
     precision={"video_encoder": "int8"},
@@ -60,22 +59,9 @@ def test_a_model_file_survives_writing_and_reading(tmp_path: Path) -> None:
     assert read_model(tmp_path) == MODEL
 
 
-def test_an_export_is_current_only_with_the_digest_of_the_sources(tmp_path: Path) -> None:
-    assert not is_exported(tmp_path)
-    MODEL.save(tmp_path)
-    assert is_exported(tmp_path, seed=0)
-    assert not is_exported(tmp_path, seed=1)
-    replace(MODEL, digest="0" * 64).save(tmp_path)
-    assert not is_exported(tmp_path, seed=0)
-
-
 def test_a_folder_without_a_model_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"python -m neopain\.models\.export"):
+    with pytest.raises(ConfigurationError, match="neopain model export"):
         read_model(tmp_path)
-
-
-def test_the_version_names_weights_seed_and_sources() -> None:
-    assert version_name(seed=3) == f"untrained-s3-{source_digest(seed=3)[:8]}"
 
 
 def test_a_calibration_is_that_of_the_model_beside_it(tmp_path: Path) -> None:
@@ -137,16 +123,29 @@ def test_an_empty_or_unreal_answer_must_not_be_served(bad: np.ndarray) -> None:
         deviation([window(3.0)], [outputs(3.0) | {"SCORE_QUANTILES": bad}])
 
 
-def test_a_tree_with_the_graph_alone_has_no_committed_nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_with_the_graph_alone_says_that_its_nets_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(repository, "GRAPH", tmp_path)
-    assert repository.committed_repository() is None
+    with pytest.raises(ConfigurationError, match=r"holds no model\.json: take the whole checkout"):
+        committed_repository()
 
 
-def test_committed_nets_are_served_from_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "GRAPH", tmp_path)
-    MODEL.save(tmp_path)
-    assert repository.committed_repository() == tmp_path
-    assert (tmp_path / "neopain" / "1").is_dir()
+def test_the_nets_of_the_tree_are_complete_and_of_the_simulator() -> None:
+    """What a fresh clone serves: trained, calibrated, with windows to check it by."""
+    folder = committed_repository()
+    model = read_model(folder)
+    assert model.version.weights is Weights.SIMULATOR
+    assert within(model.reached, TOLERANCE)
+    assert read_calibration(folder).fitted_for == model.version.name
+    assert len(read_golden(folder)) == 8
+    assert all((folder / net / "1" / "model.xml").is_file() for net in model.precision)
+    assert (folder / "neopain" / "1").is_dir()
+
+
+def test_the_nets_of_the_tree_are_small_enough_to_be_kept_in_it() -> None:
+    files = [path for path in committed_repository().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 40_000_000
 
 
 def test_the_graph_is_laid_out_beside_the_nets(tmp_path: Path) -> None:
