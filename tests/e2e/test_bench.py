@@ -49,7 +49,7 @@ def test_the_parts_are_measured_and_are_within_the_whole(measured: dict[str, Any
 
 def test_the_figures_name_the_model_and_its_weights(measured: dict[str, Any]) -> None:
     assert measured["model"].startswith("simulator-")
-    assert measured["weights"] == "simulator"
+    assert measured["weights"] == "trained on the simulator"
 
 
 @pytest.fixture(scope="module")

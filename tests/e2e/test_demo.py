@@ -59,7 +59,7 @@ def test_everything_the_ward_sent_has_arrived(finished: tuple[int, dict[str, Any
 
 def test_the_demo_says_what_its_weights_are_worth(finished: tuple[int, dict[str, Any], str]) -> None:
     _, summary, _ = finished
-    assert summary["weights"] == "simulator"
+    assert summary["weights"] == "trained on the simulator"
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ def test_a_score_has_an_interval_around_it(whole: Run) -> None:
     assert 0 <= whole.last["low"] <= whole.last["score"] <= whole.last["high"] <= 10
 
 
-def test_each_score_says_that_its_weights_are_untrained(whole: Run) -> None:
-    assert {one["weights"] for one in whole.result["scores"]} == {"untrained"}
+def test_each_score_says_what_its_weights_were_trained_on(whole: Run) -> None:
+    assert {one["weights"] for one in whole.result["scores"]} == {"trained on the simulator"}
 
 
 def test_nothing_is_charted_and_nothing_is_there_to_chart_to(whole: Run) -> None:

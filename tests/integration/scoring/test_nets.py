@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neopain.bus.bus import Bus
+from neopain.bus.bus import Bus, Entry
 from neopain.bus.streams import TICKS
-from neopain.domain.calibration import AbstentionLimits
+from neopain.domain.calibration import UNLIKE_TRAINING, AbstentionLimits
 from neopain.domain.score import Modality, Outcome, Weights
 from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton as TritonServer
@@ -96,19 +96,34 @@ async def test_tensors_of_another_signature_are_refused_before_they_are_sent(tri
 
 
 @pytest.fixture
-def nets_worker(bus: Bus, triton: Triton, model: ServedModel) -> Worker:
-    """A worker that trusts them."""
+async def full(bedside: Any, end: datetime) -> Entry:
+    """The tick of a window that has everything, of an infant drawn for these tests."""
+    await bedside.observe(end)
+    await bedside.tick(end)
+    entry: Entry = (await bedside.bus.read_range(TICKS))[0]
+    return entry
+
+
+def worker(bus: Bus, triton: Triton, model: ServedModel) -> Worker:
+    """A worker that trusts the nets."""
     return Worker(bus, TrustedTriton(triton, model, Running()), AbstentionLimits(), SystemClock())
 
 
-async def test_a_full_window_is_scored_by_untrained_nets_that_say_so(
-    nets_worker: Worker, bedside: Any, scores: Any, end: datetime
+async def test_a_window_unlike_what_they_learnt_gets_no_number_but_the_reason(
+    bus: Bus, triton: Triton, model: ServedModel, full: Entry, scores: Any
 ) -> None:
-    await bedside.observe(end)
-    await bedside.tick(end)
-    await nets_worker.handle((await bedside.bus.read_range(TICKS))[0])
+    await worker(bus, triton, model).handle(full)
     score = await scores.only()
-    assert (score.outcome, score.model.weights) == (Outcome.SCORED, Weights.UNTRAINED)
+    assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, UNLIKE_TRAINING, None)
+
+
+async def test_a_full_window_is_scored_by_nets_that_say_what_they_learnt_from(
+    bus: Bus, triton: Triton, model: ServedModel, full: Entry, scores: Any
+) -> None:
+    lenient = replace(model, calibration=replace(model.calibration, limits=AbstentionLimits()))
+    await worker(bus, triton, lenient).handle(full)
+    score = await scores.only()
+    assert (score.outcome, score.model.weights) == (Outcome.SCORED, Weights.SIMULATOR)
     assert 0 <= score.estimate.low <= score.estimate.value <= score.estimate.high <= 10
     assert sum(score.estimate.attention.values()) == pytest.approx(1.0, abs=0.01)
     assert set(score.estimate.per_modality) == {Modality.FACE, Modality.CRY, Modality.PHYSIOLOGY}
