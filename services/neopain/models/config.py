@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from neopain.errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True)
 class VideoConfig:
@@ -41,13 +43,19 @@ class VitalsConfig:
 
 @dataclass(frozen=True, slots=True)
 class FusionConfig:
-    """Latent queries that read all tokens under a mask (Jaegle et al. 2021, Nagrani et al. 2021)."""
+    """Readers that answer together; latent queries read all tokens under a mask (Jaegle et al. 2021, Nagrani et al.
+    2021)."""
 
     latents: int = 8
-    layers: int = 2
+    readers: tuple[int, ...] = (1, 0)
+    """Layers of attention of each; one without any reads only the summaries. The first has at least one."""
     heads: int = 4
     modality_dropout: float = 0.3
     """Share of training windows from which each present modality is hidden; at least one is kept."""
+
+    def __post_init__(self) -> None:
+        if not self.readers or self.readers[0] < 1 or min(self.readers) < 0:
+            raise ConfigurationError(f"fusion.readers is {list(self.readers)}: the first needs a layer, none below 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class NetConfig:
             video=VideoConfig(**_tuples(fields["video"])),
             audio=AudioConfig(**_tuples(fields["audio"])),
             vitals=VitalsConfig(**fields["vitals"]),
-            fusion=FusionConfig(**fields["fusion"]),
+            fusion=FusionConfig(**_tuples(fields["fusion"])),
         )
 
 

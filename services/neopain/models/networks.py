@@ -7,7 +7,7 @@ scores spread over the middle of the scale instead of sticking to its ends.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -135,12 +135,16 @@ def _settle_fusion(fusion: FusionHead, tokens: tuple[Tensor, Tensor, Tensor], co
         spread = means.std(dim=0)
         fusion.typical_spread[index] = spread.clamp_min(LEAST_SPREAD * float(spread.mean()) + 1e-3)
     fusion.distance_unit.fill_(FAR_UNIT)
-    nn.init.zeros_(fusion.nobody.weight)
-    nn.init.constant_(fusion.nobody.bias, SOMEBODY_LOGIT)
+    for reader in fusion.readers:
+        nn.init.zeros_(reader.nobody.weight)
+        nn.init.constant_(reader.nobody.bias, SOMEBODY_LOGIT)
     present = torch.tensor(PATTERNS, dtype=torch.bool).repeat_interleave(len(context), dim=0)
     face, cry, vitals = (each.repeat(len(PATTERNS), 1, 1) for each in tokens)
     none = torch.zeros(len(present), 1)
-    with _standardised(fusion.steps), _standardised(fusion.sedation):
+    with ExitStack() as settling:
+        for reader in fusion.readers:
+            settling.enter_context(_standardised(reader.steps))
+            settling.enter_context(_standardised(reader.sedation))
         fusion((face, cry, vitals), (none, none, none), context.repeat(len(PATTERNS), 1), present)
 
 

@@ -6,14 +6,14 @@ They take the same batch (``training.encoded``) and are trained by the same loss
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from neopain.features.signature import CONTEXT_FIELDS, PRESENT_FLAGS, QUANTILES
 from neopain.models.config import NetConfig
-from neopain.models.fusion_head import ContextToken, FusionHead
+from neopain.models.fusion_head import ContextToken, FusionHead, Opinion, Window, mean_opinion
 from neopain.models.networks import SOMEBODY_LOGIT
 from neopain.training.encoded import CONTEXT, CRY, FACE, PRESENT, SCORES, VITALS
 from neopain.training.machine import Batch
@@ -32,15 +32,18 @@ class Answer(NamedTuple):
     pooled: Tensor
 
 
-class QuantileNet(Protocol):
+class QuantileNet(nn.Module):
     """From a batch of tokens to an answer."""
 
-    pooled_features: int
+    readers = 1
+    """How many there are whose answers it takes the mean of."""
 
-    def __call__(self, batch: Batch) -> Answer: ...
+    def answers(self, batch: Batch) -> list[Answer]:
+        """What each reader says by itself."""
+        return [self(batch)]
 
 
-class Fused(nn.Module):
+class Fused(QuantileNet):
     """The fusion head on everything that is present."""
 
     def __init__(self, config: NetConfig) -> None:
@@ -48,33 +51,43 @@ class Fused(nn.Module):
         self.head = FusionHead(config)
         self.head.dropout = 0.0
         """The batches hide modalities themselves, letter by letter."""
-        nn.init.zeros_(self.head.nobody.weight)
-        nn.init.constant_(self.head.nobody.bias, SOMEBODY_LOGIT)
-        self.pooled_features = config.width
-        self._pooled: list[Tensor] = []
-        self.head.norm.register_forward_hook(lambda _module, _inputs, output: self._pooled.append(output))
+        for reader in self.head.readers:
+            nn.init.zeros_(reader.nobody.weight)
+            nn.init.constant_(reader.nobody.bias, SOMEBODY_LOGIT)
+        self.readers = len(self.head.readers)
 
     def forward(self, batch: Batch) -> Answer:
         """See ``Answer``."""
-        self._pooled.clear()
-        quantiles, _, _, sedation, _ = fusion_outputs(self.head, batch)
-        pooled = self._pooled.pop()
-        return Answer(quantiles, sedation[:, 0], self.head.nobody(pooled)[:, 0], pooled)
+        opinions, _ = self.head.opinions(_window(batch))
+        return _answer(mean_opinion(opinions))
+
+    def answers(self, batch: Batch) -> list[Answer]:
+        """What each reader says by itself."""
+        opinions, _ = self.head.opinions(_window(batch))
+        return [_answer(opinion) for opinion in opinions]
 
 
-def fusion_outputs(head: FusionHead, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """All outputs of the head on a batch of tokens, in the order of ``features.signature.OUTPUTS``."""
+def _answer(opinion: Opinion) -> Answer:
+    return Answer(opinion.quantiles, opinion.sedation[:, 0], opinion.nobody[:, 0], opinion.vector)
+
+
+def _window(batch: Batch) -> Window:
     scores = batch[SCORES]
-    outputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor] = head(
+    return Window(
         (batch[FACE], batch[CRY], batch[VITALS]),
         (scores[:, :1], scores[:, 1:2], scores[:, 2:]),
         batch[CONTEXT],
         batch[PRESENT],
     )
+
+
+def fusion_outputs(head: FusionHead, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """All outputs of the head on a batch of tokens, in the order of ``features.signature.OUTPUTS``."""
+    outputs: tuple[Tensor, Tensor, Tensor, Tensor, Tensor] = head(*_window(batch))
     return outputs
 
 
-class SideBySide(nn.Module):
+class SideBySide(QuantileNet):
     """Mean tokens of some modalities side by side, zeros and a flag for an absent one, the context, and an MLP.
 
     Of all modalities it is early fusion, of one its model alone. Who has the vitals sees the whole context, the others
@@ -91,7 +104,6 @@ class SideBySide(nn.Module):
         self.net = nn.Sequential(nn.Linear(inputs, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.GELU())
         self.steps = nn.Linear(width, len(QUANTILES) + 1)
         self.sedation = nn.Linear(width, 1)
-        self.pooled_features = width
         places = [PRESENT_FLAGS.index(name) for name in self.modalities]
         self.register_buffer("places", torch.tensor(places), persistent=False)
         fields = [VITALS in self.modalities or name in AGES for name in CONTEXT_FIELDS] * 2
@@ -110,7 +122,7 @@ class SideBySide(nn.Module):
 
 
 FUSION = "fusion"
-HEADS: dict[str, Callable[[NetConfig], nn.Module]] = {
+HEADS: dict[str, Callable[[NetConfig], QuantileNet]] = {
     FUSION: Fused,
     **{flag: (lambda config, flag=flag: SideBySide(config, [flag])) for flag in PRESENT_FLAGS},  # type: ignore[misc]
     "early": lambda config: SideBySide(config, PRESENT_FLAGS),

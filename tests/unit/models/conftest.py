@@ -14,7 +14,7 @@ SMALL = NetConfig(
     video=VideoConfig(stem_channels=4, depths=(1, 2, 2, 1)),
     audio=AudioConfig(channels=(4, 8, 8, 16), layers=1),
     vitals=VitalsConfig(channels=16),
-    fusion=FusionConfig(layers=2),
+    fusion=FusionConfig(readers=(2, 0)),
 )
 
 

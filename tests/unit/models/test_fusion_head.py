@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from neopain.models.fusion_head import hide_modalities, video_seconds
+from neopain.errors import ConfigurationError
+from neopain.models.config import FusionConfig
+from neopain.models.fusion_head import NOBODY_DISTANCE, Opinion, Window, hide_modalities, video_seconds
 from neopain.models.networks import Networks
 
 pytestmark = pytest.mark.torch
@@ -126,6 +128,44 @@ def test_modality_dropout_works_only_in_training(small: Networks) -> None:
 
 def test_the_summaries_are_also_read_side_by_side(small: Networks) -> None:
     other = deepcopy(small)
-    other.fusion_head.joint = torch.nn.Sequential(torch.nn.Linear(3 * 32 + 32 + 3, 32))
+    other.fusion_head.attentive.joint = torch.nn.Sequential(torch.nn.Linear(3 * 32 + 32 + 3, 32))
     pattern = (True, True, True)
     assert not torch.equal(fuse(other, pattern=pattern)[QUANTILES], fuse(small, pattern=pattern)[QUANTILES])
+
+
+def opinions(small: Networks) -> list[Opinion]:
+    generator = torch.Generator().manual_seed(0)
+    tokens = [torch.randn(1, count, 32, generator=generator) for count in (8, 20, 15)]
+    context = torch.randn(1, 22, generator=generator).abs() * 10
+    scores = (10 * torch.rand(1, 3, generator=generator)).split(1, dim=1)
+    with torch.no_grad():
+        found, _ = small.fusion_head.opinions(
+            Window((tokens[0], tokens[1], tokens[2]), (scores[0], scores[1], scores[2]), context, torch.ones(1, 3) > 0)
+        )
+    return found
+
+
+def test_the_answer_is_the_mean_of_the_readers(small: Networks) -> None:
+    first, second = opinions(small)
+    outputs = fuse(small, pattern=(True, True, True))
+    assert not torch.allclose(first.quantiles, second.quantiles)
+    assert torch.allclose(outputs[QUANTILES], (first.quantiles + second.quantiles) / 2)
+    assert torch.allclose(outputs[SEDATION], (first.sedation + second.sedation) / 2)
+
+
+def test_a_window_is_empty_when_the_readers_together_say_so(small: Networks) -> None:
+    sure, unsure = deepcopy(small), deepcopy(small)
+    for nets, logits in ((sure, (9.0, 9.0)), (unsure, (9.0, -9.0))):
+        for reader, logit in zip(nets.fusion_head.readers, logits, strict=True):
+            torch.nn.init.zeros_(reader.nobody.weight)
+            torch.nn.init.constant_(reader.nobody.bias, logit)
+            nets.fusion_head.distance_unit.fill_(1e9)
+    pattern = (True, True, True)
+    assert fuse(sure, pattern=pattern)[DISTANCE].item() == pytest.approx(NOBODY_DISTANCE, abs=0.01)
+    assert fuse(unsure, pattern=pattern)[DISTANCE].item() == pytest.approx(NOBODY_DISTANCE / 2, abs=0.01)
+
+
+@pytest.mark.parametrize("readers", [(), (0, 1), (1, -1)])
+def test_readers_without_attention_to_tell_are_refused(readers: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigurationError, match=r"fusion\.readers"):
+        FusionConfig(readers=readers)

@@ -40,7 +40,7 @@ def test_an_untrained_start_scores_inside_the_scale_and_varies_with_the_window(s
 
 def test_the_same_seed_gives_the_same_nets_and_another_seed_others(started: Networks) -> None:
     again, other = build_networks(SMALL, seed=0), build_networks(SMALL, seed=1)
-    first, second, third = (n.fusion_head.latents for n in (started, again, other))
+    first, second, third = (n.fusion_head.attentive.latents for n in (started, again, other))
     assert torch.equal(first, second)
     assert not torch.allclose(first, third)
 

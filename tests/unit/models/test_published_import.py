@@ -271,8 +271,8 @@ def test_the_rest_comes_from_the_seed_and_sources_are_recorded(tmp_path: Path) -
     write_pyth(tmp_path / "a.pyth", narrow_state())
     files = {Backbone.VIDEO: tmp_path / "a.pyth"}
     first, second, other = (import_published(NARROW, files, seed=seed)[0] for seed in (5, 5, 6))
-    assert torch.equal(first.state["fusion_head.latents"], second.state["fusion_head.latents"])
-    assert not torch.equal(first.state["fusion_head.latents"], other.state["fusion_head.latents"])
+    assert torch.equal(first.state["fusion_head.attentive.latents"], second.state["fusion_head.attentive.latents"])
+    assert not torch.equal(first.state["fusion_head.attentive.latents"], other.state["fusion_head.attentive.latents"])
     assert (first.about["weights"], first.about["seed"]) == ("untrained", 5)
     (source,) = first.about["sources"]
     assert (source["backbone"], source["file"], source["layout"]) == ("video", "a.pyth", "pytorchvideo I3D-R50")

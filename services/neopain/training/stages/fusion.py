@@ -11,7 +11,7 @@ from neopain.errors import ConfigurationError
 from neopain.features.signature import CONTEXT_FIELDS, QUANTILES
 from neopain.training.config import FusionStageConfig
 from neopain.training.encoded import CONTEXT, Encoded
-from neopain.training.heads import Answer
+from neopain.training.heads import Answer, QuantileNet
 from neopain.training.losses import pinball, share_loss, squared_loss
 from neopain.training.machine import Batch, Machine
 from neopain.training.patterns import some_hidden
@@ -26,17 +26,17 @@ AT_ONCE = 512
 
 
 class HeadLearner(nn.Module):
-    """A head with another for the NIPS items, which serves its training alone."""
+    """A head; each of its readers with another for the NIPS items, which serves its training alone."""
 
-    def __init__(self, head: nn.Module, features: int) -> None:
+    def __init__(self, head: QuantileNet, features: int) -> None:
         super().__init__()
         self.head = head
-        self.items = nn.Linear(features, len(NIPS_ITEMS))
+        self.items = nn.ModuleList(nn.Linear(features, len(NIPS_ITEMS)) for _ in range(head.readers))
 
-    def forward(self, batch: Batch) -> tuple[Answer, Tensor]:
-        """The head's answer, and logits of the items [B, 6]."""
-        answer: Answer = self.head(batch)
-        return answer, self.items(answer.pooled)
+    def forward(self, batch: Batch) -> list[tuple[Answer, Tensor]]:
+        """What each reader says, and logits of the items [B, 6]."""
+        answers = self.head.answers(batch)
+        return [(answer, items(answer.pooled)) for answer, items in zip(answers, self.items, strict=True)]
 
 
 class FusionStage:
@@ -45,7 +45,7 @@ class FusionStage:
     def __init__(
         self,
         name: str,
-        head: nn.Module,
+        head: QuantileNet,
         *,
         pool: Pool,
         encoded: Encoded,
@@ -85,8 +85,12 @@ class FusionStage:
         }
 
     def loss(self, batch: Batch) -> Tensor:
-        """Of the quantiles, the sedation, the items, and whether there is an infant at all."""
-        answer, items = self.nets(batch)
+        """Of the quantiles, the sedation, the items, and whether there is an infant at all; the mean over the readers,
+        so that each learns as it would alone."""
+        losses = [self._loss_of(answer, items, batch) for answer, items in self.nets(batch)]
+        return torch.stack(losses).mean()
+
+    def _loss_of(self, answer: Answer, items: Tensor, batch: Batch) -> Tensor:
         sedation = squared_loss(answer.sedation / 10, batch[SEDATION] / 10)
         return (
             pinball(answer.quantiles, batch[LABEL])

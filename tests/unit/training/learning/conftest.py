@@ -25,7 +25,7 @@ TINY = NetConfig(
     video=VideoConfig(stem_channels=4, depths=(1, 1, 1, 1)),
     audio=AudioConfig(channels=(4, 4, 4, 8), layers=1, heads=2),
     vitals=VitalsConfig(channels=8),
-    fusion=FusionConfig(latents=4, layers=1, heads=2),
+    fusion=FusionConfig(latents=4, readers=(1, 0), heads=2),
 )
 
 

@@ -174,7 +174,7 @@ def test_a_trained_start_gives_its_head_to_every_trial(
     state = Networks(config.nets).state_dict()
     outcome = course(fake_windows, still, place, is_trained=True).run()
     found = outcome.networks.state_dict()
-    assert torch.equal(found["fusion_head.latents"], state["fusion_head.latents"])
+    assert torch.equal(found["fusion_head.attentive.latents"], state["fusion_head.attentive.latents"])
     assert torch.allclose(
         found["video_encoder.backbone.stem_conv.weight"], state["video_encoder.backbone.stem_conv.weight"], atol=1e-6
     )
