@@ -14,10 +14,10 @@ from neopain.models.networks import Networks
 from neopain.training.config import FusionStageConfig, Steps
 from neopain.training.heads import Fused, QuantileNet, SideBySide
 from neopain.training.machine import Batch, Machine
-from neopain.training.nets import encode
 from neopain.training.pool import Pool
 from neopain.training.stages.fusion import FusionStage
 from neopain.training.stages.lesson import Infants
+from neopain.training.tokens import encode
 
 PLAN = Steps(steps=10, batch=8, lr=0.01, check_every=10, check_windows=8)
 INFANTS = Infants(np.arange(24), np.array([], np.intp), np.arange(24, 32))
@@ -81,9 +81,9 @@ def test_the_loss_of_a_head_is_the_mean_of_its_readers(
     torch.manual_seed(0)
     stage = stage_of(Fused(tiny))
     batch = stage.read(0)
-    single = [stage._loss_of(answer, items, batch) for answer, items in stage.nets(batch)]
+    single = [stage._loss_of(answer, items, batch).item() for answer, items in stage.nets(batch)]
     assert len(single) == 2
-    assert stage.loss(batch).item() == pytest.approx(float(sum(single)) / 2, rel=1e-6)
+    assert stage.loss(batch).item() == pytest.approx(sum(single) / 2, rel=1e-6)
 
 
 def test_a_baseline_is_one_reader(stage_of: Callable[[QuantileNet], FusionStage], tiny: NetConfig) -> None:
