@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,17 @@ async def test_without_a_scoring_worker_an_object_waits(door: Door, monkeypatch:
         await asyncio.to_thread(door.store, audio_object(SECOND))
         await asyncio.sleep(0.5)
         assert len(door.waiting()) == 1
+    (waiting,) = door.waiting()
+    assert waiting.name.split(".")[1] == "0"
+
+
+async def test_a_stop_does_not_wait_for_scores_that_nobody_gives(make_door: MakeDoor) -> None:
+    door = make_door(dicom_drain_seconds=20.0)
+    async with door.opened():
+        await asyncio.to_thread(door.store, audio_object(SECOND))
+        await until(lambda: [path.name.split(".")[1] for path in door.waiting()] == ["1"])
+        began = time.monotonic()
+    assert time.monotonic() - began < 10.0
     (waiting,) = door.waiting()
     assert waiting.name.split(".")[1] == "0"
 

@@ -72,7 +72,7 @@ class Processor:
                 await running.pause(backoff.next_seconds())
 
     async def process_all(self, go_on: Callable[[], None] = lambda: None) -> None:
-        """Scores everything that waits; ``TransientError``: not now, call again. ``go_on`` is asked at each window."""
+        """Scores everything that waits; ``TransientError``: not now, call again. ``go_on`` is asked while it scores."""
         while waiting := self.spool.waiting():
             gauge("ingest_dicom_waiting").set(len(waiting))
             go_on()
@@ -102,7 +102,7 @@ class Processor:
         origin = Origin(spooled.caller, spooled.received, self.zone, self.boxes.get(spooled.caller))
         instance, recording = await asyncio.to_thread(open_object, spooled.path, origin)
         LOG.info("object_taken", caller=spooled.caller, object=instance.uid, recording=recording.bed)
-        return instance, await score_recording(self.bus, recording, on_score=lambda _: go_on())
+        return instance, await score_recording(self.bus, recording, go_on=go_on)
 
     async def _leave_to_a_person(self, spooled: Spooled, reason: str) -> None:
         letter = DeadLetter(

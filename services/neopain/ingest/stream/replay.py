@@ -64,15 +64,20 @@ class RecordingReport:
 
 
 async def score_recording(
-    bus: Bus, recording: Recording, *, on_score: Callable[[TimedScore], object] = lambda _: None
+    bus: Bus,
+    recording: Recording,
+    *,
+    on_score: Callable[[TimedScore], object] = lambda _: None,
+    go_on: Callable[[], object] = lambda: None,
 ) -> RecordingReport:
     """Sends the recording through the line as fast as it is scored; closes it; leaves nothing of it on the streams.
 
     One window a second, from the first second to the end of the longest file. ``on_score`` hears of each as it comes.
-    Raises ``InferenceUnavailable`` when no score comes for 30 s, and ``BusUnavailable``.
+    ``go_on`` is asked several times a second, also while no score comes; what it raises ends the scoring. Raises
+    ``InferenceUnavailable`` when no score comes for 30 s, and ``BusUnavailable``.
     """
     try:
-        return await _Replay(bus, recording, on_score).run()
+        return await _Replay(bus, recording, on_score, go_on).run()
     finally:
         recording.close()
         with contextlib.suppress(BusUnavailable):
@@ -87,10 +92,13 @@ class _Kept:
 
 
 class _Replay:
-    def __init__(self, bus: Bus, recording: Recording, on_score: Callable[[TimedScore], object]) -> None:
+    def __init__(
+        self, bus: Bus, recording: Recording, on_score: Callable[[TimedScore], object], go_on: Callable[[], object]
+    ) -> None:
         self.bus = bus
         self.recording = recording
         self.on_score = on_score
+        self.go_on = go_on
         self.scores: list[TimedScore] = []
         self.waiting: dict[datetime, int] = {}
         self.kept = {stream: _Kept() for stream in KEPT}
@@ -151,6 +159,7 @@ class _Replay:
     async def _collect(self, *, most_left: int) -> None:
         heard = time.monotonic()
         while len(self.waiting) > most_left:
+            self.go_on()
             if await self._take_scores():
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE_SECONDS:
