@@ -27,8 +27,6 @@ from neopain.runtime.metrics import counter, gauge
 LOG = Log(__name__)
 
 ACTOR = "charting delivery"
-LOCK = 7_305_103
-"""Second word of the advisory lock of an infant."""
 EVENTS = {
     Happening.CONFIRMED: "entry_confirmed",
     Happening.REFUSED: "entry_rejected",
@@ -77,7 +75,7 @@ class Deliverer:
         """The entries to be delivered now: for each infant the oldest, if it is due and in nobody's hands."""
         with unit_of_work(self.engine, self.clock) as unit:
             counts = outbox.count_by_state(unit.connection)
-            gauge("charting_outbox_rows").set(sum(counts.values()) - counts[RowState.CONFIRMED])
+            gauge("charting_outbox_rows").set(sum(counts[state] for state in RowState if state not in outbox.DONE))
             return outbox.hand_out(unit.connection, now=self.clock.now(), doubt=self.retry.doubt)
 
     def deliver(self, entry_id: str) -> int:
@@ -165,7 +163,7 @@ class Deliverer:
     @contextmanager
     def _alone_with(self, infant: str) -> Iterator[bool]:
         # A lock of the session, not of a transaction: it outlives the commits of an attempt, and dies with the process.
-        key = {"infant": infant, "word": LOCK}
+        key = {"infant": infant, "word": outbox.INFANT_LOCK}
         with translated("locking an infant"), self.engine.connect() as raw:
             connection = raw.execution_options(isolation_level="AUTOCOMMIT")
             lock = text("SELECT pg_try_advisory_lock(hashtextextended(:infant, :word))")

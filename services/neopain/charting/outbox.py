@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, exists, func, insert, or_, select, text, update
 
 from neopain.charting.tables import OUTBOX
 from neopain.errors import ContractBroken
@@ -25,6 +26,8 @@ class RowState(Enum):
     """The EHR has not exactly one patient for it, or no encounter: a person looks; asked again now and then."""
     REJECTED = "rejected"
     """The EHR refused for good: a dead letter that a person sees."""
+    CANCELLED = "cancelled"
+    """A person decided that it is not sent."""
 
 
 class Happening(Enum):
@@ -35,6 +38,7 @@ class Happening(Enum):
     NOT_IDENTIFIED = "not-identified"
     REFUSED = "refused"
     ASKED_AGAIN = "asked-again"
+    CANCELLED = "cancelled"
 
 
 TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
@@ -42,9 +46,19 @@ TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
     (RowState.PENDING, Happening.CONFIRMED): RowState.CONFIRMED,
     (RowState.PENDING, Happening.NOT_IDENTIFIED): RowState.HELD,
     (RowState.PENDING, Happening.REFUSED): RowState.REJECTED,
+    (RowState.PENDING, Happening.ASKED_AGAIN): RowState.PENDING,
     (RowState.HELD, Happening.ASKED_AGAIN): RowState.PENDING,
     (RowState.REJECTED, Happening.ASKED_AGAIN): RowState.PENDING,
+    (RowState.PENDING, Happening.CANCELLED): RowState.CANCELLED,
+    (RowState.HELD, Happening.CANCELLED): RowState.CANCELLED,
+    (RowState.REJECTED, Happening.CANCELLED): RowState.CANCELLED,
 }
+
+DONE = frozenset({RowState.CONFIRMED, RowState.CANCELLED})
+"""Nothing more is to be done."""
+
+INFANT_LOCK = 7_305_103
+"""Second word of the advisory lock of an infant, which whoever delivers for it holds."""
 
 HAND_OUT_AGAIN = timedelta(seconds=10)
 """A row that a worker was told of and that is still due is told of again after this long: the worker may be dead."""
@@ -110,10 +124,19 @@ def oldest_open(connection: Connection, infant: str) -> OutboxRow | None:
         .order_by(OUTBOX.c.place)
         .limit(1)
     )
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return OutboxRow(row.entry_id, row.infant, RowState(row.state), row.attempts, row.due, row.attempted)
+    return _row(connection.execute(query).one_or_none())
+
+
+def locked_row(connection: Connection, entry_id: str) -> OutboxRow | None:
+    """The entry's row, which nobody else changes before the transaction ends; None when it has none."""
+    query = select(OUTBOX).where(OUTBOX.c.entry_id == entry_id).with_for_update()
+    return _row(connection.execute(query).one_or_none())
+
+
+def is_in_hand(connection: Connection, infant: str) -> bool:
+    """Whether a worker delivers for the infant now; where none does, none begins before the transaction ends."""
+    lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:infant, :word))")
+    return not connection.scalar(lock, {"infant": infant, "word": INFANT_LOCK})
 
 
 def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
@@ -138,6 +161,12 @@ def count_by_state(connection: Connection) -> dict[RowState, int]:
     """How many rows are in each state."""
     found = connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state)).all()
     return dict.fromkeys(RowState, 0) | {RowState(state): count for state, count in found}
+
+
+def _row(row: Row[Any] | None) -> OutboxRow | None:
+    if row is None:
+        return None
+    return OutboxRow(row.entry_id, row.infant, RowState(row.state), row.attempts, row.due, row.attempted)
 
 
 def _ask_again_for_held(connection: Connection, now: datetime) -> None:

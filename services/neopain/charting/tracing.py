@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from neopain.charting.courses import WAITING
 from neopain.charting.database import connect, translated
@@ -15,6 +16,11 @@ from neopain.charting.tables import COURSES, ENTRIES, OUTBOX, WINDOWS
 from neopain.domain.identity import BedId
 from neopain.domain.score import Score
 from neopain.wire.score import decode_score
+
+WITH_DELIVERY = select(
+    ENTRIES, *(column for column in OUTBOX.c if column.name not in ENTRIES.c), OUTBOX.c.state.label("row")
+).join_from(ENTRIES, OUTBOX, isouter=True)
+"""Entries with their outbox rows, for ``traced``."""
 
 Stretch = tuple[BedId, datetime, datetime]
 """A bed, and the ends of windows: from the first (included) to the last (not)."""
@@ -24,10 +30,11 @@ Stretch = tuple[BedId, datetime, datetime]
 class TracedEntry:
     """An entry and its way to the EHR. ``delivery`` is the state of its outbox row; empty when it is not to be sent.
 
-    ``attempted`` is when it was last sent, ``confirmed`` when it was read back from the EHR.
+    ``due`` is when it is tried next, ``attempted`` when it was last sent, ``confirmed`` when it was read back.
     """
 
     id: str
+    bed: str
     kind: str
     begins: datetime
     ends: datetime
@@ -41,6 +48,7 @@ class TracedEntry:
     absent_reason: str
     delivery: str = ""
     attempts: int = 0
+    due: datetime | None = None
     attempted: datetime | None = None
     confirmed: datetime | None = None
     ehr_reference: str = ""
@@ -101,32 +109,32 @@ def _scores(connection: Connection, bed: BedId, begin: datetime, end: datetime) 
 
 
 def _entries(connection: Connection, bed: BedId, begin: datetime, end: datetime) -> tuple[TracedEntry, ...]:
-    query = (
-        select(ENTRIES, *(column for column in OUTBOX.c if column.name not in ENTRIES.c), OUTBOX.c.state.label("row"))
-        .join_from(ENTRIES, OUTBOX, isouter=True)
-        .where(ENTRIES.c.bed == bed, ENTRIES.c.begins < end, ENTRIES.c.ends >= begin)
-        .order_by(ENTRIES.c.ends, ENTRIES.c.kind)
-    )
-    return tuple(
-        TracedEntry(
-            id=row.entry_id,
-            kind=row.kind,
-            begins=row.begins,
-            ends=row.ends,
-            issued=row.issued,
-            state=row.state,
-            held_reason=row.held_reason,
-            infant="|".join(filter(None, (row.patient_value, row.patient_authority))),
-            value=row.value,
-            low=row.draft.get("low"),
-            high=row.draft.get("high"),
-            absent_reason=row.draft.get("absent_reason", ""),
-            delivery=row.row or "",
-            attempts=row.attempts or 0,
-            attempted=row.attempted,
-            confirmed=row.confirmed,
-            ehr_reference=row.ehr_reference or "",
-            last_error=row.last_error or "",
-        )
-        for row in connection.execute(query)
+    of_stretch = (ENTRIES.c.bed == bed) & (ENTRIES.c.begins < end) & (ENTRIES.c.ends >= begin)
+    query = WITH_DELIVERY.where(of_stretch).order_by(ENTRIES.c.ends, ENTRIES.c.kind)
+    return tuple(traced(row) for row in connection.execute(query))
+
+
+def traced(row: Row[Any]) -> TracedEntry:
+    """A row of ``WITH_DELIVERY``."""
+    return TracedEntry(
+        id=row.entry_id,
+        bed=row.bed,
+        kind=row.kind,
+        begins=row.begins,
+        ends=row.ends,
+        issued=row.issued,
+        state=row.state,
+        held_reason=row.held_reason,
+        infant="|".join(filter(None, (row.patient_value, row.patient_authority))),
+        value=row.value,
+        low=row.draft.get("low"),
+        high=row.draft.get("high"),
+        absent_reason=row.draft.get("absent_reason", ""),
+        delivery=row.row or "",
+        attempts=row.attempts or 0,
+        due=row.due,
+        attempted=row.attempted,
+        confirmed=row.confirmed,
+        ehr_reference=row.ehr_reference or "",
+        last_error=row.last_error or "",
     )

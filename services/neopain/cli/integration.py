@@ -8,10 +8,11 @@ from neopain.cli.grammar import Commands, command, group, natural, positive, sai
 
 
 def add_integration(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Messages, sources, dead letters."""
+    """Messages, sources, dead letters, the outbox."""
     _add_trace(commands)
     _add_sources(commands)
     _add_dead_letters(commands)
+    _add_outbox(commands)
 
 
 def _add_trace(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -46,6 +47,27 @@ def _add_dead_letters(commands: Commands[argparse.ArgumentParser]) -> None:
     replayed.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
     replayed.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why, e.g. what was put right")
     replayed.add_argument("--json", action="store_true", help="print one JSON object per line")
+
+
+def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
+    rows = group(commands, "outbox", "Entries on their way to the EHR; what it refused or holds is for a person")
+    text = "One line each, oldest first: entry, state, bed, kind, end, failed attempts, the last reason"
+    listed = command(rows, "list", _outbox_list, text)
+    states = ("open", "pending", "held", "rejected", "cancelled", "confirmed")
+    listed.add_argument("--state", choices=states, default="open", help="default open: pending, held and rejected")
+    listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
+    listed.add_argument("--json", action="store_true", help="print one JSON object per line")
+    shown = command(rows, "show", _outbox_show, "One entry with its value, infant and delivery: patient data")
+    shown.add_argument("id", metavar="ENTRY", help="as listed")
+    shown.add_argument("--json", action="store_true", help="print one JSON object")
+    for name, action, text in (
+        ("retry", _outbox_retry, "Try entries again now, e.g. when the EHR was put right; audited"),
+        ("cancel", _outbox_cancel, "Decide that entries are not sent; audited, and cannot be undone"),
+    ):
+        decided = command(rows, name, action, text)
+        decided.add_argument("ids", metavar="ENTRY", nargs="+", help="as listed")
+        decided.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
+        decided.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
 
 
 def _trace(options: argparse.Namespace) -> int:
@@ -89,3 +111,29 @@ def _replay(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def _outbox_list(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.outbox import list_outbox
+
+    return list_outbox(state=options.state, most=options.most, as_json=options.json)
+
+
+def _outbox_show(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.outbox import show_outbox
+
+    return show_outbox(options.id, as_json=options.json)
+
+
+def _outbox_retry(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.outbox import decide_on
+    from neopain.charting.desk import Decision, Verdict
+
+    return decide_on(options.ids, Decision(Verdict.RETRY, options.by, options.reason))
+
+
+def _outbox_cancel(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.outbox import decide_on
+    from neopain.charting.desk import Decision, Verdict
+
+    return decide_on(options.ids, Decision(Verdict.CANCEL, options.by, options.reason))

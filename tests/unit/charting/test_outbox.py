@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from neopain.charting.outbox import TRANSITIONS, Happening, RowState, after
+from neopain.charting.outbox import DONE, TRANSITIONS, Happening, RowState, after
 from neopain.errors import ContractBroken
 
 
 @pytest.mark.parametrize("happening", list(Happening))
-def test_nothing_happens_to_a_confirmed_row_any_more(happening: Happening) -> None:
-    with pytest.raises(ContractBroken, match="confirmed"):
-        after(RowState.CONFIRMED, happening)
+@pytest.mark.parametrize("state", DONE)
+def test_nothing_happens_any_more_to_a_row_that_is_done(state: RowState, happening: Happening) -> None:
+    with pytest.raises(ContractBroken, match=state.value):
+        after(state, happening)
 
 
 def test_an_ehr_that_is_not_there_leaves_a_row_pending() -> None:

@@ -1,0 +1,93 @@
+"""What has not reached the EHR, and what a person does about it: ``neopain outbox``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from neopain.charting.desk import Decision, at_desk, decide, read_entry, read_outbox
+from neopain.charting.outbox import DONE, RowState
+from neopain.charting.settings import ChartingSettings
+from neopain.charting.tracing import TracedEntry
+from neopain.runtime.clock import SystemClock
+from neopain.runtime.settings import read_settings
+
+STATES = {state.value: (state,) for state in RowState} | {
+    "open": tuple(state for state in RowState if state not in DONE)
+}
+"""What can be listed: the rows in one state, or all that something is to be done about."""
+
+
+def list_outbox(*, state: str, most: int, as_json: bool) -> int:
+    """Prints a line for each row of that state, oldest first, with the reason; no patient data."""
+    with at_desk(_database_url()) as engine:
+        rows = read_outbox(engine, STATES[state], most=most)
+    for row in rows:
+        print(json.dumps(_listed(row)) if as_json else _as_line(row))
+    return 0
+
+
+def show_outbox(entry_id: str, *, as_json: bool) -> int:
+    """Prints one entry and its delivery: patient data. ``ConfigurationError`` when it is in no outbox."""
+    with at_desk(_database_url()) as engine:
+        row = read_entry(engine, entry_id)
+    print(json.dumps(asdict(row), default=_said) if as_json else "\n".join(_as_page(row)))
+    return 0
+
+
+def decide_on(entry_ids: list[str], decision: Decision) -> int:
+    """Does with each entry as decided; ends at the first with which it cannot be done (``ConfigurationError``)."""
+    with at_desk(_database_url()) as engine:
+        for entry_id in entry_ids:
+            state = decide(engine, SystemClock(), entry_id, decision)
+            print(f"{entry_id}  {state.value}", flush=True)
+    return 0
+
+
+def _database_url() -> str:
+    return read_settings(ChartingSettings).database_url
+
+
+def _listed(row: TracedEntry) -> dict[str, object]:
+    return {
+        "entry": row.id,
+        "bed": row.bed,
+        "kind": row.kind,
+        "ends": _said(row.ends),
+        "state": row.delivery,
+        "failed_attempts": row.attempts,
+        "due": _said(row.due),
+        "sent": _said(row.attempted),
+        "why": row.last_error,
+    }
+
+
+def _as_line(row: TracedEntry) -> str:
+    tried = f"{row.attempts} failed" if row.attempts else ""
+    parts = (row.id, row.delivery, row.bed, row.kind, f"to {_said(row.ends)}", tried, row.last_error)
+    return "  ".join(filter(None, parts))
+
+
+def _as_page(row: TracedEntry) -> Iterator[str]:
+    value = (
+        f"no value ({row.absent_reason})" if row.value is None else f"{row.value:.1f} ({row.low:.1f} to {row.high:.1f})"
+    )
+    yield f"entry       {row.id}"
+    yield f"bed         {row.bed}"
+    yield f"infant      {row.infant}"
+    yield f"kind        {row.kind}"
+    yield f"from        {_said(row.begins)}"
+    yield f"to          {_said(row.ends)}"
+    yield f"value       {value}"
+    yield f"issued      {_said(row.issued)}"
+    yield f"delivery    {row.delivery}"
+    yield f"tried       {row.attempts} times without an answer, next {_said(row.due) or '-'}"
+    yield f"sent        {_said(row.attempted) or '-'}"
+    yield f"confirmed   {_said(row.confirmed) or '-'}{f', {row.ehr_reference}' if row.ehr_reference else ''}"
+    yield f"why         {row.last_error or '-'}"
+
+
+def _said(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if isinstance(moment, datetime) else ""
