@@ -50,6 +50,8 @@ class FusionConfig:
     readers: tuple[int, ...] = (1, 0)
     """Layers of attention of each; one without any reads only the summaries. The first has at least one."""
     heads: int = 4
+    dropout: float = 0.1
+    """Share of the features that a reader's own nets lose in training."""
     modality_dropout: float = 0.3
     """Share of training windows from which each present modality is hidden; at least one is kept."""
 

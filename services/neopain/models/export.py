@@ -41,7 +41,10 @@ from neopain.models.repository import (
 )
 from neopain.models.sample_windows import PATTERNS, Window
 
-INT8 = (FUSION_HEAD.name, AUDIO_ENCODER.name, VIDEO_ENCODER.name)
+STORED_INT8 = (FUSION_HEAD.name, VITALS_ENCODER.name)
+"""Nets whose weights are stored in int8 and that compute in floating point."""
+
+INT8 = (*STORED_INT8, AUDIO_ENCODER.name, VIDEO_ENCODER.name)
 """Nets that are small in int8, in the order in which that is given up when it is not exact enough."""
 
 KEPT_FLOAT32 = (AUDIO_ENCODER.name,)
@@ -160,19 +163,15 @@ def _write_nets(
 ) -> tuple[dict[str, str], Deviation]:
     """Writes the four IRs; returns the precision of each and the deviation reached.
 
-    Of the heavy encoders the convolutions compute in int8; linear layers, and so all of the fusion head, are stored in
-    int8 and compute in floating point.
+    Of the heavy encoders the convolutions compute in int8; their linear layers, and all of the other nets, are stored
+    in int8 and compute in floating point.
     """
     floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks)}
-    precision = dict.fromkeys(floats, "float")
-    for name, (net, model) in floats.items():
-        if name not in INT8:
-            _save(model, net, folder)
-            continue
-        if net is not FUSION_HEAD:
-            model = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges])  # noqa: PLW2901
-        _save(compress(model), net, folder)
-        precision[name] = "int8"
+    precision = dict.fromkeys(floats, "int8")
+    for net, model in floats.values():
+        heavy = net.name not in STORED_INT8
+        small = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges]) if heavy else model
+        _save(compress(small), net, folder)
     reached = measure(folder, checks)
     for name in INT8:
         if within(reached, TOLERANCE):

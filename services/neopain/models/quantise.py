@@ -90,7 +90,7 @@ def quantise(model: openvino.Model, net: NetSpec, samples: list[npt.NDArray[np.g
 
 
 def compress(model: openvino.Model) -> openvino.Model:
-    """The IR with the weights of its linear layers stored in int8, computed in floating point; not the log-mel's."""
+    """The IR with its weights stored in int8, computed in floating point; not the log-mel's."""
     ignored = _nodes(model, ("__module.log_mel",))
     return nncf.compress_weights(model.clone(), mode=nncf.CompressWeightsMode.INT8_ASYM, ignored_scope=ignored)
 

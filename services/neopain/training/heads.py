@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from neopain.features.signature import CONTEXT_FIELDS, PRESENT_FLAGS, QUANTILES
 from neopain.models.config import NetConfig
-from neopain.models.fusion_head import ContextToken, FusionHead, Opinion, Window, mean_opinion
+from neopain.models.fusion_head import FusionHead
 from neopain.models.networks import SOMEBODY_LOGIT
+from neopain.models.readers import ContextToken, Opinion, Window, mean_opinion
 from neopain.training.encoded import CONTEXT, CRY, FACE, PRESENT, SCORES, VITALS
 from neopain.training.machine import Batch
 from neopain.training.patterns import AGES

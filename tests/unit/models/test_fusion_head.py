@@ -9,8 +9,9 @@ from torch import Tensor
 
 from neopain.errors import ConfigurationError
 from neopain.models.config import FusionConfig
-from neopain.models.fusion_head import NOBODY_DISTANCE, Opinion, Window, hide_modalities, video_seconds
+from neopain.models.fusion_head import NOBODY_DISTANCE, hide_modalities
 from neopain.models.networks import Networks
+from neopain.models.readers import Opinion, Window
 
 pytestmark = pytest.mark.torch
 
@@ -109,10 +110,6 @@ def test_the_score_of_an_absent_modality_is_zero_and_the_others_pass_through(sma
     assert without_cry.tolist() == [everything[0].item(), 0.0, everything[2].item()]
 
 
-def test_the_clip_spans_two_seconds_before_t() -> None:
-    assert video_seconds()[[0, -1]].tolist() == pytest.approx([-14.5 * 4 / 30, -0.5 * 4 / 30])
-
-
 def test_modality_dropout_never_hides_the_last_modality() -> None:
     torch.manual_seed(0)
     present = torch.tensor([[True, True, True], [False, True, False]]).repeat(200, 1)
@@ -126,16 +123,26 @@ def test_modality_dropout_works_only_in_training(small: Networks) -> None:
     assert same(fuse(small, pattern=(True, True, True)), fuse(small, pattern=(True, True, True)))
 
 
-def test_the_summaries_are_also_read_side_by_side(small: Networks) -> None:
-    other = deepcopy(small)
-    other.fusion_head.attentive.joint = torch.nn.Sequential(torch.nn.Linear(3 * 32 + 32 + 3, 32))
-    pattern = (True, True, True)
-    assert not torch.equal(fuse(other, pattern=pattern)[QUANTILES], fuse(small, pattern=pattern)[QUANTILES])
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("reader", [0, 1])
+def test_a_reader_tells_the_order_of_tokens_that_have_the_same_mean(small: Networks, reader: int, index: int) -> None:
+    rising = [torch.zeros(1, count, 32) for count in (8, 20, 15)]
+    rising[index] = torch.linspace(-1, 1, rising[index].shape[1])[None, :, None] * torch.ones(32)
+    falling = [each.flip(1) for each in rising]
+    one, other = (opinions(small, tokens)[reader] for tokens in (rising, falling))
+    assert not torch.allclose(one.quantiles, other.quantiles)
 
 
-def opinions(small: Networks) -> list[Opinion]:
+def test_dropout_works_only_in_training(small: Networks) -> None:
+    learning = deepcopy(small).train()
+    assert torch.equal(opinions(small)[1].quantiles, opinions(small)[1].quantiles)
+    assert not torch.equal(opinions(learning)[1].quantiles, opinions(learning)[1].quantiles)
+
+
+def opinions(small: Networks, tokens: list[Tensor] | None = None) -> list[Opinion]:
     generator = torch.Generator().manual_seed(0)
-    tokens = [torch.randn(1, count, 32, generator=generator) for count in (8, 20, 15)]
+    drawn = [torch.randn(1, count, 32, generator=generator) for count in (8, 20, 15)]
+    tokens = tokens or drawn
     context = torch.randn(1, 22, generator=generator).abs() * 10
     scores = (10 * torch.rand(1, 3, generator=generator)).split(1, dim=1)
     with torch.no_grad():
