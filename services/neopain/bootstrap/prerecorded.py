@@ -17,11 +17,13 @@ from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
 from neopain.features.face import crop_face
 from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.circumstances import circumstances
 from neopain.simulator.condition import Condition
 from neopain.simulator.course import PainCourse
-from neopain.simulator.cry import Cry
-from neopain.simulator.infant import SimulatedInfant, simulated_infant
-from neopain.simulator.scene import Scene
+from neopain.simulator.feed import movement_rows
+from neopain.simulator.infant import simulated_infant
+from neopain.simulator.sound import Room
+from neopain.simulator.view import View
 from neopain.simulator.vitals import Vitals
 from neopain.wire.media import encode_audio, encode_frame, encode_movement
 from neopain.wire.vitals import encode_batch
@@ -45,18 +47,20 @@ class Item:
 
 
 class PrerecordedBed:
-    """One bed with a simulated infant; the loop holds a whole heel lance, every frame of it distinct."""
+    """One bed with a simulated infant, seen and heard as a cohort's are; the loop holds a whole heel lance, every frame
+    of it distinct."""
 
     def __init__(self, bed: BedId, *, seed: int) -> None:
         self.bed = bed
         infant = simulated_infant(seed, 1)
         condition = Condition(PainCourse())
-        behaviour = Behaviour(infant, condition)
+        behaviour, around = Behaviour(infant, condition), circumstances(infant)
+        view = View(infant, behaviour, around.camera)
         items = [
-            *_frames(infant, behaviour),
-            *_sound(infant, behaviour),
-            *_movement(behaviour),
-            *_vitals(infant, condition),
+            *_frames(view),
+            *_sound(Room(infant, behaviour, around)),
+            *_movement(view),
+            *_vitals(Vitals(infant, condition, ventilated_bpm=around.ventilated_bpm)),
         ]
         self.items = sorted(items, key=lambda item: item.seconds)
 
@@ -75,26 +79,21 @@ class PrerecordedBed:
             begun += timedelta(seconds=LOOP_SECONDS)
 
 
-def _frames(infant: SimulatedInfant, behaviour: Behaviour) -> list[Item]:
-    scene = Scene(infant)
-    items = []
-    for number in range(round(LOOP_SECONDS / FRAME_INTERVAL_SECONDS)):
-        seconds = number * FRAME_INTERVAL_SECONDS
-        frame = scene.frame(behaviour.signs(seconds), number)
-        crop, _ = crop_face(frame.rgb, frame.face)
-        items.append(Item(seconds, FRAMES, _frame_encoder(crop)))
-    return items
+def _frames(view: View) -> list[Item]:
+    times = np.asarray(np.arange(round(LOOP_SECONDS / FRAME_INTERVAL_SECONDS)) * FRAME_INTERVAL_SECONDS, np.float64)
+    crops = (crop_face(frame.rgb, frame.face)[0] for frame in view.frames(times))
+    return [Item(float(s), FRAMES, _frame_encoder(crop)) for s, crop in zip(times, crops, strict=True)]
 
 
 def _frame_encoder(crop: bytes) -> Encode:
     return lambda bed, timing: encode_frame(FaceFrame(bed, SOURCE, timing, crop))
 
 
-def _sound(infant: SimulatedInfant, behaviour: Behaviour) -> list[Item]:
-    cry, samples = Cry(infant, behaviour), int(CHUNK_SECONDS * SAMPLE_RATE_HZ)
+def _sound(room: Room) -> list[Item]:
+    samples = int(CHUNK_SECONDS * SAMPLE_RATE_HZ)
     items = []
     for number in range(round(LOOP_SECONDS / CHUNK_SECONDS)):
-        pcm = cry.chunk(number * samples, samples).tobytes()
+        pcm = room.pcm(number * samples, samples).tobytes()
         items.append(Item((number + 1) * CHUNK_SECONDS, AUDIO, _sound_encoder(pcm), CHUNK_SECONDS))
     return items
 
@@ -103,17 +102,17 @@ def _sound_encoder(pcm: bytes) -> Encode:
     return lambda bed, timing: encode_audio(AudioChunk(bed, SOURCE, timing, pcm))
 
 
-def _movement(behaviour: Behaviour) -> list[Item]:
+def _movement(view: View) -> list[Item]:
     times = np.arange(0.0, LOOP_SECONDS, MOVEMENT_SECONDS)
-    return [Item(float(s), MOVEMENT, _movement_encoder(behaviour.limb_motion(float(s)))) for s in times]
+    rows = movement_rows(times, view.outlines(times))
+    return [Item(row.seconds, MOVEMENT, _movement_encoder(row.value)) for row in rows]
 
 
 def _movement_encoder(energy: float) -> Encode:
     return lambda bed, timing: encode_movement(MovementSample(bed, SOURCE, timing, energy))
 
 
-def _vitals(infant: SimulatedInfant, condition: Condition) -> list[Item]:
-    vitals = Vitals(infant, condition)
+def _vitals(vitals: Vitals) -> list[Item]:
     items = []
     for second in range(LOOP_SECONDS):
         shown = vitals.numerics(float(second))

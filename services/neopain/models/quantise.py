@@ -103,9 +103,10 @@ def _nodes(model: openvino.Model, beginnings: tuple[str, ...]) -> nncf.IgnoredSc
 def save_ir(model: openvino.Model, path: Path, *, half: bool = True) -> None:
     """Writes an IR, its folder too; floating-point constants as float16 unless not ``half``.
 
-    The white space that OpenVINO indents its XML with, a sixth of it, is left out: what a repository of sources once
-    holds stays there for good.
+    The white space that OpenVINO indents its XML with, a sixth of it, and NNCF's notes on itself are left out: what a
+    repository of sources once holds stays there for good.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     openvino.save_model(model, path, compress_to_fp16=half)
-    path.write_text(re.sub(r">\s+<", "><", path.read_text(encoding="utf-8")) + "\n", encoding="utf-8")
+    text = re.sub(r">\s+<", "><", path.read_text(encoding="utf-8"))
+    path.write_text(re.sub(r"<nncf>.*</nncf>", "", text) + "\n", encoding="utf-8")
