@@ -139,8 +139,13 @@ def refusing_camera() -> Iterator[str]:
 
     class Refusal(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while request := b"".join(iter(self.rfile.readline, b"\r\n")).decode():
-                sequence = next(line for line in request.splitlines() if line.startswith("CSeq:"))
+            # Line by line, each to the end of what is said: a peer that is gone says empty lines for ever.
+            for line in self.rfile:
+                if not line.startswith(b"CSeq:"):
+                    continue
+                sequence = line.decode().strip()
+                while self.rfile.readline() not in {b"\r\n", b""}:
+                    pass
                 challenge = 'WWW-Authenticate: Digest realm="ward", nonce="1"'
                 self.wfile.write(f"RTSP/1.0 401 Unauthorized\r\n{sequence}\r\n{challenge}\r\n\r\n".encode())
 
