@@ -54,12 +54,13 @@ class CountingScorer:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.windows: list[Window] = []
+        self.is_stopped = False
         self.fault: Callable[[Score], Score | None] = lambda score: score
 
     async def run(self) -> None:
         consumer = Consumer(self.bus, TICKS, group="scoring", name="counting")
         await consumer.join()
-        while True:
+        while not self.is_stopped:
             for delivery in await consumer.take(count=4, wait=timedelta(milliseconds=50)):
                 window = await self._read(decode_tick(delivery.entry.payload))
                 self.windows.append(window)
@@ -107,7 +108,8 @@ async def scorer(bus: Bus) -> AsyncIterator[CountingScorer]:
     scorer = CountingScorer(bus)
     task = asyncio.create_task(scorer.run())
     yield scorer
-    task.cancel()
+    # Not cancelled: a cancellation that meets a client's timeout can get lost.
+    scorer.is_stopped = True
     await asyncio.gather(task, return_exceptions=True)
 
 
