@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from neopain.bootstrap.outbox import STATES
 from neopain.charting.audit import verify_audit
 from neopain.cli import run
 
@@ -71,6 +72,14 @@ def test_what_is_open_is_listed_with_its_reason_and_without_the_infant(desk: Des
     assert desk.ward.infant.value not in line + shown
     assert json.loads(shown)["state"] == "held"
     assert command("list", "--state", "rejected")[:2] == (0, [])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_can_be_listed(desk: Desk, command: Command, state: str) -> None:
+    entry = desk.chart()
+    code, lines, _ = command("list", "--state", state)
+    assert code == 0
+    assert [line.split()[0] for line in lines] == ([entry] if state in {"open", "pending"} else [])
 
 
 def test_the_oldest_so_many_are_listed_in_the_order_of_delivery(ward: Any, command: Command, rows: Rows) -> None:
