@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -150,8 +150,10 @@ class Course:
                 )
             )
         if self._has(VITALS):
-            encoder = nets.vitals_encoder
-            self._run(VitalsStage(pool, self._infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
+            encoder, infants = nets.vitals_encoder, self._infants
+            if config.vitals.heads_infants:
+                infants = replace(infants, encoders=infants.fusion)
+            self._run(VitalsStage(pool, infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
         place.machine.place(nets.eval())
         return keep_tokens(
             pool,
@@ -203,7 +205,6 @@ class Course:
             infants=self._infants,
             config=config.fusion,
             features=config.nets.width,
-            hidden=config.nets.fusion.modality_dropout,
             machine=place.machine,
             seed=seed_of(place.seed, stage_name, 1),
         )
