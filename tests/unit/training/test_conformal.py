@@ -98,6 +98,24 @@ def test_new_infants_are_covered_as_promised_however_alike_the_windows_of_one_ar
     assert covered.mean() == pytest.approx(0.9, abs=0.012)
 
 
+@pytest.mark.parametrize("alike", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("spare", "share"), [(0.0, 0.5), (1.0, 0.84)])
+def test_with_a_spare_most_calibrations_hold_what_is_said(spare: float, share: float, alike: float) -> None:
+    generator = np.random.default_rng(11)
+    new = np.sort(draw(generator, 20_000, alike=alike)[:, 0])
+    names = np.repeat(np.arange(60), 30)
+    drawn = (draw(generator, 60, alike=alike).ravel() for _ in range(400))
+    found = [margin(scores, names, level=0.9, spare=spare) for scores in drawn]
+    held = np.searchsorted(new, found, side="right") / len(new) >= 0.9
+    assert held.mean() == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize("spare", [1.0, 100.0])
+def test_a_spare_asks_for_no_more_than_the_infants_can_say(spare: float) -> None:
+    assert margin(np.arange(1.0, 10.0), np.arange(9), level=0.9, spare=spare) == 9.0
+    assert margin(np.arange(1.0, 9.0), np.arange(8), level=0.9, spare=spare) == float("inf")
+
+
 def test_infants_of_whom_few_windows_are_rated_are_covered_as_often() -> None:
     """Every fourth is unlike the others and soon left alone: 3 of its windows are rated in place of 30."""
     generator = np.random.default_rng(11)
