@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import cv2
@@ -14,15 +14,17 @@ import numpy as np
 from neopain.domain.media import SAMPLE_RATE_HZ
 from neopain.runtime.clock import Clock
 from neopain.simulator.behaviour import Behaviour
-from neopain.simulator.condition import Condition
+from neopain.simulator.circumstances import Circumstances, Support, circumstances
+from neopain.simulator.condition import Condition, Sedation
 from neopain.simulator.course import PainCourse
-from neopain.simulator.cry import Cry
 from neopain.simulator.device_sender import DeviceSender
 from neopain.simulator.infant import SimulatedInfant
 from neopain.simulator.mllp_sender import MllpSender
 from neopain.simulator.monitor import measurements, observation_message, pressure_measurements
-from neopain.simulator.scene import Scene, SceneFrame
+from neopain.simulator.scene import SceneFrame
 from neopain.simulator.segments import Cot
+from neopain.simulator.sound import Room
+from neopain.simulator.view import View
 from neopain.simulator.vitals import Vitals
 from neopain.wire.common import to_us
 from neopain.wire.v1 import device_pb2 as pb
@@ -32,24 +34,37 @@ AUDIO_CHUNK_SAMPLES = SAMPLE_RATE_HZ // 2
 BEATS_EVERY_SECONDS = 0.5
 JPEG_QUALITY = 85
 MOST_FRAMES_LATE = 1
+WHITE = (1.0, 1.0, 1.0)
 
 
 class SimulatedBed:
-    """One infant in one cot along one course: everything that can be seen of it, as pure functions of time."""
+    """One infant in one cot along one course: everything that can be seen and heard of it, as pure functions of time.
+
+    Camera and room are those of a cohort's infant of that number, with no tube and no mask on its face: what it feels
+    is shown by face, voice and limbs.
+    """
 
     def __init__(self, infant: SimulatedInfant, cot: Cot, course: PainCourse) -> None:
         condition = Condition(course)
+        behaviour, around = Behaviour(infant, condition), plain(circumstances(infant))
         self.infant = infant
         self.cot = cot
         self.course = course
-        self.behaviour = Behaviour(infant, condition)
         self.vitals = Vitals(infant, condition)
-        self.scene = Scene(infant)
-        self.cry = Cry(infant, self.behaviour)
+        self.view = View(infant, behaviour, around.camera)
+        self.room = Room(infant, behaviour, around)
 
-    def frame(self, number: int, seconds: float) -> SceneFrame:
-        """The camera's frame of that number at that time."""
-        return self.scene.frame(self.behaviour.signs(seconds), number)
+
+def plain(around: Circumstances) -> Circumstances:
+    """The same without support of breath, drugs and phototherapy."""
+    return replace(
+        around,
+        support=Support.NONE,
+        sedation=Sedation.NONE,
+        ventilated_bpm=None,
+        camera=replace(around.camera, tube=False, eye_mask=False, tint=WHITE),
+        microphone=replace(around.microphone, ventilator=0.0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +178,7 @@ class Bedside:
 
     def _frame(self, number: int) -> pb.DeviceFrame:
         seconds = number / self.pace.frames_per_second
-        frame = self.bed.frame(number, seconds)
+        frame = self.bed.view.frame(number, seconds)
         height, width, _ = frame.rgb.shape
         return pb.DeviceFrame(
             bed=self.bed.cot.bed_id,
@@ -180,7 +195,7 @@ class Bedside:
             bed=self.bed.cot.bed_id,
             source_us=to_us(self._moment(first / SAMPLE_RATE_HZ)),
             sample_rate_hz=SAMPLE_RATE_HZ,
-            pcm=self.bed.cry.chunk(first, AUDIO_CHUNK_SAMPLES).astype("<i2").tobytes(),
+            pcm=self.bed.room.pcm(first, AUDIO_CHUNK_SAMPLES).astype("<i2").tobytes(),
         )
 
     def _moment(self, seconds: float) -> datetime:

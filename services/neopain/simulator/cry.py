@@ -1,4 +1,4 @@
-"""The sound at the cot, 16 kHz mono: a synthesised cry while the infant cries, and the hum of the incubator.
+"""The voice of an infant, 16 kHz mono: a synthesised cry while it cries, silence otherwise.
 
 Each breath is one burst: a pitch that rises and falls with vibrato and jitter, its harmonics weighted by the
 resonances of a newborn's short vocal tract, and breath noise. Pure function of time: sample n is the same whoever
@@ -8,20 +8,15 @@ asks, in whatever chunks.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neopain.domain.media import SAMPLE_RATE_HZ
 from neopain.simulator.behaviour import Behaviour
 from neopain.simulator.infant import SimulatedInfant
 from neopain.simulator.randomness import Floats, generator
 
-Pcm = NDArray[np.int16]
-
 HARMONICS = 15
 # Centre, width (Hz) and gain of the resonances: a newborn's tract is about half an adult's length.
 RESONANCES = ((1100.0, 450.0, 1.0), (3300.0, 700.0, 0.45), (5400.0, 900.0, 0.15))
-HUM_SECONDS = 4
-HUM_LEVEL = 0.004
 LOUDEST = 0.55
 
 
@@ -32,17 +27,10 @@ class Cry:
         self.infant = infant
         self.behaviour = behaviour
         self.breath_samples = int(behaviour.rhythm.period_seconds * SAMPLE_RATE_HZ)
-        self._hum = _hum(infant)
         self._last: tuple[int, Floats] = (-1, np.zeros(0))
 
-    def chunk(self, first_sample: int, count: int) -> Pcm:
-        """The samples from ``first_sample`` on, int16."""
-        wanted = np.arange(first_sample, first_sample + count)
-        sound = self._hum[wanted % len(self._hum)] + self.voice(first_sample, count)
-        return np.asarray(np.clip(sound, -1.0, 1.0) * 32767.0).astype(np.int16)
-
     def voice(self, first_sample: int, count: int) -> Floats:
-        """The infant alone, without the room, float64 [count], -1..1."""
+        """The samples from ``first_sample`` on, float64 [count], -1..1."""
         sound = np.zeros(count)
         for breath in range(first_sample // self.breath_samples, (first_sample + count - 1) // self.breath_samples + 1):
             start = breath * self.breath_samples
@@ -101,14 +89,3 @@ def _weight(frequency_hz: float, number: int) -> float:
         return 0.0
     tract = sum(gain / (1.0 + ((frequency_hz - centre) / width) ** 2) for centre, width, gain in RESONANCES)
     return float((tract + 0.25) / np.sqrt(number) * (2.0 if number == 1 else 1.0))
-
-
-def _hum(infant: SimulatedInfant) -> Floats:
-    """A few seconds of incubator noise that join end to start: falling spectrum, and the fan's tone."""
-    rng = generator(infant.seed, "hum", infant.number)
-    count = HUM_SECONDS * SAMPLE_RATE_HZ
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    frequency_hz = np.fft.rfftfreq(count, 1.0 / SAMPLE_RATE_HZ)
-    noise = np.fft.irfft(spectrum / (1.0 + frequency_hz / 300.0), count)
-    fan = np.sin(2.0 * np.pi * 120.0 * np.arange(count) / SAMPLE_RATE_HZ)
-    return np.asarray(HUM_LEVEL * (noise / noise.std() + 0.4 * fan))

@@ -59,10 +59,10 @@ def _write_video(bed: SimulatedBed, path: Path, *, count: int, frame_rate: int) 
     boxes = []
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=frame_rate, options={"preset": "veryfast", "crf": "20"})
-        height, width, _ = bed.frame(0, 0.0).rgb.shape
+        height, width, _ = bed.view.frame(0, 0.0).rgb.shape
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(count):
-            drawn = bed.frame(number, number / frame_rate)
+            drawn = bed.view.frame(number, number / frame_rate)
             boxes.append(drawn.face)
             frame = av.VideoFrame.from_ndarray(drawn.rgb, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, frame_rate)
@@ -77,7 +77,7 @@ def _write_audio(bed: SimulatedBed, path: Path, seconds: int) -> None:
         sound.setsampwidth(2)
         sound.setframerate(SAMPLE_RATE_HZ)
         for second in range(seconds):
-            sound.writeframes(bed.cry.chunk(second * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ).astype("<i2").tobytes())
+            sound.writeframes(bed.room.pcm(second * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ).astype("<i2").tobytes())
 
 
 def _write_hl7(bed: SimulatedBed, path: Path, seconds: int, started: datetime) -> None:

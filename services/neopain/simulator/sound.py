@@ -1,17 +1,20 @@
-"""What a cohort's microphone hears: the infant, its ventilator, alarms, talk, and the infant in the next cot."""
+"""What the microphone at a cot hears: the infant, its ventilator, alarms, talk, and the infant in the next cot."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neopain.domain.media import SAMPLE_RATE_HZ
 from neopain.simulator.behaviour import Behaviour
 from neopain.simulator.circumstances import Circumstances, Support
 from neopain.simulator.condition import Condition, Event, EventKind, events_of
 from neopain.simulator.course import PainCourse, Phase, Procedure
-from neopain.simulator.cry import Cry, Pcm
+from neopain.simulator.cry import Cry
 from neopain.simulator.infant import SimulatedInfant, simulated_infant
 from neopain.simulator.randomness import Floats, generator, wander
+
+Pcm = NDArray[np.int16]
 
 HEARD: dict[Support, float] = {Support.NONE: 1.0, Support.CPAP: 0.7, Support.INTUBATED: 0.0}
 """How much of the voice comes out: a tube between the vocal cords makes a cry silent."""

@@ -1,4 +1,4 @@
-"""What a cohort's camera shows: the scene with hands in it, in that camera's light, focus and angle."""
+"""What the camera at a cot shows: the scene with hands in it, in that camera's light, focus and angle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from neopain.domain.media import FaceBox
 from neopain.simulator.accessories import GLOVES_RGB, Worn, draw_hand
-from neopain.simulator.behaviour import Behaviour
+from neopain.simulator.behaviour import Behaviour, Signs
 from neopain.simulator.circumstances import Camera
 from neopain.simulator.condition import EventKind
 from neopain.simulator.face import Image
@@ -24,7 +24,7 @@ LIGHT_CHANGE = 0.05
 
 
 class View:
-    """One infant before one camera of the cohort."""
+    """One infant before one camera."""
 
     def __init__(self, infant: SimulatedInfant, behaviour: Behaviour, camera: Camera) -> None:
         self.behaviour = behaviour
@@ -39,9 +39,11 @@ class View:
     def frames(self, seconds: Floats) -> Iterator[SceneFrame]:
         """The frames at these times, and the boxes that a face finder would give."""
         for number, (at, signs) in enumerate(zip(seconds, self.behaviour.signs_at(seconds), strict=True)):
-            drawn = self.scene.frame(signs, number)
-            self._draw_hands(drawn.rgb, float(at))
-            yield self._seen(drawn, float(at))
+            yield self._frame(signs, number, float(at))
+
+    def frame(self, number: int, seconds: float) -> SceneFrame:
+        """The frame of that number at that time."""
+        return self._frame(self.behaviour.signs(seconds), number, seconds)
 
     def empty_frames(self, seconds: Floats) -> Iterator[SceneFrame]:
         """The same cot without an infant."""
@@ -59,6 +61,11 @@ class View:
         """The wide view of the empty cot."""
         for _ in seconds:
             yield self.scene.background
+
+    def _frame(self, signs: Signs, number: int, seconds: float) -> SceneFrame:
+        drawn = self.scene.frame(signs, number)
+        self._draw_hands(drawn.rgb, seconds)
+        return self._seen(drawn, seconds)
 
     def _draw_hands(self, canvas: Image, seconds: float) -> None:
         before_face = float(self.condition.level(EventKind.HAND_IN_PICTURE, seconds))

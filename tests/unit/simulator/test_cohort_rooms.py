@@ -52,6 +52,10 @@ def test_an_intubated_infant_cries_without_a_sound(infant: SimulatedInfant, arou
     assert silent.std() < 0.1 * aloud.std()
 
 
+def test_there_is_never_digital_silence(infant: SimulatedInfant) -> None:
+    assert heard(infant, circumstances(infant), Condition(CALM), 0.0).std() > 20
+
+
 def test_a_neighbours_cry_is_heard_over_a_calm_infant(infant: SimulatedInfant, around: Circumstances) -> None:
     neighbour = Condition(CALM, (Event(EventKind.NEIGHBOUR_CRIES, 10.0, 30.0),))
 

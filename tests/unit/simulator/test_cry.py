@@ -1,4 +1,4 @@
-"""The sound at the cot."""
+"""The voice of an infant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATE = 16_000
 
 
 def seconds_of(cry: Cry, start: float, length: float) -> np.ndarray:
-    return cry.chunk(int(start * RATE), int(length * RATE)).astype(np.float64)
+    return cry.voice(int(start * RATE), int(length * RATE))
 
 
 @pytest.fixture
@@ -40,14 +40,8 @@ def test_the_cry_has_harmonics(cry: Cry) -> None:
     assert power[(frequency > 700) & (frequency < 4000)].sum() > 0.2 * power.sum()
 
 
-def test_an_infant_at_rest_is_not_heard_over_the_incubator(cry: Cry) -> None:
-    rest, lance = seconds_of(cry, 4.0, 4.0), seconds_of(cry, 15.0, 4.0)
-
-    assert rest.std() < 0.05 * lance.std()
-
-
-def test_there_is_never_digital_silence(cry: Cry) -> None:
-    assert seconds_of(cry, 0.0, 1.0).std() > 50
+def test_an_infant_at_rest_is_silent(cry: Cry) -> None:
+    assert not seconds_of(cry, 4.0, 4.0).any()
 
 
 def test_the_infant_breathes_between_cries(cry: Cry, behaviour: Behaviour) -> None:
@@ -61,10 +55,10 @@ def test_the_infant_breathes_between_cries(cry: Cry, behaviour: Behaviour) -> No
 
 @pytest.mark.parametrize("size", [1_000, 8_000, 12_345])
 def test_the_size_of_the_chunks_does_not_matter(infant: SimulatedInfant, behaviour: Behaviour, size: int) -> None:
-    whole = Cry(infant, behaviour).chunk(12 * RATE, 5 * RATE)
+    whole = Cry(infant, behaviour).voice(12 * RATE, 5 * RATE)
     pieces = Cry(infant, behaviour)
     starts = range(0, 5 * RATE, size)
-    parts = [pieces.chunk(12 * RATE + start, min(size, 5 * RATE - start)) for start in starts]
+    parts = [pieces.voice(12 * RATE + start, min(size, 5 * RATE - start)) for start in starts]
 
     assert np.array_equal(np.concatenate(parts), whole)
 
@@ -72,4 +66,4 @@ def test_the_size_of_the_chunks_does_not_matter(infant: SimulatedInfant, behavio
 def test_the_sound_never_clips(infant: SimulatedInfant) -> None:
     cry = Cry(infant, Behaviour(infant, Condition(PainCourse())))
 
-    assert np.abs(cry.chunk(0, 50 * RATE).astype(int)).max() < 32_000
+    assert 0.1 < np.abs(cry.voice(0, 50 * RATE)).max() < 0.98
