@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from neopain.models.config import AudioConfig, NetConfig, VideoConfig, VitalsConfig
-from neopain.training.patterns import Hiding
 
 VIDEO_PARTS: Final = ("stem", "res2", "res3", "res4", "res5", "project")
 """Of the video encoder, in the order in which a clip passes them."""
@@ -109,9 +108,6 @@ class VitalsStageConfig:
     plan: Steps = field(
         default_factory=lambda: Steps(steps=6000, batch=128, lr=2e-3, check_every=250, check_windows=2000)
     )
-    heads_infants: bool = False
-    """Learns from the infants who otherwise teach only the fusion head, too: a net this small gains more from several
-    times as many infants than the head loses when it knows them from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,6 @@ class FusionStageConfig:
             steps=3000, batch=128, lr=1e-3, check_every=150, check_windows=2000, weight_decay=0.1
         )
     )
-    hidden: Hiding = field(default_factory=Hiding)
     trials: int = 3
     """Restarts from other random weights; the one with the least MAE on the tune infants is kept."""
     sedation_weight: float = 0.5

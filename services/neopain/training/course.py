@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -150,10 +150,8 @@ class Course:
                 )
             )
         if self._has(VITALS):
-            encoder, infants = nets.vitals_encoder, self._infants
-            if config.vitals.heads_infants:
-                infants = replace(infants, encoders=infants.fusion)
-            self._run(VitalsStage(pool, infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
+            encoder = nets.vitals_encoder
+            self._run(VitalsStage(pool, self._infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
         place.machine.place(nets.eval())
         return keep_tokens(
             pool,
@@ -205,6 +203,7 @@ class Course:
             infants=self._infants,
             config=config.fusion,
             features=config.nets.width,
+            hidden=config.nets.fusion.modality_dropout,
             machine=place.machine,
             seed=seed_of(place.seed, stage_name, 1),
         )

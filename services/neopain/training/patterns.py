@@ -7,7 +7,6 @@ apart by the masks in VITALS. So the vitals of a window are encoded three times,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,37 +28,6 @@ AGES = ("gestational_age_weeks", "postmenstrual_age_weeks")
 
 _IS_MOVEMENT = np.tile(np.array([name == "movement" for name in VITALS_CHANNELS]), 2)
 _IS_MEASURED = np.tile(np.array([name not in AGES for name in CONTEXT_FIELDS]), 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Hiding:
-    """Which modalities a head has to do without while it learns, in shares of the windows; see ``some_hidden``.
-
-    A window with one modality gone is what a ward gives most often beside one with all, and half of those are without
-    the face: what is missed most is best practised.
-    """
-
-    none: float = 0.35
-    one: float = 0.45
-    face: float = 0.46
-    """Of those that lose one, the face; the others are as likely as each other."""
-    each: float = 0.5
-    """Share of the remaining windows from which each modality is hidden."""
-
-    def __post_init__(self) -> None:
-        shares = {name: getattr(self, name) for name in self.__slots__}
-        if wrong := [name for name, share in shares.items() if not 0 <= share <= 1]:
-            raise ConfigurationError(f"fusion.hidden.{wrong[0]} is {shares[wrong[0]]}, expected a share from 0 to 1")
-        if self.none + self.one > 1:
-            raise ConfigurationError(
-                f"fusion.hidden: none and one are {self.none + self.one:g} together, expected at most 1"
-            )
-
-    @property
-    def shares(self) -> Floats:
-        """Of the windows that lose one, in the order of ``LETTERS``; they sum to 1."""
-        others = (1 - self.face) / (len(LETTERS) - 1)
-        return np.array([self.face, *[others] * (len(LETTERS) - 1)])
 
 
 def letters_of(patterns: Sequence[str]) -> Flags:
@@ -99,14 +67,7 @@ def context_of(context: Floats, keep: Flags) -> Floats:
     return np.where(hidden, np.float32(0), context)
 
 
-def some_hidden(letters: Flags, how: Hiding, rng: np.random.Generator) -> Flags:
-    """Takes modalities away at random, but never the last one; bool [n, 4]."""
-    count = len(letters)
-    chance = rng.random(count)
-    gone = rng.choice(len(LETTERS), count, p=how.shares)
-    one_less = letters & (np.arange(len(LETTERS))[None] != gone[:, None])
-    several_less = letters & (rng.random(letters.shape) >= how.each)
-    loses_one = (chance >= how.none) & (chance < how.none + how.one)
-    kept = np.where(loses_one[:, None], one_less, several_less)
-    kept = np.where((chance < how.none)[:, None], letters, kept)
+def some_hidden(letters: Flags, share: float, rng: np.random.Generator) -> Flags:
+    """Hides each present modality with probability ``share``, but never the last one; bool [n, 4]."""
+    kept = letters & (rng.random(letters.shape) >= share)
     return np.where(kept.any(axis=1, keepdims=True), kept, letters)

@@ -52,6 +52,7 @@ class FusionStage:
         infants: Infants,
         config: FusionStageConfig,
         features: int,
+        hidden: float,
         machine: Machine,
         seed: int,
     ) -> None:
@@ -59,7 +60,7 @@ class FusionStage:
         self.plan = plan = config.plan
         self.nets = HeadLearner(head, features)
         self._pool, self._encoded, self._config = pool, encoded, config
-        self._machine = machine
+        self._machine, self._hidden = machine, hidden
         self._items = item_targets(pool, tuple(NIPS_ITEMS))
         self._nobody = np.array([not segment.has_infant for segment in pool.segments], np.float32)
         has_any, is_rated = encoded.letters.any(axis=1), ~np.isnan(pool.labels)
@@ -72,7 +73,7 @@ class FusionStage:
     def read(self, unit: int) -> Batch:
         """What the head takes, LABEL, SEDATION, ITEMS and NOBODY."""
         rows, rng = self._order.draw(unit), self._order.rng(unit)
-        keep = some_hidden(self._encoded.letters[rows], self._config.hidden, rng)
+        keep = some_hidden(self._encoded.letters[rows], self._hidden, rng)
         batch = self._encoded.batch(rows, keep, rng)
         shown = rng.random((len(rows), len(CONTEXT_FIELDS))) >= HIDDEN_CONTEXT
         return batch | {

@@ -30,9 +30,6 @@ from neopain.training.leg import Leg, LegOver
 from neopain.training.pool import Pool
 from neopain.training.predict import encode_windows, predict_encoded, predict_networks
 from neopain.training.stage import Workplace
-from neopain.training.stages.audio import AudioStage
-from neopain.training.stages.face import FaceStage
-from neopain.training.stages.vitals import VitalsStage
 
 Fake = Callable[..., Any]
 PLAN = Steps(steps=20, batch=8, lr=0.01, average=0.9, check_every=10, check_windows=8, weight_decay=0.0)
@@ -77,30 +74,6 @@ def test_the_encoders_of_a_course_never_meet_the_infants_of_the_heads(
     infants = Course(pool, config, start, key="k", place=place, heads_from=10)._infants
     assert set(infants.fusion_only) >= {10, 11, 12}
     assert max(*infants.encoders, *infants.tune) < 10
-
-
-@pytest.mark.parametrize("heads_infants", [False, True])
-def test_the_vitals_alone_may_learn_from_the_infants_of_the_heads_too(
-    fake_windows: Fake, config: TrainConfig, place: Workplace, monkeypatch: pytest.MonkeyPatch, *, heads_infants: bool
-) -> None:
-    taught: dict[str, set[int]] = {}
-    for stage in (FaceStage, AudioStage, VitalsStage):
-        monkeypatch.setattr(f"neopain.training.course.{stage.__name__}", _noting(stage, taught))
-    wanted = replace(config, vitals=replace(config.vitals, heads_infants=heads_infants))
-    found = course(fake_windows, wanted, place)
-    found._encode()
-    strangers = set(found._infants.fusion_only)
-    assert {name for name, known in taught.items() if known & strangers} == ({"vitals"} if heads_infants else set())
-    assert not any(known & set(found._infants.tune) for known in taught.values())
-
-
-def _noting(stage: Any, taught: dict[str, set[int]]) -> Callable[..., Any]:
-    def made(*given: Any, **named: Any) -> Any:
-        one = stage(*given, **named)
-        taught[one.name] = set(one._lesson.train)
-        return one
-
-    return made
 
 
 def test_every_stage_is_done_and_says_how_well(outcome: Outcome) -> None:

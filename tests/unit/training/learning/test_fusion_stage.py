@@ -40,6 +40,7 @@ def stage_of(fake_windows: Callable[..., Any], tiny: NetConfig) -> Callable[[Qua
             infants=INFANTS,
             config=FusionStageConfig(PLAN),
             features=tiny.width,
+            hidden=0.3,
             machine=machine,
             seed=0,
         )
