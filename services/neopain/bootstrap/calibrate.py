@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neopain.bootstrap.evaluated_data import own_data
-from neopain.bootstrap.evaluated_model import OPENVINO, TORCH, EvaluatedModel, find_model
+from neopain.bootstrap.evaluated_model import CALIBRATED_ON, OPENVINO, TORCH, EvaluatedModel, find_model
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.train import Teller
 from neopain.codecs.calibration import calibration_to_json
@@ -49,10 +49,13 @@ def run_calibrate(options: CalibrateOptions) -> int:
 
     data = own_data(options.data)
     model = find_model(options.model, None)
-    if data.simulated_seed is not None and data.simulated_seed in model.simulated_seeds():
+    seeds, digests = model.taught_by()
+    if data.simulated_seed is not None and data.simulated_seed in seeds:
         raise ConfigurationError(f"the cohort of seed {data.simulated_seed} trained {model.name}: take another")
     with Teller() as told:
         windows = data.windows(state_folder(options.state_dir, "evaluate") / "windows", told)
+        if windows.folder.name in digests:
+            raise ConfigurationError(f"the infants of {data.name} trained {model.name}: take others")
         indices = judgeable(windows.segments, windows.labels)
         segments = tuple(windows.segments[index] for index in indices.tolist())
         nets = model.nets(options.device)
@@ -89,7 +92,7 @@ def _save(found: Calibration, folder: Path, *, engine: str, made_from: dict[str,
 
     if engine == OPENVINO:
         save_calibration(folder, found)
-        note(folder, "calibrated_on", made_from)
+        note(folder, CALIBRATED_ON, made_from)
     elif engine == TORCH:
         (folder / CALIBRATION_FILE).write_text(calibration_to_json(found))
     return folder / CALIBRATION_FILE

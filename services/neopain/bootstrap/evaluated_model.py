@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
+CALIBRATED_ON = "calibrated_on"
+"""The name of the note of ``neopain calibrate`` in a model's notes."""
 TORCH, OPENVINO, TRITON = ENGINES = ("torch", "openvino", "triton")
 
 
@@ -99,13 +101,15 @@ class EvaluatedModel:
 
     def simulated_seeds(self) -> set[int]:
         """Seeds of the simulated cohorts that went into it."""
-        return {
-            note["seed"] for note in _dicts(self.about) if "simulator" in note and isinstance(note.get("seed"), int)
-        }
+        return _seeds(self.about)
 
     def data_digests(self) -> set[str]:
         """Digests of the prepared windows that went into it."""
-        return {note["digest"] for note in _dicts(self.about) if "windows" in note and "digest" in note}
+        return _digests(self.about)
+
+    def taught_by(self) -> tuple[set[int], set[str]]:
+        """Those seeds and digests without what only calibrated it: a calibration may be made anew."""
+        return _seeds(self.about, without=CALIBRATED_ON), _digests(self.about, without=CALIBRATED_ON)
 
 
 def find_model(given: Path | None, engine: str | None) -> EvaluatedModel:
@@ -150,9 +154,19 @@ def _checkpoint(path: Path) -> EvaluatedModel:
     return EvaluatedModel(name, about.get("weights", Weights.UNTRAINED.value), path, TORCH, about)
 
 
-def _dicts(notes: object) -> Iterator[dict[str, Any]]:
-    """Every dictionary in the notes, at any depth."""
+def _seeds(notes: object, *, without: str = "") -> set[int]:
+    found = _dicts(notes, without)
+    return {note["seed"] for note in found if "simulator" in note and isinstance(note.get("seed"), int)}
+
+
+def _digests(notes: object, *, without: str = "") -> set[str]:
+    return {note["digest"] for note in _dicts(notes, without) if "windows" in note and "digest" in note}
+
+
+def _dicts(notes: object, without: str) -> Iterator[dict[str, Any]]:
+    """Every dictionary in the notes, at any depth, but for what lies under that name."""
     if isinstance(notes, dict):
         yield notes
-    for value in notes.values() if isinstance(notes, dict) else notes if isinstance(notes, list) else ():
-        yield from _dicts(value)
+        notes = [value for name, value in notes.items() if name != without]
+    for value in notes if isinstance(notes, list) else ():
+        yield from _dicts(value, without)

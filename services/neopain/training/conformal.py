@@ -11,9 +11,9 @@ the nominal share however alike the windows of an infant are, and too much where
 many as the infants' own shares of covered windows say (design effect, Kish 1965): the nominal share on average. With
 one window per infant both are the ordinary split-conformal quantile.
 
-That share is held on average over the calibrations that there might have been; this one may be lucky. How much it holds
-among new windows varies with the infants that it was fitted to as a Beta quantile does (training-conditional coverage:
-Vovk 2012, PMLR 25). With ``spare`` standard deviations of that on top, the share is held by most calibrations.
+That share is held on average over the calibrations that there might have been; this one may be lucky. How much a margin
+holds among new windows is a Beta variable (training-conditional coverage: Vovk 2012, PMLR 25), here with as many voices
+as the windows are worth. ``sure`` asks for a margin that holds the share in so many of the calibrations.
 
 Repeated subsampling of one window per infant (Dunn, Wasserman, Ramdas 2018, arXiv 1809.07441) was not taken: averaging
 its draws is valid only at twice the error, and a calibration should not depend on draws.
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta
 
 from neopain.domain.calibration import Floats
 
@@ -42,10 +43,10 @@ def nonconformity(low: Floats, high: Floats, label: Floats) -> Floats:
     return np.maximum(low - label, label - high)
 
 
-def margin(scores: Floats, infants: Ints, *, level: float, spare: float = 0.0) -> float:
+def margin(scores: Floats, infants: Ints, *, level: float, sure: float | None = None) -> float:
     """The smallest margin that covers ``level``, from nonconformity [n] and the infant of each window [n].
 
-    ``spare``: so many standard deviations more than on average, as far as there are infants to say.
+    It covers it on average over calibrations, or in the share ``sure`` of them, as far as there are infants to say.
 
     Infinite where too few infants can say: 90 % needs 9 of them, 95 % needs 19.
     """
@@ -57,11 +58,14 @@ def margin(scores: Floats, infants: Ints, *, level: float, spare: float = 0.0) -
     if voices >= LEAST_COMPARED:
         alone = scores[order[np.searchsorted(reached, level - ROUNDING)]]
         voices = _voices(np.bincount(codes, scores <= alone) / counts, windows=len(scores))
-    reached *= voices / (voices + 1)
-    if not len(scores) or reached[-1] < level - ROUNDING:
+    place = int(np.searchsorted(reached * voices / (voices + 1), level - ROUNDING))
+    if place == len(scores):
         return float("inf")
-    wanted = min(level + spare * np.sqrt(level * (1 - level) / voices), reached[-1])
-    return float(scores[order[np.searchsorted(reached, wanted - ROUNDING)]])
+    if sure is not None:
+        covered = reached[place:] * voices
+        held = beta.sf(level, covered, voices + 1 - covered)
+        place += min(int(np.searchsorted(held, sure - ROUNDING)), len(covered) - 1)
+    return float(scores[order[place]])
 
 
 def _voices(covered: Floats, *, windows: int) -> float:

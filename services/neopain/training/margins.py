@@ -41,9 +41,9 @@ CERTAIN = 0.35
 """Width of an interval that holds one label at most: half a step of two raters' mean NIPS x10/7."""
 WIDER = 1.01
 """How many times as wide intervals are at least when a modality is gone."""
-SPARE = 1.0
-"""Standard deviations by which the infants of the calibration may have been lucky: five of six calibrations then hold
-what is said."""
+SURE = 2 / 3
+"""Share of the calibrations, with other infants each time, whose margins hold what is said. On average over them a half
+would do; more than this makes intervals of large groups wider than they say."""
 DECIMALS = 4
 MOST_STEPS = 200
 
@@ -127,8 +127,8 @@ class _Fitting:
 
 def _margin(scores: Floats, infants: Ints, in_doubt: Bools, *, level: float) -> float:
     """The margin for all of the windows; below 0 only as far as those in doubt keep the level by themselves."""
-    spared = margin(scores[in_doubt], infants[in_doubt], level=level, spare=SPARE)
-    return max(margin(scores, infants, level=level, spare=SPARE), min(spared, 0.0))
+    spared = margin(scores[in_doubt], infants[in_doubt], level=level, sure=SURE)
+    return max(margin(scores, infants, level=level, sure=SURE), min(spared, 0.0))
 
 
 def _one_more(pattern: str) -> Iterator[str]:

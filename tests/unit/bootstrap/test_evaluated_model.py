@@ -64,6 +64,16 @@ def test_the_windows_that_went_into_a_model_are_known(run, repository):
     assert find_model(repository, None).data_digests() == {"ab12"}
 
 
+def test_who_calibrated_a_model_did_not_teach_it(repository):
+    path = repository / "model.json"
+    fields = json.loads(path.read_text())
+    fields["about"]["calibrated_on"] = {"windows": 5, "digest": "cd34", "simulator": "1", "seed": 12}
+    path.write_text(json.dumps(fields))
+    model = find_model(repository, None)
+    assert (model.simulated_seeds(), model.data_digests()) == ({11, 12}, {"ab12", "cd34"})
+    assert model.taught_by() == ({11}, {"ab12"})
+
+
 def test_an_engine_that_cannot_run_the_model_is_refused(run, repository):
     with pytest.raises(ConfigurationError, match="is a checkpoint: export it first"):
         find_model(run, "triton")
