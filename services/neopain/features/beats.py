@@ -17,8 +17,7 @@ import numpy.typing as npt
 from neopain.domain.vitals import PLAUSIBLE, Validity, VitalKind, is_plausible
 from neopain.domain.waveform import WaveKind
 from neopain.features.hrv import good_beats
-
-Numbers = npt.NDArray[np.float64]
+from neopain.features.smoothing import Numbers, averaged, filled
 
 STRETCH_SECONDS, MARGIN_SECONDS = 30.0, 2.0
 """An ECG is looked at in stretches, each with a margin of its neighbours, so that a day of it needs no more memory."""
@@ -137,12 +136,12 @@ def _validity(interval_ms: float, is_good: bool, is_broken: bool) -> Validity:
 
 def _beats_of(values: Numbers, rate_hz: float, shape: BeatShape) -> tuple[Numbers, float]:
     """The beats of one stretch, in seconds from its first sample, and their contrast; none where nothing stands out."""
-    filled = _filled(values)
-    band = _averaged(filled, shape.fine_seconds * rate_hz) - _averaged(filled, shape.coarse_seconds * rate_hz)
+    whole = filled(values)
+    band = averaged(whole, shape.fine_seconds * rate_hz) - averaged(whole, shape.coarse_seconds * rate_hz)
     slope = _slope(band)
     if shape.rises:
-        band = slope = np.maximum(_averaged(slope, shape.fine_seconds * rate_hz), 0.0)
-    energy = _averaged(slope**2, shape.length_seconds * rate_hz)
+        band = slope = np.maximum(averaged(slope, shape.fine_seconds * rate_hz), 0.0)
+    energy = averaged(slope**2, shape.length_seconds * rate_hz)
     maxima = _maxima(energy, REFRACTORY_SECONDS * rate_hz)
     background = float(np.median(energy)) if energy.size else 0.0
     if maxima.size < 2 or float(np.median(energy[maxima])) <= 0:
@@ -189,18 +188,3 @@ def _maxima(energy: Numbers, reach: float) -> npt.NDArray[np.intp]:
 
 def _slope(values: Numbers) -> Numbers:
     return np.gradient(values) if values.size > 1 else np.zeros_like(values)
-
-
-def _averaged(values: Numbers, width: float) -> Numbers:
-    size = max(int(width), 1)
-    padded = np.pad(values, (size // 2, size - 1 - size // 2), mode="edge")
-    return np.convolve(padded, np.full(size, 1 / size), mode="valid")
-
-
-def _filled(values: Numbers) -> Numbers:
-    """The values with straight lines across what is missing; zeros where all is."""
-    known = np.isfinite(values)
-    if not known.any():
-        return np.zeros_like(values)
-    places = np.arange(values.size)
-    return np.interp(places, places[known], values[known])

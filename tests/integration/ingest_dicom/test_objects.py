@@ -17,7 +17,7 @@ from neopain.domain.media import AudioChunk, FaceFrame
 from neopain.domain.vitals import VitalKind, VitalsBatch
 from neopain.wire.score import decode_score
 
-from ...dicom_objects import FAMILY_NAME, MRN, RESPIRATORY, audio_object, ecg_object, video_object
+from ...dicom_objects import BODY_POSITION, FAMILY_NAME, MRN, audio_object, ecg_object, video_object
 from .conftest import Door, MakeDoor, Scorer
 
 START = datetime(2026, 3, 2, 7, 0, 0, 250_000, tzinfo=UTC)
@@ -88,10 +88,10 @@ async def test_the_scores_of_an_object_are_kept_under_its_uid_without_its_patien
 
 
 async def test_a_signal_that_no_score_rests_on_is_answered_so(door: Door) -> None:
-    breath = ecg_object(np.zeros(250, np.int16))
-    breath.SOPClassUID = breath.file_meta.MediaStorageSOPClassUID = RESPIRATORY
+    signal = ecg_object(np.zeros(250, np.int16))
+    signal.SOPClassUID = signal.file_meta.MediaStorageSOPClassUID = BODY_POSITION
     async with door.opened():
-        (status,) = await asyncio.to_thread(door.store, breath)
+        (status,) = await asyncio.to_thread(door.store, signal)
         assert (status.Status, door.waiting()) == (0xB006, [])
     assert status.ErrorComment == "read; no score rests on this signal yet; not kept"
 

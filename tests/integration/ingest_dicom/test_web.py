@@ -26,7 +26,7 @@ from neopain.ingest.dicom import spool as spool_module
 from neopain.ingest.stream import replay
 
 from ...certificates import NEEDS_OPENSSL, Authority
-from ...dicom_objects import RESPIRATORY, as_bytes, audio_object, ecg_object, video_object, waveform_object
+from ...dicom_objects import BODY_POSITION, as_bytes, audio_object, ecg_object, video_object, waveform_object
 from .conftest import Door, MakeDoor, Scorer, until
 
 SECOND = np.zeros(8_000, np.int16)
@@ -129,7 +129,7 @@ def said_in(answer: requests.Response) -> Expected:
 ANSWERED: list[tuple[list[bytes], Expected]] = [
     ([as_bytes(audio_object(SECOND, uid="1.2.1"))], (200, [], [])),
     (
-        [as_bytes(audio_object(SECOND, uid="1.2.1")), as_bytes(waveform_object(RESPIRATORY, [], "1.2.2"))],
+        [as_bytes(audio_object(SECOND, uid="1.2.1")), as_bytes(waveform_object(BODY_POSITION, [], "1.2.2"))],
         (202, [("1.2.2", 0xC000)], []),
     ),
     ([as_bytes(audio_object(SECOND, uid="1.2.1")), b"no DICOM"], (202, [], [0xC000])),
@@ -151,7 +151,7 @@ async def test_each_object_is_answered_and_what_was_refused_is_gone(make_web: Ma
 async def test_a_signal_that_no_score_rests_on_is_a_warning_and_not_kept(web: Door) -> None:
     lead = ecg_object(np.zeros(500, np.int16)).WaveformSequence
     async with web.opened():
-        answer = await posted(web, body_of(as_bytes(waveform_object(RESPIRATORY, lead, "1.2.2"))))
+        answer = await posted(web, body_of(as_bytes(waveform_object(BODY_POSITION, lead, "1.2.2"))))
         kept = web.waiting()
     warned = reasons(Dataset.from_json(answer.json()), "ReferencedSOPSequence")
     assert (answer.status_code, warned, kept) == (202, [("1.2.2", 0xB006)], [])

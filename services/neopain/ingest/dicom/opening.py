@@ -21,12 +21,12 @@ from neopain.domain.identity import BedId, SourceId, recording_bed
 from neopain.domain.media import FaceBox
 from neopain.domain.waveform import WaveKind
 from neopain.ingest.dicom.spans import open_spans
-from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, sound_rate_hz
+from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, breath_vitals, sound_rate_hz
 from neopain.ingest.media.camera import CameraTrack
 from neopain.ingest.media.sound import SoundTrack
 from neopain.ingest.stream.container import Frame, Inner, Track, has_sound
 from neopain.ingest.stream.recording import RecordedFile, Recording
-from neopain.ingest.stream.sources import SoundSource, VideoSource
+from neopain.ingest.stream.sources import SoundSource, VideoSource, VitalsSource
 from neopain.ingest.stream.timeline import Source, Timeline
 
 
@@ -67,6 +67,8 @@ def open_object(path: Path, origin: Origin) -> tuple[Instance, Recording]:
             notes += opening.open_video(instance.video, origin.face_box)
         elif instance.sop_class.content is Content.AUDIO:
             opening.open_sound(instance)
+        elif instance.sop_class.content is Content.BREATH:
+            notes += opening.open_breaths(instance)
         else:
             notes += opening.open_beats(instance)
         files = [RecordedFile(role, Path(instance.uid), begins) for role, begins in opening.roles]
@@ -110,7 +112,13 @@ class _Opening:
     def open_beats(self, instance: Instance) -> list[str]:
         """The heart beats of the clearest channel: of an ECG, or of a pulse."""
         kind = WaveKind.ECG if instance.sop_class.content is Content.ECG else WaveKind.PLETH
-        vitals, notes = beat_vitals(instance.groups, kind, self.bed, self.source, self.timeline)
+        return self._vitals(instance, *beat_vitals(instance.groups, kind, self.bed, self.source, self.timeline))
+
+    def open_breaths(self, instance: Instance) -> list[str]:
+        """The rate of breath by the clearest channel."""
+        return self._vitals(instance, *breath_vitals(instance.groups, self.bed, self.source, self.timeline))
+
+    def _vitals(self, instance: Instance, vitals: VitalsSource, notes: list[str]) -> list[str]:
         self._add(instance.sop_class.content.value, vitals, min(group.offset_seconds for group in instance.groups))
         return notes
 

@@ -1,4 +1,4 @@
-"""Waveform objects as sources: sound as it is; of an ECG or a pulse the heart beats, which are vitals."""
+"""Waveform objects as sources: sound as it is; of an ECG or a pulse the heart beats, of breath its rate: vitals."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from neopain.domain.vitals import Processing, Validity, VitalKind, VitalSample, 
 from neopain.domain.waveform import WaveKind
 from neopain.errors import UnreadableRecording
 from neopain.features.beats import BeatInterval, Beats, find_beats, intervals_of
+from neopain.features.breaths import Breaths, find_breaths, rates_of
 from neopain.ingest.media.sound import SoundTrack
 from neopain.ingest.stream.sources import SOUND_AHEAD_SECONDS, VitalsSource
 from neopain.ingest.stream.timeline import Item, Timeline
@@ -33,6 +34,7 @@ CODES = {
     WaveKind.PLETH: ("dicom-pulse-rr", "dicom-pulse-rate"),
 }
 """Of the intervals between beats, and of their rate."""
+BREATH_CODE = "dicom-respiration-rate"
 
 
 class WaveformSound:
@@ -114,10 +116,48 @@ def beat_vitals(
         shift = group.offset_seconds + group.channels[place].skew_seconds
         batches += _batches(intervals_of(beats), bed, source, timeline, shift=shift, codes=CODES[kind])
         end = max(end, group.offset_seconds + group.seconds)
+    return _to_the_end(batches, end), notes
+
+
+def breath_vitals(
+    groups: Sequence[MultiplexGroup], bed: BedId, source: SourceId, timeline: Timeline
+) -> tuple[VitalsSource, list[str]]:
+    """The respiratory rate by the clearest channel of each group, and notes on which that is.
+
+    Where no channel has breaths that stand out there are no values, and a note says so.
+    """
+    batches, notes, end = [], [], 0.0
+    received = datetime.now(UTC)
+    for number, group in enumerate(groups, start=1):
+        place, breaths = _clearest_breaths(group)
+        label = group.channels[place].label or f"number {place + 1}"
+        if breaths.seconds.size < 2:
+            notes.append(f"group {number}: no breaths stand out in any channel")
+        else:
+            notes.append(f"group {number}: breaths were found in channel {label}")
+        shift = group.offset_seconds + group.channels[place].skew_seconds
+        for one in rates_of(breaths):
+            seconds = one.seconds + shift
+            timing = recorded_timing(received=received, source=timeline.start + timedelta(seconds=seconds))
+            sample = VitalSample(VitalKind.RESPIRATION, round(one.per_minute, 1), timing, code=BREATH_CODE)
+            batches.append((seconds, VitalsBatch(bed, source, (sample,), Processing.PRODUCTION)))
+        end = max(end, group.offset_seconds + group.seconds)
+    return _to_the_end(batches, end), notes
+
+
+def _to_the_end(batches: list[tuple[float, VitalsBatch]], end: float) -> VitalsSource:
+    """Seconds without a value are windows too: nothing is known in them, and that is said."""
     vitals = VitalsSource(batches, [], begins=0.0)
-    # Seconds without a beat are windows too: nothing is known in them, and that is said.
     vitals.end_seconds = max(vitals.end_seconds, end)
-    return vitals, notes
+    return vitals
+
+
+def _clearest_breaths(group: MultiplexGroup) -> tuple[int, Breaths]:
+    found = [
+        (place, find_breaths(partial(group.values, place), group.samples, group.rate_hz))
+        for place in range(len(group.channels))
+    ]
+    return max(found, key=lambda one: one[1].contrast)
 
 
 def _clearest(group: MultiplexGroup, kind: WaveKind) -> tuple[int, Beats]:

@@ -20,6 +20,7 @@ FATE = {
     Content.AUDIO: "stored; cry",
     Content.PULSE: "stored; pulse interval, pulse rate",
     Content.ECG: "stored; RR interval, heart rate",
+    Content.BREATH: "stored; respiratory rate",
     Content.WAVEFORM: "0xB006, not kept",
 }
 

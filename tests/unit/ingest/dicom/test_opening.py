@@ -17,7 +17,15 @@ from neopain.errors import UnreadableRecording
 from neopain.ingest.dicom.opening import Origin, open_object
 from neopain.ingest.stream.recording import Recording
 
-from ....dicom_objects import ARTERIAL_PULSE, H264_FRAGMENTABLE, as_bytes, audio_object, ecg_object, video_object
+from ....dicom_objects import (
+    ARTERIAL_PULSE,
+    H264_FRAGMENTABLE,
+    RESPIRATORY,
+    as_bytes,
+    audio_object,
+    ecg_object,
+    video_object,
+)
 
 RECEIVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ORIGIN = Origin("CAMERA1", RECEIVED, UTC)
@@ -124,3 +132,25 @@ def test_of_an_arterial_pulse_the_beats_are_found_by_their_upstroke(tmp_path: Pa
     intervals = [one.value for batch in batches for one in batch.samples if one.kind is VitalKind.RR_INTERVAL]
     np.testing.assert_allclose(intervals, 420.0, atol=2.0)
     assert recording.notes == ["group 1: heart beats were found in channel II"]
+
+
+def test_of_a_respiratory_waveform_the_rate_is_found(tmp_path: Path) -> None:
+    times = np.arange(40 * 25) / 25
+    dataset = ecg_object(np.round(400 * np.sin(2 * np.pi * times / 1.25)).astype(np.int16), rate_hz=25.0)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = RESPIRATORY
+    recording = opened(tmp_path, dataset)
+    batches = [item.fact for item in recording.until(60) if isinstance(item.fact, VitalsBatch)]
+    samples = [one for batch in batches for one in batch.samples]
+    assert {(one.kind, one.code) for one in samples} == {(VitalKind.RESPIRATION, "dicom-respiration-rate")}
+    np.testing.assert_allclose([one.value for one in samples], 48.0, atol=1.0)
+    first = (samples[0].timing.aligned - recording.timeline.start).total_seconds()
+    assert first == pytest.approx(8 * 1.25, abs=1.3)
+    assert (recording.notes, recording.whole_seconds) == (["group 1: breaths were found in channel II"], 40)
+
+
+def test_a_respiratory_waveform_without_breaths_gives_no_value_and_says_so(tmp_path: Path) -> None:
+    dataset = ecg_object(np.zeros(1_000, np.int16), rate_hz=25.0)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = RESPIRATORY
+    recording = opened(tmp_path, dataset)
+    assert [item for item in recording.until(60) if isinstance(item.fact, VitalsBatch)] == []
+    assert (recording.notes, recording.whole_seconds) == (["group 1: no breaths stand out in any channel"], 40)
