@@ -15,9 +15,11 @@ from neopain.charting.intake import Intake
 from neopain.charting.policy_file import read_policy
 from neopain.charting.requests import Asked, chart_on_request
 from neopain.charting.settings import ChartingSettings
+from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId
-from neopain.domain.policy import DEFAULT_POLICY, ChartingPolicy, SitePolicies, Threshold
+from neopain.domain.policy import DEFAULT_POLICY, ChartingPolicy, SitePolicies
 from neopain.domain.scales import NIPS_X10_7
+from neopain.domain.threshold import Threshold
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
 
@@ -73,6 +75,19 @@ def _lines(where: str, policy: ChartingPolicy) -> Iterator[str]:
         + (", under a sedative that was given" if policy.withholding.sedatives else "")
         + (f", with the sedation axis at {limit:.1f} or below" if limit is not None else "")
     )
+    yield from _alert_lines(policy.alert)
+
+
+def _alert_lines(alert: AlertPolicy) -> Iterator[str]:
+    if not alert.enabled:
+        yield "  alerts          none"
+        return
+    for level, rule in alert.levels.items():
+        yield f"  alert {level.value:10}from {_score(rule.threshold)}, held for {_said(rule.hold)}"
+    yield f"  alert's end     {alert.hysteresis:.1f} below mild; the next one {_said(alert.distance)} later, or higher"
+    yield f"  sustained       after {_said(alert.sustained)}"
+    yield f"  escalated       {alert.most_escalations} times, each after {_said(alert.escalate_after)} unanswered"
+    yield f"  snoozed         for at most {_said(alert.longest_snooze)}"
 
 
 def _score(threshold: Threshold) -> str:

@@ -14,9 +14,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from neopain.domain.alert import AlertLevel
+from neopain.domain.alert_policy import AlertPolicy, LevelRule
 from neopain.domain.calibration import GA_BAND_NAMES, SCALE_MAX
 from neopain.domain.identity import Unit
-from neopain.domain.policy import ChartingPolicy, SitePolicies, Threshold, inconsistencies
+from neopain.domain.policy import ChartingPolicy, SitePolicies, inconsistencies
+from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError
 
@@ -70,6 +73,29 @@ class WithholdTable(Table):
     sedation_at_most: Sedation | None = None
 
 
+class LevelTable(Table):
+    """``[site.alert.severe]`` and its like: from which score on, held for how long."""
+
+    threshold: Score | None = None
+    threshold_by_age: dict[Band, Score] | None = None
+    hold_seconds: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+
+class AlertTable(Table):
+    """``[site.alert]``: when there are alerts, and what a person may do with them."""
+
+    enabled: bool | None = None
+    mild: LevelTable = LevelTable()
+    moderate: LevelTable = LevelTable()
+    severe: LevelTable = LevelTable()
+    hysteresis: Annotated[float, Field(ge=0, lt=SCALE_MAX)] | None = None
+    least_distance_minutes: Annotated[float, Field(ge=0, le=24 * 60)] | None = None
+    sustained_minutes: Minutes | None = None
+    escalate_after_minutes: Minutes | None = None
+    most_escalations: Annotated[int, Field(ge=0, le=20)] | None = None
+    longest_snooze_minutes: Annotated[float, Field(gt=0, le=120)] | None = None
+
+
 class PolicyTable(Table):
     """``[site]``, and what a ``[[unit]]`` may have otherwise."""
 
@@ -80,6 +106,7 @@ class PolicyTable(Table):
     requested_seconds: Seconds | None = None
     episode: EpisodeTable = EpisodeTable()
     withhold: WithholdTable = WithholdTable()
+    alert: AlertTable = AlertTable()
 
 
 class UnitTable(PolicyTable):
@@ -169,6 +196,7 @@ def _with_table(policy: ChartingPolicy, table: PolicyTable) -> ChartingPolicy:
         gap=_span(policy.gap, seconds=episode.gap_seconds),
         forget=_span(policy.forget, minutes=episode.forget_minutes),
         withholding=_withholding(policy.withholding, withhold),
+        alert=_alert(policy.alert, table.alert),
     )
 
 
@@ -192,3 +220,23 @@ def _withholding(before: Withholding, table: WithholdTable) -> Withholding:
     elif table.sedation_at_most is not None:
         limit = table.sedation_at_most
     return Withholding(before.sedatives if table.sedatives is None else table.sedatives, limit)
+
+
+def _alert(before: AlertPolicy, table: AlertTable) -> AlertPolicy:
+    tables = {AlertLevel.MILD: table.mild, AlertLevel.MODERATE: table.moderate, AlertLevel.SEVERE: table.severe}
+    levels = {level: _level(before.levels[level], said) for level, said in tables.items()}
+    return AlertPolicy(
+        enabled=before.enabled if table.enabled is None else table.enabled,
+        levels=levels,
+        hysteresis=before.hysteresis if table.hysteresis is None else table.hysteresis,
+        distance=_span(before.distance, minutes=table.least_distance_minutes),
+        sustained=_span(before.sustained, minutes=table.sustained_minutes),
+        escalate_after=_span(before.escalate_after, minutes=table.escalate_after_minutes),
+        most_escalations=before.most_escalations if table.most_escalations is None else table.most_escalations,
+        longest_snooze=_span(before.longest_snooze, minutes=table.longest_snooze_minutes),
+    )
+
+
+def _level(before: LevelRule, table: LevelTable) -> LevelRule:
+    threshold = _threshold(before.threshold, table.threshold, table.threshold_by_age)
+    return LevelRule(threshold, _span(before.hold, seconds=table.hold_seconds))

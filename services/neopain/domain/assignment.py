@@ -42,6 +42,12 @@ class Assignment:
     """MSH-11 of the message that put the infant there."""
     gestational_age_days: int | None = field(default=None, compare=False)
     """At birth; what becomes known of it does not make it another infant."""
+    infant: Infant | None = field(default=None, compare=False)
+    """All that the census knows of it; there exactly when ``patient`` is."""
+
+    def is_about(self, patient: PatientId) -> bool:
+        """Whether the identifier is or was one of the infant's: a merge of numbers makes nobody another infant."""
+        return self.infant is not None and self.infant.is_same_as(patient)
 
     @property
     def key(self) -> str:
@@ -90,6 +96,7 @@ def assign(history: Sequence[CensusFact], window_end: datetime, named: Sequence[
         visit=infant.visit,
         processing=current.processing,
         gestational_age_days=infant.gestational_age_days,
+        infant=infant,
     )
 
 

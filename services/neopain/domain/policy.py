@@ -10,25 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from neopain.domain.alert_policy import DEMO_ALERTS, AlertPolicy, alert_inconsistencies
 from neopain.domain.identity import BedId, Unit, unit_of
+from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """A score from which something counts, 0..10: ``usual``, and otherwise for bands of gestational age at birth."""
-
-    usual: float
-    by_band: Mapping[str, float] = field(default_factory=dict)
-    """By names of ``calibration.GA_BAND_NAMES``."""
-
-    def of(self, band: str) -> float:
-        """The threshold for an infant of the band."""
-        return self.by_band.get(band, self.usual)
-
-    def values(self) -> tuple[float, ...]:
-        """Every value that it may have."""
-        return (self.usual, *self.by_band.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +28,7 @@ class ChartingPolicy:
     """Two entries of a bed are never written nearer to each other than this."""
     late_after: timedelta = timedelta(minutes=5)
     """An entry that is written or sent longer than this after its end is marked as charted late."""
-    threshold: Threshold = Threshold(3.5 * 10 / 7)
+    threshold: Threshold = field(default_factory=lambda: Threshold(3.5 * 10 / 7))
     hysteresis: float = 10 / 7
     hold: timedelta = timedelta(seconds=10)
     """An episode begins when the score has stayed at or above the threshold for this long, and ends likewise below."""
@@ -54,6 +39,7 @@ class ChartingPolicy:
     requested: timedelta = timedelta(minutes=1)
     """What an entry on request is about: the last minute, as long as a nurse observes for NIPS (interop.md 1.1)."""
     withholding: Withholding = field(default_factory=Withholding)
+    alert: AlertPolicy = field(default_factory=AlertPolicy)
 
 
 DEFAULT_POLICY = ChartingPolicy(distance=timedelta(minutes=1))
@@ -64,6 +50,7 @@ DEMO_POLICY = ChartingPolicy(
     hold=timedelta(seconds=5),
     # Untrained nets say about -5 of everybody.
     withholding=Withholding(sedation_at_most=None),
+    alert=DEMO_ALERTS,
 )
 POLICIES = {policy.name: policy for policy in (DEFAULT_POLICY, DEMO_POLICY)}
 
@@ -95,3 +82,4 @@ def inconsistencies(policy: ChartingPolicy) -> Iterator[str]:
         yield "late_after is to be at least the lateness and the least distance: what is put off would always be late"
     if policy.forget < policy.gap:
         yield "forget is to be at least the gap"
+    yield from alert_inconsistencies(policy.alert)

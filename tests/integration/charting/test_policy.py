@@ -19,7 +19,8 @@ from neopain.charting.tracing import read_stretches
 from neopain.domain.census import BedState, Infant
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import Unit
-from neopain.domain.policy import ChartingPolicy, SitePolicies, Threshold
+from neopain.domain.policy import ChartingPolicy, SitePolicies
+from neopain.domain.threshold import Threshold
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Count = Callable[[str], int]

@@ -60,3 +60,21 @@ def test_without_a_file_it_is_the_one_in_force(
         "site: policy p1",
         "unit NICU: policy p1/NICU",
     ]
+
+
+def test_alerts_are_shown_where_there_are_any(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show_policy(file=file, bed="", as_json=False)
+    assert "  alerts          none" in capsys.readouterr().out.splitlines()
+    file.write_text(f"{FILE}\nalert.enabled = true", encoding="utf-8")
+
+    show_policy(file=file, bed="NICU/1/A", as_json=False)
+
+    assert capsys.readouterr().out.splitlines()[9:] == [
+        "  alert mild      from 3.6 (NIPS 2.5), held for 2 min",
+        "  alert moderate  from 5.0 (NIPS 3.5), held for 1 min",
+        "  alert severe    from 6.4 (NIPS 4.5), held for 20 s",
+        "  alert's end     1.4 below mild; the next one 5 min later, or higher",
+        "  sustained       after 10 min",
+        "  escalated       2 times, each after 5 min unanswered",
+        "  snoozed         for at most 10 min",
+    ]

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from neopain.charting.policy_file import parse_policy, read_policy
+from neopain.domain.alert import AlertLevel
+from neopain.domain.alert_policy import LevelRule
 from neopain.domain.identity import BedId, Unit
-from neopain.domain.policy import DEFAULT_POLICY, SitePolicies, Threshold
+from neopain.domain.policy import DEFAULT_POLICY, SitePolicies
+from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError
 
@@ -35,12 +38,24 @@ forget_minutes = 10
 sedatives = true
 sedation_at_most = -6.5
 
+[site.alert]
+enabled = true
+hysteresis = 1
+least_distance_minutes = 8
+sustained_minutes = 20
+escalate_after_minutes = 3
+most_escalations = 1
+longest_snooze_minutes = 15
+moderate.threshold = 5.5
+severe = { threshold = 7.5, threshold_by_age = { "<28" = 6.5 }, hold_seconds = 10 }
+
 [[unit]]
 name = "STEPDOWN"
 facility = "EAST"
 interval_minutes = 60
 withhold.sedatives = false
 episode.threshold = 5.0
+alert.severe.threshold = 8.0
 """
 
 
@@ -64,6 +79,46 @@ def test_everything_that_a_site_says_is_in_force() -> None:
     assert (site.forget, site.hysteresis) == (timedelta(minutes=10), 1.0)
     assert site.threshold == Threshold(4.3, {"<28": 3.5, "28-31": 4.0})
     assert site.withholding == Withholding(sedatives=True, sedation_at_most=-6.5)
+
+
+def test_everything_that_a_site_says_of_alerts_is_in_force() -> None:
+    alert = parsed(FULL).site.alert
+
+    assert (alert.enabled, alert.hysteresis, alert.most_escalations) == (True, 1.0, 1)
+    assert (alert.distance, alert.sustained) == (timedelta(minutes=8), timedelta(minutes=20))
+    assert (alert.escalate_after, alert.longest_snooze) == (timedelta(minutes=3), timedelta(minutes=15))
+    assert alert.levels[AlertLevel.MILD] == DEFAULT_POLICY.alert.levels[AlertLevel.MILD]
+    assert alert.levels[AlertLevel.MODERATE] == LevelRule(Threshold(5.5), timedelta(seconds=60))
+    assert alert.levels[AlertLevel.SEVERE] == LevelRule(Threshold(7.5, {"<28": 6.5}), timedelta(seconds=10))
+
+
+def test_a_unit_may_have_a_level_of_alert_of_its_own() -> None:
+    alert = parsed(FULL).units[Unit("STEPDOWN", "EAST")].alert
+
+    assert alert.levels[AlertLevel.SEVERE] == LevelRule(Threshold(8.0), timedelta(seconds=10))
+    assert (alert.enabled, alert.sustained) == (True, timedelta(minutes=20))
+
+
+def test_without_a_word_of_the_site_there_are_no_alerts() -> None:
+    assert parsed('name = "p"').site.alert.enabled is False
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("[site.alert]\nenabeld = true", "key site.alert.enabeld: not known"),
+        ("[site.alert]\nenabled = 1", "key site.alert.enabled: Input should be a valid boolean"),
+        ("[site.alert.severe]\nthreshold = 11", "key site.alert.severe.threshold: Input should be less than"),
+        ("[site.alert]\nmost_escalations = 1.5", "key site.alert.most_escalations: Input should be a valid integer"),
+        ("[site.alert]\nlongest_snooze_minutes = 121", "key site.alert.longest_snooze_minutes: Input should be less"),
+        ("[site.alert.mild]\nthreshold = 6", "site: the thresholds of alert.mild, moderate and severe are to rise"),
+        ("[site.alert.severe]\nthreshold_by_age = { '<28' = 4.9 }", "are to rise, also for <28 weeks"),
+        ("[site.alert.severe]\nhold_seconds = 61", "a higher level of alert is to be held for no longer"),
+        ("[site.alert]\nhysteresis = 4", "no alert could end"),
+    ],
+)
+def test_what_no_site_can_mean_of_alerts_is_refused(body: str, words: str) -> None:
+    assert words in refused(body)
 
 
 def test_a_unit_has_what_it_says_and_the_rest_as_the_site() -> None:

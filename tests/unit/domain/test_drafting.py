@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from neopain.domain.drafting import draft
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId
-from neopain.domain.policy import ChartingPolicy, Threshold
+from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Estimate, ModelVersion, Outcome, Score, Weights
 from neopain.domain.span import EntryKind, Span
+from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from neopain.domain.charting import Course, fold
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId
-from neopain.domain.policy import ChartingPolicy, Threshold
+from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Estimate, ModelVersion, Outcome, Score, Weights
 from neopain.domain.span import EntryKind, Span
+from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 
 BED = BedId("NICU/1/A")

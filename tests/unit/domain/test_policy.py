@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId, Unit
-from neopain.domain.policy import DEFAULT_POLICY, POLICIES, ChartingPolicy, SitePolicies, Threshold, inconsistencies
+from neopain.domain.policy import DEFAULT_POLICY, POLICIES, ChartingPolicy, SitePolicies, inconsistencies
+from neopain.domain.threshold import Threshold
 
 NICU, EAST, STEP_DOWN = (replace(DEFAULT_POLICY, name=name) for name in ("nicu", "nicu-east", "step-down"))
 POLICIES_OF_SITE = SitePolicies(
@@ -44,6 +46,7 @@ def test_the_built_in_policies_are_consistent(name: str) -> None:
         ({"interval": timedelta(seconds=20)}, "lateness"),
         ({"late_after": timedelta(seconds=19)}, "late_after"),
         ({"forget": timedelta(seconds=4)}, "forget"),
+        ({"alert": AlertPolicy(hysteresis=3.6)}, "no alert could end"),
     ],
 )
 def test_what_contradicts_itself_is_told(changes: dict[str, object], word: str) -> None:
