@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting import outbox
+from neopain.charting.alerts import follow_score
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
 from neopain.charting.courses import locked_course, save_course
@@ -59,7 +60,7 @@ class Written:
 
 
 def take_score(intake: Intake, score: Score) -> Written:
-    """Takes a score into its bed's course and writes the entries that are due. A score taken before changes nothing.
+    """Takes a score into its bed's course and its alerts, and writes what is due. A score taken before changes nothing.
 
     ``DatabaseUnavailable``: nothing was written, try again.
     """
@@ -68,6 +69,7 @@ def take_score(intake: Intake, score: Score) -> Written:
         if not _add_window(unit.connection, score):
             return Written()
         whose, policy = _whose(unit.connection, score), intake.policies.of(score.bed)
+        follow_score(unit, score, policy, whose)
         folded = fold(course, score, policy, occupant=whose.key, band=ga_band(whose.gestational_age_days))
         return _write(intake, unit, folded)
 

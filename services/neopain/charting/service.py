@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
+from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.chain import ensure_partitions
 from neopain.charting.broker import keep_our_logging, make_app, nudge
@@ -190,11 +191,12 @@ class ChartingConsumer:
                 LOG.warning("tending_waits", why=error)
 
     async def close_silent_beds(self) -> None:
-        """Closes what is due on beds without scores, if no score or fact is waiting to be taken."""
+        """Closes what is due on beds without scores, alerts too, if no score or fact is waiting to be taken."""
         # The moment is taken before the question: all that was published before it has been taken then.
         now = self.clock.now()
         if await self._scores.is_drained() and await self._census.is_drained():
             written = await asyncio.to_thread(close_silent_beds, self._intake, now=now)
+            await asyncio.to_thread(tend_alerts, self.engine, self.clock, self._intake.policies, now=now)
             if written.charted:
                 self._has_news.set()
 

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
 
-Lifetimes: windows go soon after their interval is charted; census, entries and outbox stay; audit rows never change.
+Lifetimes: windows go soon after their interval is charted; census, entries, outbox and alerts stay; rows of alerts, of
+their events and of the audit never change.
 """
 
 from __future__ import annotations
@@ -104,6 +105,54 @@ OUTBOX = Table(
     Column("confirmed", MOMENT),
     Index("outbox_open_of_infant", "infant", "place", postgresql_where=text("state = 'pending'")),
     Index("outbox_due", "due", postgresql_where=text("state IN ('pending', 'held')")),
+)
+
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("alert_id", String(32), primary_key=True),
+    Column("bed", Text, nullable=False),
+    Column("opened", MOMENT, nullable=False),
+    Column("patient_authority", Text, nullable=False),
+    Column("patient_value", Text, nullable=False),
+    Column("patient_type", Text, nullable=False),
+    Column("visit", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("weights", Text, nullable=False, comment="domain.score.Weights"),
+    Column("processing", Text, nullable=False, comment="MSH-11: P, T or D"),
+    Index("alerts_of_bed", "bed", "opened"),
+    Index("alerts_of_patient", "patient_value", "patient_authority", "opened"),
+    Index("alerts_opened", "opened"),
+)
+
+ALERT_EVENTS = Table(
+    "alert_events",
+    METADATA,
+    Column("alert_id", String(32), ForeignKey("alerts.alert_id"), nullable=False),
+    Column("place", Integer, nullable=False, comment="1, 2, 3 ... within the alert"),
+    Column("kind", Text, nullable=False, comment="domain.alert.AlertEventKind"),
+    Column("moment", MOMENT, nullable=False),
+    Column("level", Text, nullable=False, comment="domain.alert.AlertLevel, afterwards"),
+    Column("value", Float, comment="Of 10: the newest number at that moment"),
+    Column("value_at", MOMENT, comment="End of its window"),
+    Column("made_by", Text, nullable=False, comment="A person; empty for what the scores did"),
+    Column("note", Text, nullable=False),
+    Column("until", MOMENT, comment="Of a snooze"),
+    Column("escalation", Integer, comment="Which one since the level was reached"),
+    Column("reason", Text, nullable=False, comment="Of an end"),
+    PrimaryKeyConstraint("alert_id", "place"),
+)
+
+ALERT_WATCHES = Table(
+    "alert_watches",
+    METADATA,
+    Column("bed", Text, primary_key=True),
+    Column("alert_id", String(32), ForeignKey("alerts.alert_id"), comment="The one that is open"),
+    Column("newest", MOMENT, comment="End of the newest window taken"),
+    Column("watch", JSONB, comment="domain.alerting.Watch, its alert left out; null before the first window"),
+    Column("measured", Integer, nullable=False, server_default=text("0"), comment="Events that are in the metrics"),
+    Index("alert_watches_open", "alert_id", postgresql_where=text("alert_id IS NOT NULL")),
 )
 
 AUDIT = Table(

@@ -17,6 +17,8 @@ class MetricSpec:
     unit: str
     meaning: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    """Upper ends of a histogram's; empty: the client's own, up to 10."""
 
 
 METRICS = (
@@ -96,6 +98,15 @@ METRICS = (
     MetricSpec("charting_late_scores_total", "counter", "1", "Scores that came after their interval was charted"),
     MetricSpec("charting_held_total", "counter", "1", "Entries held, by reason", ("reason",)),
     MetricSpec("charting_deliveries_total", "counter", "1", "Deliveries to the EHR, by outcome", ("outcome",)),
+    MetricSpec("charting_alerts_open", "gauge", "1", "Alerts that go on, by level", ("level",)),
+    MetricSpec("charting_alert_events_total", "counter", "1", "Events of alerts, by kind and level", ("kind", "level")),
+    MetricSpec(
+        "charting_alert_acknowledgement_seconds",
+        "histogram",
+        "s",
+        "Level reached to its acknowledgement by a person",
+        buckets=(15, 30, 60, 120, 300, 600, 1800, 3600),
+    ),
     MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed"),
     MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
 )
@@ -132,5 +143,6 @@ def histogram(name: str) -> Histogram:
 def _metric(name: str) -> Counter | Gauge | Histogram:
     if name not in _MADE:
         spec = _SPECS[name]
-        _MADE[name] = _KINDS[spec.kind](f"neopain_{spec.name}", spec.meaning, spec.labels, registry=REGISTRY)
+        more = {"buckets": spec.buckets} if spec.buckets else {}
+        _MADE[name] = _KINDS[spec.kind](f"neopain_{spec.name}", spec.meaning, spec.labels, registry=REGISTRY, **more)
     return _MADE[name]

@@ -127,7 +127,9 @@ async def test_the_stream_read_again_from_its_beginning_doubles_nothing(
 ) -> None:
     await admit(bus, bedside)
     await publish(bus, bedside, *range(1, 60))
-    tables = ("census_facts", "windows", "entries", "outbox", "audit")
+    for second in range(60, 90):
+        await bus.publish(SCORES, encode_score(bedside.score(second, 9.0)))
+    tables = ("census_facts", "windows", "entries", "outbox", "audit", "alerts", "alert_events")
     async with started():
         await until(drained(bus))
     once = {table: count(table) for table in tables}
@@ -138,6 +140,7 @@ async def test_the_stream_read_again_from_its_beginning_doubles_nothing(
         await until(drained(bus))
 
     assert once["entries"] >= 5
+    assert once["alerts"] == 1
     assert {table: count(table) for table in tables} == once
     assert verify_audit(database).is_whole
 

@@ -50,6 +50,25 @@ def test_the_policy_revision_goes_down_and_up_with_the_rows_of_before(empty_data
     assert tuple(found) == (True, [], None)
 
 
+def test_the_alert_revision_goes_down_and_up_with_the_rows_of_before(empty_database: str) -> None:
+    migrate(empty_database, target="0002")
+    before = tables(empty_database)
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO courses (bed, in_episode) VALUES ('NICU/1/A', true)"))
+    migrate(empty_database)
+    migrate_down(empty_database, target="0002")
+    between = tables(empty_database)
+    migrate(empty_database)
+
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT bed, in_episode FROM courses")).one()
+    engine.dispose()
+    assert between == before
+    assert tables(empty_database) - before == {"alerts", "alert_events", "alert_watches"}
+    assert tuple(found) == ("NICU/1/A", True)
+
+
 def test_the_migrated_tables_are_those_of_the_code(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": without_partitions})

@@ -1,0 +1,178 @@
+"""Alerts as rows: the alert, its events, which are only ever added, and each bed's watch, in one hand at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Connection, Row, func, select, true, update
+from sqlalchemy import insert as insert_rows
+from sqlalchemy.dialects.postgresql import insert
+
+from neopain.charting.tables import ALERT_EVENTS, ALERT_WATCHES, ALERTS
+from neopain.domain.alert import Alert, AlertEvent, AlertEventKind, AlertLevel, Reading
+from neopain.domain.alerting import Watch
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.score import Weights
+from neopain.domain.vitals import Processing
+from neopain.errors import ContractBroken
+
+WATCH = TypeAdapter(Watch)
+
+WITH_WATCH = select(ALERTS, ALERT_WATCHES.c.watch).join_from(
+    ALERTS, ALERT_WATCHES, ALERT_WATCHES.c.alert_id == ALERTS.c.alert_id, isouter=True
+)
+"""Alerts, the open ones with the watch of their bed."""
+IS_OPEN = ALERT_WATCHES.c.alert_id.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A bed's watch with its open alert, and how many of that one's events are in the metrics."""
+
+    watch: Watch
+    measured: int
+
+
+def make_watch(connection: Connection, bed: BedId) -> None:
+    """Makes the row of a bed's watch where there is none."""
+    connection.execute(insert(ALERT_WATCHES).values(bed=bed).on_conflict_do_nothing())
+
+
+def locked_watch(connection: Connection, bed: BedId) -> Kept | None:
+    """The bed's watch, which nobody else has until the transaction ends; None without a row."""
+    query = select(ALERT_WATCHES).where(ALERT_WATCHES.c.bed == bed).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    watch = WATCH.validate_python(row.watch) if row.watch is not None else Watch(bed)
+    if row.alert_id is not None:
+        watch = replace(watch, alert=alert_of(connection, row.alert_id))
+    return Kept(watch, row.measured)
+
+
+def save_watch(connection: Connection, watch: Watch) -> None:
+    """Writes the watch of a bed that is locked; every event of its open alert counts as measured."""
+    alert = watch.alert
+    connection.execute(
+        update(ALERT_WATCHES)
+        .where(ALERT_WATCHES.c.bed == watch.bed)
+        .values(
+            alert_id=alert.id if alert is not None else None,
+            newest=watch.newest,
+            watch=WATCH.dump_python(watch, mode="json", exclude={"alert"}),
+            measured=len(alert.events) if alert is not None else 0,
+        )
+    )
+
+
+def add_events(connection: Connection, alert: Alert, events: Iterable[AlertEvent]) -> None:
+    """Adds the last events of an alert, whose bed's watch is locked; with the first of all, the alert itself."""
+    added = list(events)
+    known = len(alert.events) - len(added)
+    if known == 0:
+        connection.execute(insert_rows(ALERTS).values(_columns(alert)))
+    rows = [_event_columns(alert, place, event) for place, event in enumerate(added, known + 1)]
+    connection.execute(insert_rows(ALERT_EVENTS), rows)
+
+
+def alert_of(connection: Connection, wanted: str) -> Alert | None:
+    """The alert of that id; None when there is none."""
+    return next(iter(alerts_where(connection, ALERTS.c.alert_id == wanted)), None)
+
+
+def open_alerts(connection: Connection) -> list[Alert]:
+    """Every alert that goes on."""
+    return alerts_where(connection, IS_OPEN)
+
+
+def alerts_where(connection: Connection, *conditions: ColumnElement[bool], most: int | None = None) -> list[Alert]:
+    """The alerts of which all of it is true, the newest first. ``ContractBroken``: a newer version wrote them."""
+    query = WITH_WATCH.where(true(), *conditions).order_by(ALERTS.c.opened.desc(), ALERTS.c.alert_id).limit(most)
+    found = connection.execute(query).all()
+    events: dict[str, list[AlertEvent]] = {row.alert_id: [] for row in found}
+    in_order = select(ALERT_EVENTS).where(ALERT_EVENTS.c.alert_id.in_(events)).order_by(ALERT_EVENTS.c.place)
+    try:
+        for row in connection.execute(in_order):
+            events[row.alert_id].append(_event(row))
+        return [_alert(row, tuple(events[row.alert_id])) for row in found]
+    except ValueError as error:
+        raise ContractBroken(f"an alert is not what this version writes: {error}") from error
+
+
+def silent_beds(connection: Connection, *, before: datetime) -> list[BedId]:
+    """The beds with an open alert whose newest window ended before the moment."""
+    query = select(ALERT_WATCHES.c.bed).where(IS_OPEN, func.coalesce(ALERT_WATCHES.c.newest, before) <= before)
+    return [BedId(bed) for bed in connection.scalars(query)]
+
+
+def bed_of(connection: Connection, alert_id: str) -> BedId | None:
+    """Where the alert is; None when there is none of that id."""
+    bed = connection.scalar(select(ALERTS.c.bed).where(ALERTS.c.alert_id == alert_id))
+    return BedId(bed) if bed is not None else None
+
+
+def _columns(alert: Alert) -> dict[str, object]:
+    return {
+        "alert_id": alert.id,
+        "bed": alert.bed,
+        "opened": alert.opened,
+        "patient_authority": alert.patient.assigning_authority,
+        "patient_value": alert.patient.value,
+        "patient_type": alert.patient.type_code,
+        "visit": alert.visit,
+        "policy": alert.policy,
+        "model": alert.model,
+        "weights": alert.weights.value,
+        "processing": alert.processing.value,
+    }
+
+
+def _event_columns(alert: Alert, place: int, event: AlertEvent) -> dict[str, object]:
+    return {
+        "alert_id": alert.id,
+        "place": place,
+        "kind": event.kind.value,
+        "moment": event.moment,
+        "level": event.level.value,
+        "value": event.seen.value if event.seen is not None else None,
+        "value_at": event.seen.at if event.seen is not None else None,
+        "made_by": event.by,
+        "note": event.note,
+        "until": event.until,
+        "escalation": event.escalation,
+        "reason": event.reason,
+    }
+
+
+def _alert(row: Row[Any], events: tuple[AlertEvent, ...]) -> Alert:
+    return Alert(
+        id=row.alert_id,
+        bed=BedId(row.bed),
+        patient=PatientId(row.patient_value, row.patient_authority, row.patient_type),
+        visit=row.visit,
+        opened=row.opened,
+        policy=row.policy,
+        model=row.model,
+        weights=Weights(row.weights),
+        events=events,
+        processing=Processing(row.processing),
+        newest=WATCH.validate_python(row.watch).reading if row.watch is not None else events[-1].seen,
+    )
+
+
+def _event(row: Row[Any]) -> AlertEvent:
+    return AlertEvent(
+        kind=AlertEventKind(row.kind),
+        moment=row.moment,
+        level=AlertLevel(row.level),
+        seen=Reading(row.value, row.value_at) if row.value is not None else None,
+        by=row.made_by,
+        note=row.note,
+        until=row.until,
+        escalation=row.escalation,
+        reason=row.reason,
+    )
