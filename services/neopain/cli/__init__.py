@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from neopain import __version__
+from neopain.cli.alerts import add_alerts
 from neopain.cli.grammar import Action, Wide
 from neopain.cli.integration import add_integration
 from neopain.cli.line import add_line
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"neopain {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_line(commands)
+    add_alerts(commands)
     add_integration(commands)
     add_training(commands)
     add_model(commands)
