@@ -98,6 +98,20 @@ class Processes:
         engine.dispose()
         return found
 
+    def alert_events(self) -> list[tuple[str, int]]:
+        """What happened to alerts, with the seconds since the beginning; in the order of the audit trail."""
+        query = "SELECT event, (detail::json ->> 'moment')::timestamptz FROM audit WHERE event LIKE 'alert%'"
+        rows = self.rows(f"{query} ORDER BY position")
+        assert len(rows) == len(self.rows("SELECT 1 FROM alert_events"))
+        return [(event, int((moment - BEGIN).total_seconds())) for event, moment in rows]
+
+    def rows(self, query: str) -> list[Any]:
+        engine = create_engine(self.database)
+        with engine.connect() as connection:
+            found = list(connection.execute(text(query)))
+        engine.dispose()
+        return found
+
     def is_audit_whole(self) -> bool:
         return verify_audit(self.database, anchor_path=self.anchors).is_whole
 
@@ -178,10 +192,10 @@ async def told(bus: Bus, infant: PatientId) -> None:
     await bus.publish(CENSUS, encode_bed_state(BedState(BED, since, Infant((infant,)))))
 
 
-async def publish(bus: Bus, seconds: range) -> None:
+async def publish(bus: Bus, seconds: range, value_at: Callable[[int], float] = lambda _: 2.0) -> None:
     for second in seconds:
-        end = BEGIN + timedelta(seconds=second)
-        estimate = Estimate(2.0, 1.0, 3.0)
+        end, value = BEGIN + timedelta(seconds=second), value_at(second)
+        estimate = Estimate(value, value - 1, value + 1)
         score = Score(BED, end, Outcome.SCORED, ModelVersion("m1", Weights.UNTRAINED), (), end, estimate)
         await bus.publish(SCORES, encode_score(score))
 
@@ -207,6 +221,34 @@ async def test_a_killed_consumer_loses_and_doubles_nothing(
     found = charted_at(ehr_url, patient)
     assert (len(found), len(set(found))) == (30, 30)
     assert processes.windows() == 300
+    assert processes.is_audit_whole()
+
+
+async def test_a_killed_consumer_loses_and_doubles_no_alert(processes: Processes, bus: Bus, infant: PatientId) -> None:
+    rolls = random.Random(SEED)  # noqa: S311 - a seeded choice of moments
+    await told(bus, infant)
+    processes.start("consumer")
+    taken = 0
+
+    for _ in range(3):
+        # Twenty seconds of pain every two minutes.
+        await publish(bus, range(taken + 1, taken + 101), lambda second: 9.0 if second % 120 < 20 else 2.0)
+        taken += 100
+        wanted = taken - rolls.randrange(10, 90)
+        processes.until(lambda wanted=wanted: processes.windows() >= wanted)
+        processes.kill("consumer")
+        processes.start("consumer")
+    processes.until(lambda: processes.windows() == 300)
+
+    # The demo's policy: severe is held for 3 s, below mild for 10 s.
+    assert processes.alert_events() == [
+        ("alert_opened", 4),
+        ("alert_ended", 30),
+        ("alert_opened", 123),
+        ("alert_ended", 150),
+        ("alert_opened", 243),
+        ("alert_ended", 270),
+    ]
     assert processes.is_audit_whole()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from neopain.charting.alert_desk import AlertQuery, answer, read_alert, read_alerts
 from neopain.charting.desk import at_desk
@@ -22,10 +22,11 @@ from neopain.runtime.settings import read_settings
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An alert, and since when it has had no number at the moment of reading."""
+    """An alert as it is at the moment of reading: since when it has had no number, until when it is snoozed."""
 
     alert: Alert
     no_number_since: datetime | None
+    snoozed_until: datetime | None
 
     @property
     def standing(self) -> Standing:
@@ -80,8 +81,9 @@ def _unknown(alert_id: str) -> ConfigurationError:
 
 
 def _known(alert: Alert, settings: ChartingSettings) -> Known:
-    gap: timedelta = settings.charting_policies().of(alert.bed).gap
-    return Known(alert, alert.no_number_since(SystemClock().now(), gap=gap))
+    now, until = SystemClock().now(), alert.standing.snoozed_until
+    gap = settings.charting_policies().of(alert.bed).gap
+    return Known(alert, alert.no_number_since(now, gap=gap), until if until is not None and until > now else None)
 
 
 def _as_line(known: Known) -> str:
@@ -94,16 +96,17 @@ def _as_line(known: Known) -> str:
         "sustained" if state.is_sustained else "",
         _number(alert.newest),
         f"no number since {_said(known.no_number_since)}" if known.no_number_since else "",
-        _answered(alert, state),
+        _answered(known),
     )
     return "  ".join(filter(None, parts))
 
 
-def _answered(alert: Alert, state: Standing) -> str:
+def _answered(known: Known) -> str:
+    alert, state = known.alert, known.standing
     noticed = alert.last(AlertEventKind.ACKNOWLEDGED)
     escalated = f", escalated {state.escalations} times" if state.escalations else ""
-    if state.ended is None and state.snoozed_until is not None:
-        return f"snoozed until {_said(state.snoozed_until)}{escalated}"
+    if known.snoozed_until is not None:
+        return f"snoozed until {_said(known.snoozed_until)}{escalated}"
     if noticed is not None and not state.wants_answer:
         return f"acknowledged by {noticed.by} at {_said(noticed.moment)}"
     return "" if state.ended is not None else f"not acknowledged{escalated}"
@@ -120,7 +123,7 @@ def _as_page(known: Known) -> Iterator[str]:
     yield f"number      {_number(alert.newest) or '-'}"
     if known.no_number_since is not None:
         yield f"no number   since {_said(known.no_number_since)}"
-    yield f"answer      {_answered(alert, state) or 'none'}"
+    yield f"answer      {_answered(known) or 'none'}"
     yield f"policy      {alert.policy}"
     yield f"model       {alert.model}, weights {alert.weights.value}"
     for event in alert.events:
@@ -157,7 +160,7 @@ def _listed(known: Known) -> dict[str, object]:
         "wants_answer": state.wants_answer,
         "acknowledged_by": noticed.by if noticed is not None else "",
         "acknowledged": _said(noticed.moment) if noticed is not None else "",
-        "snoozed_until": _said(state.snoozed_until),
+        "snoozed_until": _said(known.snoozed_until),
         "escalations": state.escalations,
         "ended": _said(state.ended),
         "end_reason": state.end_reason,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Row, func, select, true, update
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, Connection, Row, select, true, update
 from sqlalchemy import insert as insert_rows
 from sqlalchemy.dialects.postgresql import insert
 
@@ -43,12 +44,15 @@ def make_watch(connection: Connection, bed: BedId) -> None:
 
 
 def locked_watch(connection: Connection, bed: BedId) -> Kept | None:
-    """The bed's watch, which nobody else has until the transaction ends; None without a row."""
+    """The bed's watch, which nobody else has until the transaction ends; None without a row.
+
+    ``ContractBroken``: a newer version wrote it.
+    """
     query = select(ALERT_WATCHES).where(ALERT_WATCHES.c.bed == bed).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    watch = WATCH.validate_python(row.watch) if row.watch is not None else Watch(bed)
+    watch = _watch(row) or Watch(bed)
     if row.alert_id is not None:
         watch = replace(watch, alert=alert_of(connection, row.alert_id))
     return Kept(watch, row.measured)
@@ -95,24 +99,39 @@ def alerts_where(connection: Connection, *conditions: ColumnElement[bool], most:
     found = connection.execute(query).all()
     events: dict[str, list[AlertEvent]] = {row.alert_id: [] for row in found}
     in_order = select(ALERT_EVENTS).where(ALERT_EVENTS.c.alert_id.in_(events)).order_by(ALERT_EVENTS.c.place)
-    try:
+    with _ours():
         for row in connection.execute(in_order):
             events[row.alert_id].append(_event(row))
         return [_alert(row, tuple(events[row.alert_id])) for row in found]
-    except ValueError as error:
-        raise ContractBroken(f"an alert is not what this version writes: {error}") from error
 
 
-def silent_beds(connection: Connection, *, before: datetime) -> list[BedId]:
-    """The beds with an open alert whose newest window ended before the moment."""
-    query = select(ALERT_WATCHES.c.bed).where(IS_OPEN, func.coalesce(ALERT_WATCHES.c.newest, before) <= before)
-    return [BedId(bed) for bed in connection.scalars(query)]
+def alerted_beds(connection: Connection) -> list[tuple[BedId, datetime]]:
+    """The beds with an open alert, and when the newest window of each ended."""
+    query = select(ALERT_WATCHES.c.bed, ALERT_WATCHES.c.newest).where(IS_OPEN)
+    return [(BedId(row.bed), row.newest) for row in connection.execute(query)]
 
 
 def bed_of(connection: Connection, alert_id: str) -> BedId | None:
     """Where the alert is; None when there is none of that id."""
     bed = connection.scalar(select(ALERTS.c.bed).where(ALERTS.c.alert_id == alert_id))
     return BedId(bed) if bed is not None else None
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Turns a word or a shape that this version does not know into ``ContractBroken``."""
+    try:
+        yield
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise ContractBroken(f"the watch of a bed is not what this version writes, at {places}") from error
+    except ValueError as error:
+        raise ContractBroken(f"an alert is not what this version writes: {error}") from error
+
+
+def _watch(row: Row[Any]) -> Watch | None:
+    with _ours():
+        return WATCH.validate_python(row.watch) if row.watch is not None else None
 
 
 def _columns(alert: Alert) -> dict[str, object]:
@@ -149,6 +168,7 @@ def _event_columns(alert: Alert, place: int, event: AlertEvent) -> dict[str, obj
 
 
 def _alert(row: Row[Any], events: tuple[AlertEvent, ...]) -> Alert:
+    watch = _watch(row)
     return Alert(
         id=row.alert_id,
         bed=BedId(row.bed),
@@ -160,7 +180,7 @@ def _alert(row: Row[Any], events: tuple[AlertEvent, ...]) -> Alert:
         weights=Weights(row.weights),
         events=events,
         processing=Processing(row.processing),
-        newest=WATCH.validate_python(row.watch).reading if row.watch is not None else events[-1].seen,
+        newest=watch.reading if watch is not None else events[-1].seen,
     )
 
 

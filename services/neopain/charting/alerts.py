@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from neopain.charting.alert_rows import (
     Kept,
     add_events,
+    alerted_beds,
     locked_watch,
     make_watch,
     open_alerts,
     save_watch,
-    silent_beds,
 )
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
@@ -50,9 +50,12 @@ def tend_alerts(engine: Engine, clock: Clock, policies: SitePolicies, *, now: da
     ``DatabaseUnavailable``: nothing of that bed was written, try again.
     """
     with unit_of_work(engine, clock) as unit:
-        beds = silent_beds(unit.connection, before=now)
-    for bed in beds:
-        _pass_time(engine, clock, bed, policies.of(bed), now=now)
+        beds = alerted_beds(unit.connection)
+    for bed, newest in beds:
+        # A window may still come for as long as an interval waits for one.
+        moment = now - policies.of(bed).lateness
+        if moment > newest:
+            _pass_time(engine, clock, bed, policies.of(bed), moment=moment)
     with unit_of_work(engine, clock) as unit:
         _measure_open(open_alerts(unit.connection))
 
@@ -67,9 +70,7 @@ def write_events(unit: UnitOfWork, alert: Alert, events: Sequence[AlertEvent], *
         LOG.info(f"alert_{event.kind.value}", alert=alert.id, bed=alert.bed, level=event.level.value)
 
 
-def _pass_time(engine: Engine, clock: Clock, bed: BedId, policy: ChartingPolicy, *, now: datetime) -> None:
-    # A window may still come for as long as an interval waits for one.
-    moment = now - policy.lateness
+def _pass_time(engine: Engine, clock: Clock, bed: BedId, policy: ChartingPolicy, *, moment: datetime) -> None:
     with unit_of_work(engine, clock) as unit:
         kept = locked_watch(unit.connection, bed)
         if kept is not None:
@@ -82,7 +83,8 @@ def _write(unit: UnitOfWork, kept: Kept, followed: Followed) -> None:
     if alert is not None:
         write_events(unit, alert, followed.events)
         _measure(alert.events, since=kept.measured)
-    save_watch(unit.connection, followed.watch)
+    if followed.watch != kept.watch or followed.events or (alert is not None and len(alert.events) != kept.measured):
+        save_watch(unit.connection, followed.watch)
 
 
 def _measure(events: Sequence[AlertEvent], *, since: int) -> None:

@@ -28,6 +28,7 @@ from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import PatientId
 from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Outcome
+from neopain.errors import ContractBroken
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Count = Callable[[str], int]
@@ -290,6 +291,22 @@ def test_a_rise_that_nobody_saw_is_not_answered(ward: Any, engine: Engine, count
 
     assert refusal == "has risen to severe since mild was seen: look at it again"
     assert count("audit") == before
+
+
+def test_what_a_newer_version_wrote_is_not_guessed(ward: Any, engine: Engine, tamper: Tamper) -> None:
+    hurt(ward)
+    tamper("UPDATE alert_events SET kind = 'delegated'")
+
+    with pytest.raises(ContractBroken, match="'delegated' is not a valid AlertEventKind"):
+        only(engine)
+
+
+def test_a_watch_of_a_newer_version_is_not_guessed(ward: Any, tamper: Tamper) -> None:
+    hurt(ward)
+    tamper("UPDATE alert_watches SET watch = watch || '{\"crossing\": 4}'")
+
+    with pytest.raises(ContractBroken, match="the watch of a bed is not what this version writes, at crossing"):
+        hurt(ward, first=21, seconds=1)
 
 
 @pytest.fixture
