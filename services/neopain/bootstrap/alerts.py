@@ -15,6 +15,7 @@ from neopain.codecs.fhir.flag import Told, flag_of
 from neopain.domain.alert import NOTICE, Alert, AlertEvent, AlertEventKind, Reading, Standing
 from neopain.domain.alert_acts import Act
 from neopain.domain.identity import BedId
+from neopain.domain.policy import SitePolicies
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
@@ -37,9 +38,10 @@ class Known:
 def list_alerts(*, bed: str, with_ended: bool, most: int, as_json: bool) -> int:
     """Prints a line for each alert that goes on, the newest first, or of ended ones too; no patient data."""
     settings = read_settings(ChartingSettings)
+    policies = settings.charting_policies()
     query = AlertQuery(bed=BedId(bed) if bed else None, with_ended=with_ended, most=most)
     with at_desk(settings.database_url) as engine:
-        found = [_known(alert, settings) for alert in read_alerts(engine, query)]
+        found = [_known(alert, policies) for alert in read_alerts(engine, query)]
     for known in found:
         print(json.dumps(_listed(known)) if as_json else _as_line(known))
     if found and not as_json:
@@ -54,7 +56,7 @@ def show_alert(alert_id: str, *, as_json: bool, as_fhir: bool) -> int:
         alert = read_alert(engine, alert_id)
     if alert is None:
         raise _unknown(alert_id)
-    known = _known(alert, settings)
+    known = _known(alert, settings.charting_policies())
     if as_fhir:
         system = system_of(alert.patient, settings.authority_systems)
         print(json.dumps(flag_of(alert, Told(system, known.no_number_since))))
@@ -66,13 +68,14 @@ def show_alert(alert_id: str, *, as_json: bool, as_fhir: bool) -> int:
 def answer_alert(alert_id: str, wanted: Act) -> int:
     """Does what a person wants with an alert and prints what it stands at; ``ConfigurationError`` when it cannot be."""
     settings = read_settings(ChartingSettings)
+    policies = settings.charting_policies()
     with at_desk(settings.database_url) as engine:
-        answered = answer(engine, SystemClock(), settings.charting_policies(), alert_id, wanted)
+        answered = answer(engine, SystemClock(), policies, alert_id, wanted)
     if answered.alert is None:
         raise _unknown(alert_id)
     if answered.refusal:
         raise ConfigurationError(f"alert {alert_id} {answered.refusal}")
-    print(_as_line(_known(answered.alert, settings)))
+    print(_as_line(_known(answered.alert, policies)))
     return 0
 
 
@@ -80,9 +83,9 @@ def _unknown(alert_id: str) -> ConfigurationError:
     return ConfigurationError(f"there is no alert {alert_id}: see `neopain alerts list`, with --all for ended ones")
 
 
-def _known(alert: Alert, settings: ChartingSettings) -> Known:
+def _known(alert: Alert, policies: SitePolicies) -> Known:
     now, until = SystemClock().now(), alert.standing.snoozed_until
-    gap = settings.charting_policies().of(alert.bed).gap
+    gap = policies.of(alert.bed).gap
     return Known(alert, alert.no_number_since(now, gap=gap), until if until is not None and until > now else None)
 
 

@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from neopain.domain.alert import AlertEventKind, Reading, alert_id
+from neopain.domain.alert_policy import LevelRule
 from neopain.domain.alerting import Watch, pass_time
 from neopain.domain.assignment import CHANGED, EMPTY_BED, LEFT, Assignment
+from neopain.domain.charting import Course, fold
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import PatientId
 from neopain.domain.score import Score
+from neopain.domain.span import EntryKind
+from neopain.domain.threshold import Threshold
 from neopain.domain.vitals import Processing
 from neopain.domain.withholding import Withholding
 
@@ -360,6 +364,37 @@ def test_alerts_of_an_infant_keep_their_distance_unless_they_are_higher(
             assert one.standing.ended is not None
             is_far = alert.opened - one.standing.ended >= timedelta(seconds=10)
             assert is_far or alert.events[0].level.rank > one.standing.highest.rank
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 1, 1, 2, 3, 4, 9]), st.sampled_from([None, 2.0, 2.9, 3.0, 3.5, 4.0, 6.0])),
+        max_size=60,
+    )
+)
+def test_of_a_single_level_alerts_begin_and_end_as_episodes_do(drawn: list[tuple[int, float | None]]) -> None:
+    far = {MODERATE: LevelRule(Threshold(9.0), timedelta(0)), SEVERE: LevelRule(Threshold(10.0), timedelta(0))}
+    mild = LevelRule(Threshold(4.0), timedelta(seconds=3))
+    levels = {MILD: mild, **far}
+    policy = replace(
+        POLICY,
+        interval=timedelta(days=1),
+        threshold=Threshold(4.0),
+        hysteresis=1.0,
+        hold=timedelta(seconds=3),
+        forget=timedelta(days=1),
+        alert=replace(ALERT, levels=levels, distance=timedelta(0), most_escalations=0, sustained=timedelta(days=1)),
+    )
+    bedside, episodes, spans, happened, second = Bedside(policy), Course(BED), [], [], 0
+    for step, value in drawn:
+        second += step
+        folded = fold(episodes, window(second, value), policy, occupant="HOSP|A")
+        episodes = folded.course
+        spans += [(span.kind, second) for span in folded.spans]
+        happened += bedside.take([window(second, value)])
+
+    words = {EntryKind.EPISODE_ONSET: "opened mild", EntryKind.EPISODE_END: "ended below"}
+    assert happened == [(words[kind], end) for kind, end in spans]
 
 
 def test_the_levels_are_in_their_order() -> None:
