@@ -46,8 +46,8 @@ class AlertPolicy:
     hysteresis: float = 10 / 7
     """How far below a level's threshold the score must fall for the level to end."""
     distance: timedelta = timedelta(minutes=5)
-    """After an alert's end none of the same infant opens for this long, except at a higher level; nor is a level
-    lowered before the score has been below it for this long."""
+    """After an end by the numbers no alert of the same infant opens for this long, except at a higher level; nor is a
+    level lowered before the score has been below it for this long."""
     sustained: timedelta = timedelta(minutes=10)
     """An alert that has been open for this long is told as sustained."""
     escalate_after: timedelta = timedelta(minutes=5)

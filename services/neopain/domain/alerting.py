@@ -34,12 +34,14 @@ from neopain.domain.score import Score
 from neopain.domain.vitals import Processing
 from neopain.domain.withholding import DEEP_SEDATION, NEUROMUSCULAR_BLOCK
 
+BY_NUMBERS = (BELOW, DEEP_SEDATION)
+"""Ends after which the next alert keeps its distance; a bed that was emptied by mistake is alerted of at once."""
 NOT_ACROSS: tuple[datetime | None, ...] = (None,) * len(LEVELS)
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The last alert of a bed that ended: when, how high it was, and whose it was."""
+    """The last alert of a bed, if numbers ended it, which may come back: when, how high it was, and whose it was."""
 
     ended: datetime
     highest: AlertLevel
@@ -112,7 +114,7 @@ def _told(before: Watch, after: Watch) -> Followed:
         return Followed(after)
     state = alert.standing
     if state.ended is not None:
-        past = Past(state.ended, state.highest, after.occupant)
+        past = Past(state.ended, state.highest, after.occupant) if state.end_reason in BY_NUMBERS else None
         after = replace(after, alert=None, past=past, crossing=NOT_ACROSS, deep_since=None)
     return Followed(after, alert, alert.events[known:])
 

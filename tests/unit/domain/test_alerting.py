@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -93,6 +94,20 @@ def test_after_an_end_a_higher_level_opens_at_once(bedside: Bedside) -> None:
     happened = bedside.take(course((5, 7), (2, 7), (9, 3)))
 
     assert happened == [("opened mild", 6), ("ended below", 13), ("opened severe", 16)]
+
+
+def test_an_infant_that_was_taken_for_gone_is_alerted_of_without_the_distance(bedside: Bedside) -> None:
+    bedside.take(course((5, 7)))
+    bedside.take([window(7, 5)], held(EMPTY_BED))
+
+    assert bedside.take(course((5, 7), first=8)) == [("opened mild", 14)]
+
+
+def test_what_deep_sedation_ended_keeps_the_distance(bedside: Bedside) -> None:
+    bedside.take(course((5, 7)))
+    bedside.take(window(second, 5, sedation=-6) for second in range(7, 14))
+
+    assert bedside.take(course((5, 20), first=14)) == [("opened mild", 23)]
 
 
 def test_the_threshold_is_that_of_the_infants_age(bedside: Bedside) -> None:
@@ -354,16 +369,12 @@ def test_alerts_of_an_infant_keep_their_distance_unless_they_are_higher(
     bedside = Bedside()
     for score, whose in listed(drawn):
         bedside.take([score], whose)
-    for alert in bedside.alerts.values():
-        before = [
-            one
-            for one in bedside.alerts.values()
-            if one.patient == alert.patient and one.opened < alert.opened and one.standing.ended is not None
-        ]
-        for one in before[-1:]:
-            assert one.standing.ended is not None
-            is_far = alert.opened - one.standing.ended >= timedelta(seconds=10)
-            assert is_far or alert.events[0].level.rank > one.standing.highest.rank
+    for before, alert in pairwise(bedside.alerts.values()):
+        ended = before.standing.ended
+        assert ended is not None
+        if before.patient == alert.patient and before.standing.end_reason in {"below", "deep-sedation"}:
+            is_far = alert.opened - ended >= timedelta(seconds=10)
+            assert is_far or alert.events[0].level.rank > before.standing.highest.rank
 
 
 @given(
