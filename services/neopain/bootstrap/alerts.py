@@ -76,6 +76,7 @@ def answer_alert(alert_id: str, wanted: Act) -> int:
     if answered.refusal:
         raise ConfigurationError(f"alert {alert_id} {answered.refusal}")
     print(_as_line(_known(answered.alert, policies)))
+    print(f"({NOTICE})")
     return 0
 
 

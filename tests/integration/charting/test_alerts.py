@@ -399,10 +399,11 @@ def test_an_alert_is_acknowledged_by_the_command(ward: Any, engine: Engine, comm
     hurt(ward)
     wanted = only(engine).id
 
-    code, (line,), _ = command("acknowledge", wanted, "--by", "nurse 12", "--note", "held", "--seen", "severe")
+    code, (line, notice), _ = command("acknowledge", wanted, "--by", "nurse 12", "--note", "held", "--seen", "severe")
 
     assert code == 0
     assert "  acknowledged by nurse 12 at " in line
+    assert notice == "(notice of investigational software, not a medical alarm)"
     event = only(engine).events[-1]
     assert (event.kind, event.by, event.note) == (AlertEventKind.ACKNOWLEDGED, "nurse 12", "held")
 
@@ -410,7 +411,7 @@ def test_an_alert_is_acknowledged_by_the_command(ward: Any, engine: Engine, comm
 def test_an_alert_is_snoozed_by_the_command(ward: Any, engine: Engine, command: Command) -> None:
     hurt(ward)
 
-    code, (line,), _ = command("snooze", only(engine).id, "--minutes", "10", "--by", "nurse 12")
+    code, (line, _), _ = command("snooze", only(engine).id, "--minutes", "10", "--by", "nurse 12")
 
     event = only(engine).events[-1]
     assert code == 0
