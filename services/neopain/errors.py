@@ -85,15 +85,26 @@ class InferenceUnavailable(TransientError):
 
 
 class EhrUnavailable(TransientError):
-    """The EHR did not answer, or asked to be left alone; ``retry_after_seconds`` is what it asked for, if it did."""
+    """The EHR did not answer, or asked to be left alone; ``retry_after_seconds`` is what it asked for, if it did.
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    ``was_sent`` is False when it cannot have got what was to be sent.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, was_sent: bool = True) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.was_sent = was_sent
 
 
 class RejectedByEhr(NeopainError):
-    """The EHR refused for good; a person has to look."""
+    """The EHR refused for good; a person has to look.
+
+    ``words`` are the EHR's own where it gave some: they may name a patient, and are never logged or audited.
+    """
+
+    def __init__(self, message: str, *, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words
 
 
 class ContractBroken(NeopainError):

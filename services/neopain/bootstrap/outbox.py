@@ -85,8 +85,11 @@ def _as_page(row: TracedEntry) -> Iterator[str]:
     yield f"delivery    {row.delivery}"
     yield f"tried       {row.attempts} times without an answer, next {_said(row.due) or '-'}"
     yield f"sent        {_said(row.attempted) or '-'}"
-    yield f"confirmed   {_said(row.confirmed) or '-'}{f', {row.ehr_reference}' if row.ehr_reference else ''}"
+    settled = "accepted " if row.delivery == RowState.ACCEPTED.value else "confirmed"
+    yield f"{settled}   {_said(row.confirmed) or '-'}{f', {row.ehr_reference}' if row.ehr_reference else ''}"
     yield f"why         {row.last_error or '-'}"
+    if row.ehr_words:
+        yield f"EHR says    {row.ehr_words}"
 
 
 def _said(moment: object) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select, text
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
-from neopain.charting.ehr.channel import EhrChannel, NotLocated
+from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
 from neopain.charting.tables import OUTBOX
@@ -29,10 +29,12 @@ LOG = Log(__name__)
 ACTOR = "charting delivery"
 EVENTS = {
     Happening.CONFIRMED: "entry_confirmed",
+    Happening.ACCEPTED: "entry_accepted",
     Happening.REFUSED: "entry_rejected",
     Happening.NOT_IDENTIFIED: "entry_not_located",
 }
 """What the audit says; an EHR that is not there is in the log and the metrics."""
+SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Outcome:
     reason: str = ""
     due: datetime | None = None
     ehr_reference: str | None = None
+    words: str = ""
+    """The EHR's own: for a person, never for the log or the audit trail."""
+    may_be_there: bool = True
+    """Whether the EHR may have what was sent; False forgets when it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +110,20 @@ class Deliverer:
             return self._send(row, self._entry(row))
         except EhrUnavailable as error:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
-            return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait)
-        except (RejectedByEhr, ContractBroken) as error:
+            may_be_there = error.was_sent or row.attempted is not None
+            return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait, may_be_there=may_be_there)
+        except RejectedByEhr as error:
+            may_be_there = self.channel.reads_back
+            return Outcome(Happening.REFUSED, str(error), words=error.words, may_be_there=may_be_there)
+        except ContractBroken as error:
             return Outcome(Happening.REFUSED, str(error))
 
     def _send(self, row: OutboxRow, entry: ChartedEntry) -> Outcome:
         located = self.channel.locate(entry)
         if isinstance(located, NotLocated):
             return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
+        if not self.channel.reads_back:
+            return self._send_unasked(row, entry, located)
         reference = self.channel.find(entry, located) if row.attempted else None
         if reference is None:
             with unit_of_work(self.engine, self.clock) as unit:
@@ -122,16 +134,27 @@ class Deliverer:
             raise EhrUnavailable("the EHR took the entry and does not show it yet")
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
+    def _send_unasked(self, row: OutboxRow, entry: ChartedEntry, located: Located) -> Outcome:
+        """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""
+        sent = row.attempted or self.clock.now()
+        if row.attempted is None:
+            with unit_of_work(self.engine, self.clock) as unit:
+                outbox.begin_attempt(unit.connection, row, now=sent)
+        return Outcome(Happening.ACCEPTED, ehr_reference=self.channel.create(replace(entry, sent=sent), located))
+
     def _entry(self, row: OutboxRow) -> ChartedEntry:
         with translated("reading an entry"), self.engine.connect() as connection:
             return charted_entry(connection, row.entry_id)
 
     def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
-        values: dict[str, object] = {"last_error": outcome.reason, "ehr_reference": outcome.ehr_reference}
+        error = "\n".join(filter(None, (outcome.reason, outcome.words)))
+        values: dict[str, object] = {"last_error": error, "ehr_reference": outcome.ehr_reference}
         if outcome.due is not None:
             values["due"] = outcome.due
+        if not outcome.may_be_there:
+            values["attempted"] = None
         match outcome.happening:
-            case Happening.CONFIRMED:
+            case Happening.CONFIRMED | Happening.ACCEPTED:
                 values["confirmed"] = self.clock.now()
             case Happening.UNAVAILABLE:
                 values["attempts"] = row.attempts + 1
@@ -140,7 +163,7 @@ class Deliverer:
             if outcome.happening in EVENTS:
                 unit.audit(_audited(row, outcome))
         counter("charting_deliveries_total").labels(outcome.happening.value).inc()
-        tell = LOG.info if outcome.happening is Happening.CONFIRMED else LOG.warning
+        tell = LOG.info if outcome.happening in SETTLED_WELL else LOG.warning
         tell("delivery_ended", entry=row.entry_id, outcome=outcome.happening.value, why=outcome.reason or "-")
 
     def _due_row(self, infant: str) -> OutboxRow | None:

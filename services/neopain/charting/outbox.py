@@ -22,6 +22,8 @@ class RowState(Enum):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     """Read back from the EHR."""
+    ACCEPTED = "accepted"
+    """Acknowledged by an EHR that cannot be asked for it."""
     HELD = "held"
     """The EHR has not exactly one patient for it, or no encounter: a person looks; asked again now and then."""
     REJECTED = "rejected"
@@ -35,6 +37,7 @@ class Happening(Enum):
 
     UNAVAILABLE = "unavailable"
     CONFIRMED = "confirmed"
+    ACCEPTED = "accepted"
     NOT_IDENTIFIED = "not-identified"
     REFUSED = "refused"
     ASKED_AGAIN = "asked-again"
@@ -44,6 +47,7 @@ class Happening(Enum):
 TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
     (RowState.PENDING, Happening.UNAVAILABLE): RowState.PENDING,
     (RowState.PENDING, Happening.CONFIRMED): RowState.CONFIRMED,
+    (RowState.PENDING, Happening.ACCEPTED): RowState.ACCEPTED,
     (RowState.PENDING, Happening.NOT_IDENTIFIED): RowState.HELD,
     (RowState.PENDING, Happening.REFUSED): RowState.REJECTED,
     (RowState.PENDING, Happening.ASKED_AGAIN): RowState.PENDING,
@@ -54,7 +58,7 @@ TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
     (RowState.REJECTED, Happening.CANCELLED): RowState.CANCELLED,
 }
 
-DONE = frozenset({RowState.CONFIRMED, RowState.CANCELLED})
+DONE = frozenset({RowState.CONFIRMED, RowState.ACCEPTED, RowState.CANCELLED})
 """Nothing more is to be done."""
 
 INFANT_LOCK = 7_305_103

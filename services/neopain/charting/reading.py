@@ -23,6 +23,8 @@ class EntryCounts:
     confirmed: int = 0
     rejected: int = 0
     held: int = 0
+    accepted: int = 0
+    """Acknowledged by an EHR that cannot be asked for them."""
 
 
 def count_entries(database_url: str, *, since: datetime | None = None) -> dict[BedId, EntryCounts]:
@@ -38,6 +40,7 @@ def count_entries(database_url: str, *, since: datetime | None = None) -> dict[B
             func.count().filter(OUTBOX.c.state == RowState.CONFIRMED.value),
             func.count().filter(OUTBOX.c.state == RowState.REJECTED.value),
             func.count().filter(is_held),
+            func.count().filter(OUTBOX.c.state == RowState.ACCEPTED.value),
         )
         .join_from(ENTRIES, OUTBOX, isouter=True)
         .group_by(ENTRIES.c.bed)

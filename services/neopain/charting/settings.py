@@ -6,8 +6,9 @@ import socket
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from neopain.charting.policy_file import read_policy
@@ -24,12 +25,27 @@ class ChartingSettings(ServiceSettings):
     database_url: str = Field(description="URL of PostgreSQL, postgresql+psycopg2://user:password@host:port/database")
     broker_url: str = Field("", description="URL of the Celery broker, redis://...; it may be the bus")
     queue: str = Field("neopain-charting", description="First part of the broker's queue and keys")
-    ehr_url: str = Field("", description="FHIR base URL of the EHR")
+    ehr_channel: Literal["fhir-r4", "hl7v2-oru"] = Field(
+        "fhir-r4", description="How entries reach the EHR: fhir-r4, or hl7v2-oru to a flowsheet interface"
+    )
+    ehr_url: str = Field(
+        "", description="Of fhir-r4 the FHIR base URL; of hl7v2-oru mllp://host:port, mllps://host:port by TLS"
+    )
     ehr_is_embedded: bool = Field(False, description="The EHR is our own demo one: it may get demo and test input")
-    ehr_requires_encounter: bool = Field(True, description="Hold an entry when no encounter is in progress")
+    ehr_requires_encounter: bool = Field(
+        True, description="Hold an entry when no encounter is in progress; of hl7v2-oru, without a visit number"
+    )
     ehr_timeout_seconds: float = Field(10.0, gt=0, description="How long one request to the EHR may take")
+    ehr_tls_ca: Path | None = Field(
+        None, description="mllps: PEM file with the authorities of the interface's certificate; none: the machine's"
+    )
+    ehr_tls_certificate: Path | None = Field(None, description="mllps: PEM file with the certificate that we show")
+    ehr_tls_key: Path | None = Field(None, description="mllps: PEM file with its key, without a passphrase")
+    flowsheet_file: Path | None = Field(
+        None, description="hl7v2-oru: TOML file of the site's flowsheet (docs/conformance/flowsheet.md)"
+    )
     authority_systems: dict[str, str] = Field(
-        default_factory=dict, description="JSON: assigning authority to identifier system at the EHR"
+        default_factory=dict, description="fhir-r4: JSON, assigning authority to identifier system at the EHR"
     )
     policy: str = Field("default", description="Built-in charting policy: default or demo")
     policy_file: Path | None = Field(
@@ -63,6 +79,12 @@ class ChartingSettings(ServiceSettings):
         if value not in POLICIES:
             raise ValueError(f"there are the policies {', '.join(POLICIES)}")
         return value
+
+    @model_validator(mode="after")
+    def _embedded_is_fhir(self) -> Self:
+        if self.ehr_is_embedded and self.ehr_channel != "fhir-r4":
+            raise ValueError("EHR_IS_EMBEDDED: the embedded EHR speaks FHIR, and no other may get demo and test input")
+        return self
 
     def charting_policies(self) -> SitePolicies:
         """The policies in force; ``ConfigurationError`` when they cannot be."""

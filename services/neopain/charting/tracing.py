@@ -30,7 +30,8 @@ Stretch = tuple[BedId, datetime, datetime]
 class TracedEntry:
     """An entry and its way to the EHR. ``delivery`` is the state of its outbox row; empty when it is not to be sent.
 
-    ``due`` is when it is tried next, ``attempted`` when it was last sent, ``confirmed`` when it was read back.
+    ``due`` is when it is tried next, ``attempted`` when it was last sent (first, to an EHR that cannot be asked),
+    ``confirmed`` when it was read back or accepted. ``ehr_words`` are the EHR's own about a refusal: patient data.
     """
 
     id: str
@@ -53,6 +54,7 @@ class TracedEntry:
     confirmed: datetime | None = None
     ehr_reference: str = ""
     last_error: str = ""
+    ehr_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _entries(connection: Connection, bed: BedId, begin: datetime, end: datetime)
 
 def traced(row: Row[Any]) -> TracedEntry:
     """A row of ``WITH_DELIVERY``."""
+    last_error, _, ehr_words = (row.last_error or "").partition("\n")
     return TracedEntry(
         id=row.entry_id,
         bed=row.bed,
@@ -136,5 +139,6 @@ def traced(row: Row[Any]) -> TracedEntry:
         attempted=row.attempted,
         confirmed=row.confirmed,
         ehr_reference=row.ehr_reference or "",
-        last_error=row.last_error or "",
+        last_error=last_error,
+        ehr_words=ehr_words,
     )

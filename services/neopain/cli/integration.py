@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from neopain.cli.grammar import Commands, command, group, natural, positive, said
 
@@ -13,6 +14,7 @@ def add_integration(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_sources(commands)
     _add_dead_letters(commands)
     _add_outbox(commands)
+    _add_flowsheet(commands)
 
 
 def _add_trace(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -53,7 +55,7 @@ def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
     rows = group(commands, "outbox", "Entries on their way to the EHR; what it refused or holds is for a person")
     text = "One line each, oldest first: entry, state, bed, kind, end, failed attempts, the last reason"
     listed = command(rows, "list", _outbox_list, text)
-    states = ("open", "pending", "held", "rejected", "cancelled", "confirmed")
+    states = ("open", "pending", "held", "rejected", "cancelled", "confirmed", "accepted")
     listed.add_argument("--state", choices=states, default="open", help="default open: pending, held and rejected")
     listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
@@ -111,6 +113,30 @@ def _replay(options: argparse.Namespace) -> int:
             as_json=options.json,
         )
     )
+
+
+def _add_flowsheet(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "The flowsheet interface in force (HL7 v2 ORU^R01); with --file, a file's, which is checked"
+    sheet = command(commands, "flowsheet", _flowsheet, text)
+    sheet.add_argument("--file", type=Path, metavar="FILE", help="a flowsheet (TOML), before it is put in force")
+    chosen = sheet.add_mutually_exclusive_group()
+    chosen.add_argument("--example", action="store_true", help="print a file to begin from")
+    chosen.add_argument("--values", action="store_true", help="print what a row may tell")
+    chosen.add_argument("--message", action="store_true", help="print the message of an invented entry, as a test")
+    chosen.add_argument("--message-without-score", action="store_true", help="the same of one that has no number")
+    chosen.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _flowsheet(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.flowsheet import print_example, print_message, print_values, show_flowsheet
+
+    if options.example:
+        return print_example()
+    if options.values:
+        return print_values()
+    if options.message or options.message_without_score:
+        return print_message(file=options.file, has_number=options.message)
+    return show_flowsheet(file=options.file, as_json=options.json)
 
 
 def _outbox_list(options: argparse.Namespace) -> int:

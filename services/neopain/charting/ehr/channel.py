@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from neopain.domain.charting import ChartedEntry
 
@@ -26,6 +26,10 @@ class NotLocated:
 class EhrChannel(Protocol):
     """A way to chart. All but ``check`` raise ``EhrUnavailable`` (try later) and ``RejectedByEhr`` (a person)."""
 
+    reads_back: ClassVar[bool]
+    """Whether the EHR can be asked for an entry. Else its acknowledgement is all there is, and a message without one is
+    sent again as it was."""
+
     def check(self) -> None:
         """Asks the EHR what it is; ``ConfigurationError`` when it cannot be charted to."""
 
@@ -35,5 +39,9 @@ class EhrChannel(Protocol):
     def find(self, entry: ChartedEntry, located: Located) -> str | None:
         """The reference of the entry at the EHR, if it is there."""
 
-    def create(self, entry: ChartedEntry, located: Located) -> None:
-        """Sends the entry. After an ``EhrUnavailable`` it may be there or not: ``find`` before sending again."""
+    def create(self, entry: ChartedEntry, located: Located) -> str | None:
+        """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it.
+
+        After an ``EhrUnavailable`` it may be there or not, unless ``was_sent`` is False: ``find`` before sending again,
+        or send the same again where nothing can be found.
+        """

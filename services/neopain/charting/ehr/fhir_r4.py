@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import quote
 
 from neopain.charting.ehr.channel import Located, NotLocated
@@ -33,6 +34,7 @@ class R4Channel:
     http: FhirHttp
     authority_systems: Mapping[str, str] = field(default_factory=dict)
     requires_encounter: bool = False
+    reads_back: ClassVar[bool] = True
 
     def check(self) -> None:
         """Refuses a server that is not FHIR R4 (``ConfigurationError``); ``EhrUnavailable`` when it does not answer."""
@@ -69,7 +71,7 @@ class R4Channel:
         return f"Observation/{found[0]['id']}"
 
     def create(self, entry: ChartedEntry, located: Located) -> None:
-        """Conditional create of the Observation."""
+        """Conditional create of the Observation, to be read back."""
         resource = observation_of(entry, subject=located.subject, encounter=located.encounter)
         self.http.create(resource, if_none_exist=f"identifier={quote(_token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
 

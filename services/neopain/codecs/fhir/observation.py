@@ -27,6 +27,8 @@ AI_ASSERTED = {
     "display": "Artificial Intelligence asserted",
 }
 TEST_DATA = {"system": terms.ACT_REASON, "code": "HTEST", "display": "test health data"}
+SUGGESTION = "Investigational: a suggestion of software."
+TO_BE_VERIFIED = "Investigational: a suggestion of software, to be verified by a nurse."
 KIND_TEXT = {
     EntryKind.INTERVAL_SUMMARY: "Summary of an interval",
     EntryKind.EPISODE_ONSET: "Onset of an episode of pain",
@@ -66,7 +68,7 @@ def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None =
         "effectivePeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
         "issued": entry.issued.isoformat(),
         **_score(draft.value, draft),
-        "note": [{"text": _note(entry)}],
+        "note": [{"text": note_of(entry)}],
         "method": concept(terms.METHODS, draft.scale_map, f"Multimodal estimate, scale map {draft.scale_map}"),
         "device": {"reference": f"#{DEVICE}"},
         "component": [*_components(draft), *_late(entry)],
@@ -104,10 +106,11 @@ def _device(draft: DraftEntry) -> Json:
     }
 
 
-def _note(entry: ChartedEntry) -> str:
+def note_of(entry: ChartedEntry, *, label: str = TO_BE_VERIFIED) -> str:
+    """What a reader is to know beside the numbers: that it is investigational, what was withheld, drugs, lateness."""
     draft = entry.draft
     return (
-        f"Investigational: a suggestion of software, to be verified by a nurse. {KIND_TEXT[draft.kind]}. "
+        f"{label} {KIND_TEXT[draft.kind]}. "
         f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}."
         f"{_withheld_note(draft)}{_drug_note(draft)}{_late_note(entry)}"
     )

@@ -211,7 +211,7 @@ def unescape(text: str, delimiters: Delimiters) -> str:
 
 
 def escape(text: str, delimiters: Delimiters) -> str:
-    """The text with every delimiter and line break escaped, so that it fits into one field."""
+    """The text with every delimiter and control sign escaped, so that it fits into one field and one frame."""
     mark = delimiters.escape or "\\"
     sequences = {
         delimiters.field: "F",
@@ -219,7 +219,7 @@ def escape(text: str, delimiters: Delimiters) -> str:
         delimiters.subcomponent: "T",
         delimiters.repetition: "R",
         mark: "E",
-        "\r": "X0D",
+        **{chr(sign): f"X{sign:02X}" for sign in range(0x20)},
         "\n": ".br",
     }
     return "".join(f"{mark}{sequences[one]}{mark}" if one in sequences else one for one in text)

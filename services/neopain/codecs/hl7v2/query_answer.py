@@ -8,14 +8,9 @@ hl7apy, strictly: what it finds fault with, or reads otherwise than it was meant
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-
-from hl7apy import SUPPORTED_LIBRARIES
-from hl7apy.consts import VALIDATION_LEVEL
-from hl7apy.exceptions import HL7apyException
-from hl7apy.parser import parse_segment
 
 from neopain.codecs.hl7v2.ack import (
     Addressing,
@@ -28,6 +23,7 @@ from neopain.codecs.hl7v2.ack import (
 )
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, DUPLICATE_KEY, Delimiters, Message, escape
 from neopain.codecs.hl7v2.query import FORMS, QueryForm, version_of
+from neopain.codecs.hl7v2.soundness import require_sound
 from neopain.domain.census import Infant
 from neopain.domain.identity import PatientId, parts_of
 from neopain.domain.query import Findings, Found, Query
@@ -79,7 +75,7 @@ def write_findings(asked: Asked, query: Query, findings: Findings, stamp: Stamp,
         rule = f"{len(found)} infants are meant and {most} would be taken: none is told, ask more narrowly"
         raise MalformedMessage(asked.form.definition, rule, code=DUPLICATE_KEY)
     people = [line for number, one in enumerate(found, 1) for line in _person(asked, one, number, zone)]
-    _check(people, asked)
+    require_sound(people, version=asked.to.version, delimiters=asked.to.delimiters)
     text = _held_text(findings) or ("" if found or asked.version >= HAS_QAK else "nobody was found")
     return _encoded(asked, [*_head(asked, "A", text, stamp), *_definition(asked, _status(findings), found), *people])
 
@@ -182,37 +178,6 @@ def _birth(infant: Infant, zone: tzinfo) -> str:
 
 def _exact(signs: Delimiters) -> str:
     return signs.component.join(("EXACT", "everything that was asked for holds", "L"))
-
-
-def _check(lines: Sequence[str], asked: Asked) -> None:
-    """Raises ``MalformedMessage`` (207) where hl7apy does not take a segment, or would write it otherwise."""
-    version = asked.to.version if asked.to.version in SUPPORTED_LIBRARIES else "2.8.2"
-    signs = _as_hl7apy(asked.to.delimiters)
-    for line in lines:
-        try:
-            segment = parse_segment(line, version, signs, VALIDATION_LEVEL.STRICT)
-            is_valid = segment.validate() and segment.to_er7(signs) == line
-        except HL7apyException as error:
-            raise _unsound(line) from error
-        if not is_valid:
-            raise _unsound(line)
-
-
-def _unsound(line: str) -> MalformedMessage:
-    rule = "the answer would not be valid, and is not sent"
-    return MalformedMessage(line[:3], rule, code=APPLICATION_ERROR)
-
-
-def _as_hl7apy(signs: Delimiters) -> Mapping[str, str]:
-    return {
-        "SEGMENT": "\r",
-        "GROUP": "\r",
-        "FIELD": signs.field,
-        "COMPONENT": signs.component,
-        "SUBCOMPONENT": signs.subcomponent,
-        "REPETITION": signs.repetition,
-        "ESCAPE": signs.escape,
-    }
 
 
 def _encoded(asked: Asked, lines: Sequence[str]) -> bytes:

@@ -173,7 +173,7 @@ def test_signs_of_the_encoding_within_a_number_are_escaped() -> None:
 
 def test_what_hl7apy_does_not_read_as_it_was_written_is_not_told() -> None:
     broken = replace(ANNA, visit="V1\rPID|9")
-    with pytest.raises(MalformedMessage, match="PV1: the answer would not be valid, and is not sent") as caught:
+    with pytest.raises(MalformedMessage, match="PV1: what was written would not be valid, and is not sent") as caught:
         answer(qry(), Findings((Found(broken, BedId("NICU/1/3")),)))
     assert caught.value.code == "207"
 
