@@ -80,7 +80,7 @@ def _lines(flowsheet: Flowsheet) -> Iterator[str]:
 
 def _written(row: Row) -> str:
     if row.kind is not ValueType.NUMBER:
-        return row.kind.value
+        return str(row.kind.value)
     unit = row.sent_unit.code or "no unit"
     return f"{row.kind.value}, {unit}, {row.decimals} decimals; without a number: {row.missing.value}"
 

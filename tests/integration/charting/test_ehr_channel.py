@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from neopain.charting.ehr.channel import Located, NotLocated
@@ -68,6 +69,39 @@ def test_a_server_of_another_fhir_version_is_refused(faulty_ehr: Any, channel_to
 
     with pytest.raises(ConfigurationError, match="R4"):
         channel_to(faulty_ehr.url).check()
+
+
+def without(statement: dict[str, Any], resource_type: str, **changes: Any) -> bytes:
+    """The statement with one resource type changed."""
+    for resource in statement["rest"][0]["resource"]:
+        if resource["type"] == resource_type:
+            resource.update(changes)
+    return json.dumps(statement).encode()
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "changes", "told"),
+    [
+        ("Observation", {"interaction": [{"code": "search-type"}]}, "does not offer Observation create:"),
+        ("Observation", {"searchParam": []}, "does not offer Observation search-type by identifier:"),
+        ("Patient", {"interaction": []}, "does not offer Patient search-type by identifier:"),
+        (
+            "Encounter",
+            {"searchParam": [{"name": "patient"}]},
+            "does not offer Encounter search-type by patient and status",
+        ),
+    ],
+)
+def test_a_server_that_does_not_offer_what_is_needed_is_refused(
+    faulty_ehr: Any, channel_to: Channel, resource_type: str, changes: dict[str, Any], told: str
+) -> None:
+    statement = httpx.get(f"{faulty_ehr.target}/metadata").json()
+    faulty_ehr.fail("GET", status=200, body=without(statement, resource_type, **changes))
+
+    with pytest.raises(ConfigurationError) as refused:
+        channel_to(faulty_ehr.url).check()
+
+    assert told in str(refused.value)
 
 
 def test_a_url_that_has_no_capability_statement_is_refused(faulty_ehr: Any, channel_to: Channel) -> None:

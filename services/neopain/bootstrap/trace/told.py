@@ -224,7 +224,7 @@ def _delivery_said(entry: TracedEntry) -> str:
     if not entry.delivery:
         return f"not sent: held, {entry.held_reason}"
     if entry.confirmed is not None:
-        return f"confirmed {_moment(entry.confirmed)} as {entry.ehr_reference}"
+        return f"{entry.delivery} {_moment(entry.confirmed)} as {entry.ehr_reference}"
     tried = f", last sent {_moment(entry.attempted)}" if entry.attempted is not None else ""
     error = f": {entry.last_error}" if entry.last_error else ""
     return f"{entry.delivery}, not confirmed, {entry.attempts} failed attempts{tried}{error}"

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.fhir_http import FhirHttp
-from neopain.codecs.fhir.answers import Capability, matches_of, read_capability
+from neopain.codecs.fhir.answers import Capability, Need, matches_of, read_capability
 from neopain.codecs.fhir.observation import observation_of
 from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS, Json
 from neopain.domain.charting import ChartedEntry
@@ -23,6 +23,14 @@ from neopain.errors import ConfigurationError, EhrUnavailable, MalformedMessage,
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)
+
+NEEDS = (
+    Need("Patient", "search-type", ("identifier",)),
+    Need("Encounter", "search-type", ("patient", "status")),
+    Need("Observation", "search-type", ("identifier",)),
+    Need("Observation", "create"),
+)
+"""What the EHR's CapabilityStatement has to offer."""
 
 OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
@@ -37,14 +45,17 @@ class R4Channel:
     reads_back: ClassVar[bool] = True
 
     def check(self) -> None:
-        """Refuses a server that is not FHIR R4 (``ConfigurationError``); ``EhrUnavailable`` when it does not answer."""
+        """Refuses a server that is not FHIR R4 or does not offer what is needed (``ConfigurationError``).
+
+        ``EhrUnavailable`` when it does not answer.
+        """
         try:
             capability = read_capability(self.http.get("metadata"))
         except MalformedMessage as error:
             raise EhrUnavailable(f"GET metadata: {error}") from error
         except RejectedByEhr as error:
             raise ConfigurationError(f"the EHR shows no CapabilityStatement ({error}): check ehr_url") from error
-        _require_r4(capability)
+        _require_fit(capability)
 
     def locate(self, entry: ChartedEntry) -> Located | NotLocated:
         """The patient by assigning authority and record number, exactly one; the encounter in progress, if one is."""
@@ -53,7 +64,7 @@ class R4Channel:
         if len(patients) != 1:
             return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
         subject = f"Patient/{patients[0]['id']}"
-        encounters = self._search("Encounter", subject=subject, status="in-progress")
+        encounters = self._search("Encounter", patient=subject, status="in-progress")
         encounter = _encounter(encounters, entry.visit)
         if encounter is None and self.requires_encounter:
             return NotLocated(f"the EHR has {len(encounters) or 'no'} encounters in progress, none clearly this one")
@@ -98,14 +109,16 @@ def system_of(patient: PatientId, systems: Mapping[str, str]) -> str:
     return f"urn:neopain:authority:{authority}"
 
 
-def _require_r4(capability: Capability) -> None:
+def _require_fit(capability: Capability) -> None:
     if not capability.is_r4:
         raise ConfigurationError(
             f"the EHR speaks FHIR {capability.fhir_version or 'of no stated version'}, this channel R4 (4.0.x): "
             "set ehr_url to its R4 endpoint"
         )
-    if not capability.creates_observations:
-        LOG.warning("ehr_does_not_advertise_observation_create")
+    if lacking := capability.lacks(NEEDS):
+        raise ConfigurationError(
+            f"the EHR's CapabilityStatement does not offer {', '.join(map(str, lacking))}: nothing can be charted to it"
+        )
     if not capability.creates_conditionally:
         LOG.warning("ehr_does_not_advertise_conditional_create")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from neopain.codecs.fhir.terminology import Json
@@ -9,30 +10,73 @@ from neopain.errors import MalformedMessage
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """What a server has to offer of a resource type: an interaction, and the parameters that it is to search by."""
+
+    resource_type: str
+    interaction: str
+    parameters: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        by = f" by {' and '.join(self.parameters)}" if self.parameters else ""
+        return f"{self.resource_type} {self.interaction}{by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a CapabilityStatement says of one resource type."""
+
+    interactions: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+    creates_conditionally: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """What a CapabilityStatement says that we care for; ``fhir_version`` is empty if it says none."""
 
     fhir_version: str
-    creates_observations: bool
-    creates_conditionally: bool
+    offers: Mapping[str, Offer]
 
     @property
     def is_r4(self) -> bool:
         """Whether it speaks FHIR R4 (4.0.0 or 4.0.1)."""
         return self.fhir_version == "4.0" or self.fhir_version.startswith("4.0.")
 
+    @property
+    def creates_conditionally(self) -> bool:
+        """Whether Observations can be created by If-None-Exist."""
+        return self.offers.get("Observation", Offer()).creates_conditionally
+
+    def lacks(self, needs: Iterable[Need]) -> tuple[Need, ...]:
+        """Those of the needs that it does not offer."""
+        return tuple(need for need in needs if not self._has(need))
+
+    def _has(self, need: Need) -> bool:
+        offer = self.offers.get(need.resource_type, Offer())
+        return need.interaction in offer.interactions and offer.parameters.issuperset(need.parameters)
+
 
 def read_capability(body: Json) -> Capability:
-    """The capability of a server (R4 capabilitystatement.html). ``MalformedMessage`` when it is none."""
+    """The capability of a server (R4 capabilitystatement.html). ``MalformedMessage`` when it is none.
+
+    Only what is said of a server counts (``rest.mode``); search parameters of ``rest`` hold for each of its resources.
+    """
     if body.get("resourceType") != "CapabilityStatement":
         raise MalformedMessage("CapabilityStatement", f"resourceType is {body.get('resourceType')!r}")
-    resources = [one for rest in _objects(body.get("rest")) for one in _objects(rest.get("resource"))]
-    observation: Json = next((one for one in resources if one.get("type") == "Observation"), {})
-    interactions = {one.get("code") for one in _objects(observation.get("interaction"))}
-    return Capability(
-        fhir_version=str(body.get("fhirVersion", "")),
-        creates_observations="create" in interactions,
-        creates_conditionally=observation.get("conditionalCreate") is True,
+    offers: dict[str, Offer] = {}
+    for rest in _objects(body.get("rest")):
+        if rest.get("mode", "server") == "server":
+            offers |= {str(one.get("type")): _offer(one, rest) for one in _objects(rest.get("resource"))}
+    return Capability(fhir_version=str(body.get("fhirVersion", "")), offers=offers)
+
+
+def _offer(resource: Json, rest: Json) -> Offer:
+    parameters = [*_objects(resource.get("searchParam")), *_objects(rest.get("searchParam"))]
+    return Offer(
+        interactions=frozenset(str(one.get("code")) for one in _objects(resource.get("interaction"))),
+        parameters=frozenset(str(one.get("name")) for one in parameters),
+        creates_conditionally=resource.get("conditionalCreate") is True,
     )
 
 

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from neopain.codecs.fhir.answers import matches_of, outcome_text, read_capability
+from neopain.codecs.fhir.answers import Need, matches_of, outcome_text, read_capability
 from neopain.errors import MalformedMessage
 
 OBSERVATION_CREATE = {"type": "Observation", "interaction": [{"code": "create"}], "conditionalCreate": True}
+PATIENT_SEARCH = {
+    "type": "Patient",
+    "interaction": [{"code": "search-type"}],
+    "searchParam": [{"name": "identifier", "type": "token"}],
+}
 
 
 def capability(version: str, *resources: dict[str, Any]) -> dict[str, Any]:
@@ -30,12 +35,39 @@ def test_only_four_zero_is_r4(version: str, is_r4: bool) -> None:
 def test_what_it_says_of_observations_is_read() -> None:
     found = read_capability(capability("4.0.1", {"type": "Patient"}, OBSERVATION_CREATE))
 
-    assert found.creates_observations
+    assert found.lacks([Need("Observation", "create")]) == ()
     assert found.creates_conditionally
 
 
-def test_a_server_that_says_nothing_of_observations_creates_none() -> None:
-    assert not read_capability(capability("4.0.1")).creates_observations
+@pytest.mark.parametrize(
+    ("need", "is_lacking"),
+    [
+        (Need("Patient", "search-type", ("identifier",)), False),
+        (Need("Patient", "search-type"), False),
+        (Need("Patient", "search-type", ("identifier", "name")), True),
+        (Need("Patient", "create"), True),
+        (Need("Observation", "create"), True),
+    ],
+    ids=str,
+)
+def test_what_is_needed_and_not_offered_is_lacking(need: Need, is_lacking: bool) -> None:
+    found = read_capability(capability("4.0.1", PATIENT_SEARCH))
+
+    assert found.lacks([need]) == ((need,) if is_lacking else ())
+
+
+def test_a_search_parameter_of_all_resources_holds_for_each() -> None:
+    body = capability("4.0.1", PATIENT_SEARCH)
+    body["rest"][0]["searchParam"] = [{"name": "_id", "type": "token"}]
+
+    assert read_capability(body).lacks([Need("Patient", "search-type", ("identifier", "_id"))]) == ()
+
+
+def test_what_is_said_of_a_client_is_no_offer() -> None:
+    body = capability("4.0.1", OBSERVATION_CREATE)
+    body["rest"][0]["mode"] = "client"
+
+    assert read_capability(body).lacks([Need("Observation", "create")]) == (Need("Observation", "create"),)
 
 
 @pytest.mark.parametrize("body", [{}, {"resourceType": "Bundle"}])
