@@ -152,6 +152,7 @@ def processes(database: str, bus: Bus, bus_url: str, ehr_url: str, tmp_path: Pat
         "NEOPAIN_CHARTING_SWEEP_SECONDS": "0.5",
         "NEOPAIN_CHARTING_DOUBT_SECONDS": "0.5",
         "NEOPAIN_CHARTING_RETRY_LONGEST_SECONDS": "1",
+        "NEOPAIN_CHARTING_BREAKER_SECONDS": "1",
         "NEOPAIN_CHARTING_AUDIT_ANCHOR_SECONDS": "1",
     }
     processes = Processes(env, tmp_path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select, text
 
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
+from neopain.charting.breaker import CircuitBreaker
 from neopain.charting.database import translated
 from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
 from neopain.charting.entries import charted_entry
@@ -76,6 +77,7 @@ class Deliverer:
     channel: EhrChannel
     clock: Clock
     retry: RetryPolicy
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
 
     def hand_out(self) -> list[str]:
         """The entries to be delivered now: for each infant the oldest, if it is due and in nobody's hands."""
@@ -88,12 +90,14 @@ class Deliverer:
         """Delivers the due entries of the infant that the entry is about, oldest first; returns how many were settled.
 
         Ends at the first that has to wait: a later one never overtakes it. Does nothing while another process delivers
-        for the infant.
+        for the infant, and while the EHR is left alone.
         """
         infant = self._infant_of(entry_id)
         settled = 0
         with self._alone_with(infant) as is_alone:
             while is_alone and (row := self._due_row(infant)) is not None:
+                if not self.breaker.lets_through(self.clock.now()):
+                    break
                 happening = self._deliver_row(row)
                 if happening is Happening.UNAVAILABLE:
                     break
@@ -102,8 +106,20 @@ class Deliverer:
 
     def _deliver_row(self, row: OutboxRow) -> Happening:
         outcome = self._attempt(row)
+        self._notice(outcome)
         self._settle(row, outcome)
         return outcome.happening
+
+    def _notice(self, outcome: Outcome) -> None:
+        """Takes note whether the EHR is well; of an entry that is held unasked, nothing is known of it."""
+        if outcome.happening is Happening.UNAVAILABLE:
+            if self.breaker.failed(self.clock.now()):
+                LOG.warning("ehr_left_alone", failures=self.breaker.failures, why=outcome.reason)
+        elif outcome.happening is Happening.NOT_IDENTIFIED and not self.channel.reads_back:
+            return
+        elif self.breaker.succeeded():
+            LOG.info("ehr_is_back")
+        gauge("charting_ehr_left_alone").set(float(self.breaker.is_open))
 
     def _attempt(self, row: OutboxRow) -> Outcome:
         try:

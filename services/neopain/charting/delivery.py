@@ -16,6 +16,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_ready, worker_shutting_down
 from sqlalchemy import Engine
 
+from neopain.charting.breaker import CircuitBreaker
 from neopain.charting.broker import DELIVER, NUDGE_LIFE_SECONDS, SWEEP, keep_our_logging, make_app
 from neopain.charting.database import connect
 from neopain.charting.deliverer import Deliverer, RetryPolicy
@@ -137,7 +138,9 @@ class _Tasks:
     """The worker's two tasks. Until the EHR has said what it is, nothing is sent to it."""
 
     def __init__(self, engine: Engine, channel: EhrChannel, settings: ChartingSettings) -> None:
-        self.deliverer = Deliverer(engine, channel, SystemClock(), retry_policy(settings))
+        pause = timedelta(seconds=settings.breaker_seconds)
+        breaker = CircuitBreaker(failures=settings.breaker_failures, pause=pause)
+        self.deliverer = Deliverer(engine, channel, SystemClock(), retry_policy(settings), breaker)
         self.fault: ConfigurationError | None = None
         self._is_checked = False
 

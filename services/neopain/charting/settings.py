@@ -61,6 +61,10 @@ class ChartingSettings(ServiceSettings):
     retry_longest_seconds: float = Field(60.0, gt=0, description="Longest wait between two deliveries of an entry")
     doubt_seconds: float = Field(10.0, ge=0, description="How long a request without answer may go on at the EHR")
     held_retry_seconds: float = Field(600.0, gt=0, description="How often the EHR is asked again for a missing patient")
+    breaker_failures: int = Field(
+        5, ge=1, description="After so many deliveries in a row without an answer, the EHR is left alone"
+    )
+    breaker_seconds: float = Field(30.0, gt=0, description="For how long; then one delivery shows whether it is back")
     delivery_threads: int = Field(4, ge=1, le=64, description="Infants delivered for at the same time")
     consumer_name: str = Field(
         default_factory=socket.gethostname, description="This consumer's name in its group; kept over a restart"

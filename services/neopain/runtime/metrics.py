@@ -107,7 +107,10 @@ METRICS = (
         "Level reached to its acknowledgement by a person",
         buckets=(15, 30, 60, 120, 300, 600, 1800, 3600),
     ),
-    MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed"),
+    MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed or accepted"),
+    MetricSpec(
+        "charting_ehr_left_alone", "gauge", "1", "Whether delivery leaves the EHR alone, since it does not answer"
+    ),
     MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
 )
 

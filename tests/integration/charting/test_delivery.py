@@ -300,3 +300,28 @@ def test_an_entry_that_cannot_be_read_is_a_dead_letter_and_does_not_block_the_ne
     assert (first["state"], second["state"]) == ("rejected", "confirmed")
     assert "windows" in first["last_error"]
     assert ward.infant.value not in first["last_error"]
+
+
+def test_a_sick_ehr_is_left_alone_by_all_infants_and_asked_by_one_when_the_pause_is_over(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    for number in range(12):
+        infant, bed = PatientId(f"{ward.infant.value}-{number}", "HOSP"), BedId(f"{ward.bed}-{number}")
+        ward.admit(infant, bed=bed)
+        ehr.admit(infant)
+        ward.take(ward.score(1, bed=bed), ward.score(15, bed=bed))
+    faulty_ehr.fail("GET", times=6, status=503)
+
+    sweep(faulty_ehr.url)
+    assert len(faulty_ehr.asked) == 5
+    ward.clock.advance(15)
+    sweep(faulty_ehr.url)
+    assert len(faulty_ehr.asked) == 5
+
+    ward.clock.advance(15)
+    sweep(faulty_ehr.url)
+    assert len(faulty_ehr.asked) == 6
+
+    ward.clock.advance(40)
+    sweep(faulty_ehr.url)
+    assert set(states()) == {"confirmed"}
