@@ -11,6 +11,7 @@ NeopainError
 │   ├── CameraUnavailable
 │   ├── DatabaseUnavailable
 │   ├── InferenceUnavailable
+│   ├── KeysUnavailable
 │   └── EhrUnavailable
 ├── RejectedByEhr          the EHR said no for good: a person is needed
 ├── ContractBroken         two of our own parts disagree: stop
@@ -82,6 +83,10 @@ class DatabaseUnavailable(TransientError):
 
 class InferenceUnavailable(TransientError):
     """Triton did not answer: the window waits."""
+
+
+class KeysUnavailable(TransientError):
+    """The keys of the issuer of tokens cannot be had: nobody is let in, and nobody is refused."""
 
 
 class EhrUnavailable(TransientError):

@@ -7,7 +7,7 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from neopain.bootstrap.places import root_folder
-from neopain.charting.settings import ChartingSettings
+from neopain.charting.api.settings import ApiSettings
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.settings import BusSettings
 from neopain.scoring.settings import ScoringSettings
@@ -17,7 +17,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     BusSettings,
     IngestSettings,
     ScoringSettings,
-    ChartingSettings,
+    ApiSettings,
     SimulatorSettings,
 )
 

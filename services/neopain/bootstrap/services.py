@@ -84,6 +84,13 @@ def _charting_beat() -> None:
     run_delivery_beat(read_settings(ChartingSettings))
 
 
+def _charting_api() -> None:
+    from neopain.charting.api.service import run_api
+    from neopain.charting.api.settings import ApiSettings
+
+    run_api(read_settings(ApiSettings))
+
+
 def _simulator_ward() -> None:
     from neopain.simulator.service import run_ward
     from neopain.simulator.settings import SimulatorSettings
@@ -102,5 +109,6 @@ STARTS: dict[tuple[str, str], Start] = {
     ("charting", "consumer"): _charting_consumer,
     ("charting", "delivery"): _charting_delivery,
     ("charting", "beat"): _charting_beat,
+    ("charting", "api"): _charting_api,
     ("simulator", "ward"): _simulator_ward,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text, true
 
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.tables import CENSUS_FACTS
@@ -70,6 +70,31 @@ def history_of(connection: Connection, bed: BedId, *, since: datetime | None = N
         query = query.where(CENSUS_FACTS.c.effective >= func.coalesce(before.scalar_subquery(), since))
     return [
         CensusFact(STATE.validate_python(row.state), row.effective, row.arrived) for row in connection.execute(query)
+    ]
+
+
+def beds_now(connection: Connection) -> list[BedState]:
+    """The newest fact of every bed that was ever named, in the order of their ids."""
+    first = select(CENSUS_FACTS.c.bed).order_by(CENSUS_FACTS.c.bed).limit(1).cte("beds", recursive=True)
+    following = (
+        select(CENSUS_FACTS.c.bed)
+        .where(CENSUS_FACTS.c.bed > first.c.bed)
+        .order_by(CENSUS_FACTS.c.bed)
+        .limit(1)
+        .scalar_subquery()
+    )
+    # From one bed to the next by the index: the history is long, the beds are few.
+    beds = first.union_all(select(following).where(first.c.bed.is_not(None)))
+    newest = (
+        select(CENSUS_FACTS.c.state)
+        .where(CENSUS_FACTS.c.bed == beds.c.bed)
+        .order_by(CENSUS_FACTS.c.place.desc())
+        .limit(1)
+        .lateral()
+    )
+    return [
+        STATE.validate_python(state)
+        for state in connection.scalars(select(newest.c.state).join_from(beds, newest, true()).order_by(beds.c.bed))
     ]
 
 

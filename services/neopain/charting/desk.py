@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import connect, translated
+from neopain.charting.entries import raise_version
 from neopain.charting.outbox import DONE, Happening, OutboxRow, RowState
 from neopain.charting.tables import ENTRIES, OUTBOX
 from neopain.charting.tracing import WITH_DELIVERY, TracedEntry, traced
@@ -86,6 +87,8 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
             raise ConfigurationError(f"entry {entry_id}: its infant's entries are being delivered: try again")
         values = {"due": clock.now(), "attempts": 0} if decision.verdict is Verdict.RETRY else {}
         state = outbox.settle(unit.connection, row, HAPPENINGS[decision.verdict], **values)
+        if decision.verdict is Verdict.CANCEL:
+            raise_version(unit.connection, entry_id, now=clock.now())
         unit.audit(_audited(row, decision))
         return state
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting.tables import ENTRIES
@@ -57,14 +58,25 @@ def charted_entry(connection: Connection, wanted: str) -> ChartedEntry:
     row = connection.execute(select(ENTRIES).where(ENTRIES.c.entry_id == wanted)).one_or_none()
     if row is None or row.patient_value is None:
         raise ContractBroken(f"entry {wanted} is in the outbox and is not charted for an infant")
+    return entry_of(row)
+
+
+def entry_of(row: Row[Any]) -> ChartedEntry:
+    """The entry of a row that has an infant; ``ContractBroken`` when another version wrote it otherwise."""
     try:
         draft = DRAFT.validate_python(row.draft)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise ContractBroken(f"entry {wanted} is not what this version writes, at {places}") from error
+        raise ContractBroken(f"entry {row.entry_id} is not what this version writes, at {places}") from error
     return ChartedEntry(
         draft=draft,
-        patient=PatientId(row.patient_value, row.patient_authority, row.patient_type),
+        patient=PatientId(row.patient_value, row.patient_authority or "", row.patient_type),
         visit=row.visit,
         issued=row.issued,
     )
+
+
+def raise_version(connection: Connection, wanted: str, *, now: datetime) -> None:
+    """Says that what is told of an entry has changed."""
+    raised = update(ENTRIES).where(ENTRIES.c.entry_id == wanted)
+    connection.execute(raised.values(version=ENTRIES.c.version + 1, updated=now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ from sqlalchemy import Connection, Engine, text
 
 from neopain.charting.audit.chain import ensure_partitions
 from neopain.charting.database import connect, translated
-from neopain.errors import ConfigurationError
+from neopain.errors import ConfigurationError, DatabaseUnavailable
+from neopain.runtime.backoff import Backoff
 from neopain.runtime.log import Log
+from neopain.runtime.service import Running
 
 LOG = Log(__name__)
 
@@ -53,6 +56,20 @@ def require_schema(engine: Engine) -> None:
             f"the database is at revision {found}, this version needs {script.get_current_head()}: "
             "run neopain charting migrate"
         )
+
+
+async def wait_for_schema(engine: Engine, running: Running) -> bool:
+    """Waits for the database and looks at its schema; False when asked to stop before. ``ConfigurationError``."""
+    backoff = Backoff()
+    while True:
+        try:
+            await asyncio.to_thread(require_schema, engine)
+        except DatabaseUnavailable as error:
+            LOG.warning("database_unavailable", why=error)
+        else:
+            return True
+        if not await running.pause(backoff.next_seconds()):
+            return False
 
 
 def _run(database_url: str, target: str, *, is_up: bool) -> None:

@@ -20,13 +20,12 @@ from neopain.charting.census import record_fact
 from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
-from neopain.charting.migrate import require_schema
+from neopain.charting.migrate import wait_for_schema
 from neopain.charting.replays import record_replay
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.identity import is_recording
-from neopain.errors import ConfigurationError, ContractBroken, DatabaseUnavailable, TransientError
-from neopain.runtime.backoff import Backoff
+from neopain.errors import ConfigurationError, ContractBroken, TransientError
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.loop import LoopPolicy, consume
@@ -58,27 +57,13 @@ def run_charting(settings: ChartingSettings, bus_settings: BusSettings) -> None:
         bus = Bus(bus_settings.address())
         engine = connect(settings.database_url)
         try:
-            if await _is_prepared(engine, running):
+            if await wait_for_schema(engine, running):
                 await ChartingConsumer(settings, bus, engine).run(running)
         finally:
             await bus.aclose()
             engine.dispose()
 
     run_service("charting", settings, main)
-
-
-async def _is_prepared(engine: Engine, running: Running) -> bool:
-    """Waits for the database and looks at its schema; False when asked to stop before."""
-    backoff = Backoff()
-    while True:
-        try:
-            await asyncio.to_thread(require_schema, engine)
-        except DatabaseUnavailable as error:
-            LOG.warning("database_unavailable", why=error)
-        else:
-            return True
-        if not await running.pause(backoff.next_seconds()):
-            return False
 
 
 class ChartingConsumer:

@@ -30,6 +30,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 METADATA = MetaData()
 MOMENT = DateTime(timezone=True)
 
+PATIENT_KEY = "(COALESCE(patient_authority, '') || '|') || patient_value"
+PATIENT_ID = f"md5({PATIENT_KEY})"
+"""Of an entry, the id of its Patient (``codecs.fhir.ids``), as PostgreSQL writes it back: an index is over it."""
+ENCOUNTER_ID = f"md5((({PATIENT_KEY}) || '|') || visit)"
+
 CENSUS_FACTS = Table(
     "census_facts",
     METADATA,
@@ -41,6 +46,7 @@ CENSUS_FACTS = Table(
     Column("held_reason", Text, nullable=False),
     Column("state", JSONB, nullable=False, comment="domain.census.BedState"),
     Index("census_facts_of_bed", "bed", "effective"),
+    Index("census_facts_in_order", "bed", "place"),
 )
 
 COURSES = Table(
@@ -84,9 +90,16 @@ ENTRIES = Table(
     Column("visit", Text, nullable=False, server_default=""),
     Column("value", Float, comment="Of 10; null when no window was scored"),
     Column("draft", JSONB, nullable=False, comment="domain.charting.DraftEntry"),
+    Column("version", Integer, nullable=False, server_default=text("1"), comment="Raised when what it says changes"),
+    Column("updated", MOMENT, comment="When it got a version after the first; null before"),
     UniqueConstraint("bed", "kind", "begins", "ends", name="entries_one_per_stretch"),
     Index("entries_of_bed", "bed", "ends"),
     Index("entries_of_patient", "patient_value", "patient_authority", "ends"),
+    Index("entries_by_end", "ends", "entry_id"),
+    Index("entries_by_issue", "issued", "entry_id"),
+    Index("entries_by_update", text("coalesce(updated, issued)"), "entry_id"),
+    Index("entries_of_patient_id", text(PATIENT_ID), "ends"),
+    Index("entries_of_encounter_id", text(ENCOUNTER_ID)),
 )
 
 OUTBOX = Table(
@@ -172,6 +185,8 @@ AUDIT = Table(
     PrimaryKeyConstraint("chain", "position", "recorded"),
     Index("audit_of_entry", "entry_id"),
     Index("audit_of_patient", "patient", "recorded"),
+    Index("audit_of_patient_id", text("md5(patient)"), "recorded"),
+    Index("audit_by_time", "recorded", "chain", "position"),
     postgresql_partition_by="RANGE (recorded)",
 )
 

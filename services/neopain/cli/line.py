@@ -16,6 +16,7 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_tools(commands)
     _add_beds(commands)
     _add_policy(commands)
+    _add_api(commands)
     _add_drugs(commands)
     _add_codes(commands)
 
@@ -93,6 +94,22 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
     chart.add_argument("--by", type=said, metavar="NAME", required=True, help="who asks for it")
 
 
+def _add_api(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "The FHIR R4 API, the same as `neopain charting api`; settings NEOPAIN_CHARTING_API_*"
+    api = command(commands, "api", _service("charting", "api"), text)
+    parts = api.add_subparsers(title="commands", metavar="COMMAND")
+    text = "Print a bearer token of the local issuer (NEOPAIN_CHARTING_API_LOCAL_ISSUER)"
+    token = command(parts, "token", _api_token, text)
+    token.add_argument("--scope", default="system/*.rs", help="SMART scopes, separated by spaces (default system/*.rs)")
+    token.add_argument(
+        "--seconds", type=positive, default=300.0, help="how long it is good (default 300, at most 3600)"
+    )
+    token.add_argument(
+        "--patient", default="", metavar="ID", help="the one infant of patient/ scopes: id or system|value"
+    )
+    token.add_argument("--unit", action="append", default=[], metavar="UNIT", help="only this unit; may come again")
+
+
 def _add_policy(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "The charting policy in force, by site and unit; with --file, a file's, which is checked"
     policy = command(commands, "policy", _policy, text)
@@ -145,6 +162,14 @@ def _beds_chart(options: argparse.Namespace) -> int:
     from neopain.bootstrap.policy import chart_bed
 
     return chart_bed(options.bed, by=options.by)
+
+
+def _api_token(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.api import TokenOptions, print_token
+
+    return print_token(
+        TokenOptions(scope=options.scope, seconds=options.seconds, patient=options.patient, units=tuple(options.unit))
+    )
 
 
 def _policy(options: argparse.Namespace) -> int:
@@ -249,6 +274,7 @@ SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
         "consumer": ("Turns scores into entries", _service("charting", "consumer")),
         "delivery": ("Celery worker: brings entries to the EHR", _service("charting", "delivery")),
         "beat": ("Celery beat: looks for due entries", _service("charting", "beat")),
+        "api": ("FHIR R4 API for dashboards and other readers", _service("charting", "api")),
     },
     "simulator": {
         "ward": ("Simulated infants at the doors of ingest", _service("simulator", "ward")),

@@ -111,6 +111,8 @@ METRICS = (
     MetricSpec(
         "charting_ehr_left_alone", "gauge", "1", "Whether delivery leaves the EHR alone, since it does not answer"
     ),
+    MetricSpec("charting_api_requests_total", "counter", "1", "FHIR API requests answered, by status", ("status",)),
+    MetricSpec("charting_api_seconds", "histogram", "s", "FHIR API: request read to answer made"),
     MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
 )
 

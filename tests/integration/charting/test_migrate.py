@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -67,6 +68,33 @@ def test_the_alert_revision_goes_down_and_up_with_the_rows_of_before(empty_datab
     assert between == before
     assert tables(empty_database) - before == {"alerts", "alert_events", "alert_watches"}
     assert tuple(found) == ("NICU/1/A", True)
+
+
+def test_an_entry_that_was_cancelled_before_the_api_gets_its_second_version(empty_database: str) -> None:
+    migrate(empty_database, target="0002")
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        for name in ("sent", "cancelled"):
+            connection.execute(
+                text(
+                    "INSERT INTO entries (entry_id, bed, kind, begins, ends, issued, state, draft)"
+                    " VALUES (:name, :name, 'x', now(), now(), now(), 'charted', '{}')"
+                ),
+                {"name": name},
+            )
+        connection.execute(
+            text(
+                "INSERT INTO audit VALUES"
+                " ('charting', 1, '2026-10-05T12:00:00Z', 'delivery_cancelled', 'N', 'cancelled', '', '{}', '', '')"
+            )
+        )
+    migrate(empty_database)
+
+    with engine.connect() as connection:
+        query = "SELECT entry_id, version, updated FROM entries ORDER BY entry_id"
+        found = [tuple(row) for row in connection.execute(text(query))]
+    engine.dispose()
+    assert found == [("cancelled", 2, datetime(2026, 10, 5, 12, 0, tzinfo=UTC)), ("sent", 1, None)]
 
 
 def test_the_migrated_tables_are_those_of_the_code(engine: Engine) -> None:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.codecs.fhir.answers import Capability, Need, matches_of, read_capability
+from neopain.codecs.fhir.authority import system_of
 from neopain.codecs.fhir.observation import observation_of
 from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS, Json
 from neopain.domain.charting import ChartedEntry
-from neopain.domain.identity import PatientId
 from neopain.errors import ConfigurationError, EhrUnavailable, MalformedMessage, RejectedByEhr
 from neopain.runtime.log import Log
 
@@ -31,8 +31,6 @@ NEEDS = (
     Need("Observation", "create"),
 )
 """What the EHR's CapabilityStatement has to offer."""
-
-OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class R4Channel:
 
     def locate(self, entry: ChartedEntry) -> Located | NotLocated:
         """The patient by assigning authority and record number, exactly one; the encounter in progress, if one is."""
-        system = system_of(entry.patient, self.authority_systems)
+        system = system_of(entry.patient.assigning_authority, self.authority_systems)
         patients = self._bearers("Patient", system, entry.patient.value)
         if len(patients) != 1:
             return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
@@ -97,16 +95,6 @@ class R4Channel:
             return matches_of(self.http.get(resource_type, **parameters), resource_type)
         except MalformedMessage as error:
             raise EhrUnavailable(f"GET {resource_type}: {error}") from error
-
-
-def system_of(patient: PatientId, systems: Mapping[str, str]) -> str:
-    """The identifier system of an assigning authority at the EHR: as set, an OID as ``urn:oid:``, else one of ours."""
-    authority = patient.assigning_authority
-    if authority in systems:
-        return systems[authority]
-    if OID.fullmatch(authority):
-        return f"urn:oid:{authority}"
-    return f"urn:neopain:authority:{authority}"
 
 
 def _require_fit(capability: Capability) -> None:

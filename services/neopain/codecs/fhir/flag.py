@@ -110,7 +110,7 @@ def _code(level: AlertLevel) -> Json:
 
 
 def _visit(visit: str) -> Json:
-    return {"type": {"coding": [{"system": terms.IDENTIFIER_TYPE, "code": "VN"}]}, "value": visit}
+    return {"type": {"coding": [{"system": terms.IDENTIFIER_TYPES, "code": "VN"}]}, "value": visit}
 
 
 def _narrative(alert: Alert, state: Standing, told: Told) -> Json:

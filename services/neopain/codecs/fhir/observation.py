@@ -58,8 +58,8 @@ def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None =
     draft = entry.draft
     resource: Json = {
         "resourceType": "Observation",
-        "meta": {"security": _labels(draft)},
-        "contained": [_device(draft)],
+        "meta": {"security": labels_of(draft)},
+        "contained": [device_of(draft)],
         "identifier": [identifier_of(entry.id)],
         "status": "preliminary",
         "category": [concept(terms.OBSERVATION_CATEGORY, "survey", "Survey")],
@@ -92,11 +92,13 @@ def _checked(resource: Json) -> Json:
     return resource
 
 
-def _labels(draft: DraftEntry) -> list[Json]:
+def labels_of(draft: DraftEntry) -> list[Json]:
+    """The security labels of what is told of a draft: asserted by software, and test data where it is."""
     return [AI_ASSERTED] if draft.processing is Processing.PRODUCTION else [AI_ASSERTED, TEST_DATA]
 
 
-def _device(draft: DraftEntry) -> Json:
+def device_of(draft: DraftEntry) -> Json:
+    """The software as a contained Device, with its model and what its weights know."""
     return {
         "resourceType": "Device",
         "id": DEVICE,

@@ -1,0 +1,92 @@
+"""From a request's method, target and form to what is asked. Nothing is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from neopain.charting.api.settings import BASE_PATH
+from neopain.codecs.fhir.ids import ID
+from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
+from neopain.codecs.fhir.search import SEARCHES, Pair
+
+READING = ("GET", "HEAD")
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class AskCapability:
+    """``/metadata``."""
+
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskRead:
+    """``/Type/id``."""
+
+    resource_type: str
+    id: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskSearch:
+    """``/Type?...`` or ``/Type/_search``."""
+
+    resource_type: str
+    pairs: tuple[Pair, ...]
+
+
+Question = AskCapability | AskRead | AskSearch
+
+
+def read_question(method: str, target: str, *, form: str = "") -> Question:
+    """What is asked. ``Refused``: 400, 404, or 405 for a method that the address does not know."""
+    path, _, query = target.partition("?")
+    segments = _segments(path)
+    is_form = segments[1:] == ["_search"]
+    if method not in READING and not (is_form and method == "POST"):
+        allowed = "GET, HEAD, POST" if is_form else "GET, HEAD"
+        text = "this server is for reading: GET, HEAD, and POST of _search"
+        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "not-supported", text, headers={"Allow": allowed})
+    pairs = (*read_pairs(query), *read_pairs(form))
+    match segments:
+        case ["metadata"]:
+            return AskCapability(pairs)
+        case [resource_type] if resource_type in SEARCHES:
+            return AskSearch(resource_type, pairs)
+        case [resource_type, "_search"] if resource_type in SEARCHES:
+            return AskSearch(resource_type, pairs)
+        case [resource_type, own_id] if resource_type in SEARCHES and ID.fullmatch(own_id):
+            return AskRead(resource_type, own_id, pairs)
+    raise not_found("such address")
+
+
+def takes_form(method: str, target: str) -> bool:
+    """Whether the request's body is a query."""
+    return method == "POST" and target.partition("?")[0].endswith("/_search")
+
+
+def read_pairs(query: str) -> tuple[Pair, ...]:
+    """Names and values of a query string (UTF-8); ``Refused`` (400) when it is none."""
+    try:
+        return tuple(parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1000))
+    except ValueError as error:
+        raise bad_request("the query is no form of names and values in UTF-8, or has too many") from error
+
+
+def write_query(pairs: Sequence[Pair]) -> str:
+    """The query string of pairs, with its question mark; empty without one."""
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _segments(path: str) -> list[str]:
+    if not path.startswith(f"{BASE_PATH}/"):
+        raise not_found("such address")
+    try:
+        return [unquote(part, errors="strict") for part in path.removeprefix(f"{BASE_PATH}/").split("/")]
+    except ValueError as error:
+        raise not_found("such address") from error

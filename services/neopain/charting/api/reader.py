@@ -1,0 +1,219 @@
+"""Answers what is asked out of the database, and writes down who was told of whom before anybody is told.
+
+To be called on a thread that may block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sqlalchemy import Connection, Engine
+
+from neopain.charting.api.access import Access, Limits
+from neopain.charting.api.audit_events import read_audit, search_audit
+from neopain.charting.api.census import read_all, read_census, search_census
+from neopain.charting.api.entries import read_entries, read_entry, search_entries
+from neopain.charting.api.found import Found, Page
+from neopain.charting.api.question import AskRead, AskSearch, write_query
+from neopain.charting.api.reads import ReadAsked, ReadTold, record_read
+from neopain.charting.api.scene import Scene
+from neopain.charting.database import translated
+from neopain.codecs.fhir.bundle import BundleEntry, searchset, summarised
+from neopain.codecs.fhir.census import Naming
+from neopain.codecs.fhir.digest import entity_tag, is_known
+from neopain.codecs.fhir.ids import encounter_id, patient_id
+from neopain.codecs.fhir.refusal import Warnings, bad_request, forbidden, not_found
+from neopain.codecs.fhir.scopes import READ, SEARCH
+from neopain.codecs.fhir.search import SEARCHES, Search, Summary, read_search
+from neopain.codecs.fhir.terminology import Json
+from neopain.runtime.clock import Clock
+
+CHARTED = ("Observation", "Provenance")
+AUDIT = "AuditEvent"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, from where, and how they want it."""
+
+    access: Access
+    request_id: str
+    address: str
+    is_strict: bool = False
+    if_none_match: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer: a resource, or none where the client has it already."""
+
+    resource: Json | None
+    tag: str
+    last_updated: str = ""
+
+    @property
+    def status(self) -> HTTPStatus:
+        """200, or 304 without a resource."""
+        return HTTPStatus.OK if self.resource is not None else HTTPStatus.NOT_MODIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One API's answers. Safe to share between threads."""
+
+    engine: Engine
+    clock: Clock
+    naming: Naming
+    base_url: str
+    server_address: str
+
+    def read(self, asked: AskRead, caller: Caller) -> Told:
+        """One resource. ``Refused`` (403, 404), ``DatabaseUnavailable``; a 404 is written down too."""
+        limits = _limits(caller.access, asked.resource_type, READ)
+        summary = _summary_of(asked, caller)
+        with translated("reading"), self.engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            found = self._read(connection, asked, limits)
+        if found is None:
+            self._record(asked, caller, ReadTold(frozenset(), 0, HTTPStatus.NOT_FOUND))
+            raise not_found(asked.resource_type)
+        told = _told(found.resource, caller, summary)
+        infants = frozenset(filter(None, (found.infant,)))
+        self._record(asked, caller, ReadTold(infants, 1, told.status))
+        return told
+
+    def search(self, asked: AskSearch, caller: Caller) -> Told:
+        """A page of a search. ``Refused`` (400, 403), ``DatabaseUnavailable``."""
+        limits = _limits(caller.access, asked.resource_type, SEARCH)
+        warnings = Warnings()
+        search = read_search(asked.resource_type, asked.pairs, is_strict=caller.is_strict, warnings=warnings)
+        scene = Scene(self.clock.now(), self.naming)
+        with translated("searching"), self.engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            page = _search(connection, search, limits, scene)
+            included = self._included(connection, page, search, caller.access, scene=scene, warnings=warnings)
+        bundle = self._bundle(search, page, included, warnings)
+        told = _told(bundle, caller, Summary.NO)
+        everything = (*page.matches, *included)
+        infants = frozenset(one.infant for one in everything if one.infant)
+        self._record(search, caller, ReadTold(infants, len(everything), told.status))
+        return told
+
+    def _read(self, connection: Connection, asked: AskRead, limits: Limits) -> Found | None:
+        if asked.resource_type in CHARTED:
+            return read_entry(connection, asked.resource_type, asked.id, limits)
+        if asked.resource_type == AUDIT:
+            return read_audit(connection, asked.id)
+        scene = Scene(self.clock.now(), self.naming)
+        return read_census(connection, asked.resource_type, asked.id, limits, scene)
+
+    def _included(
+        self,
+        connection: Connection,
+        page: Page,
+        search: Search,
+        access: Access,
+        *,
+        scene: Scene,
+        warnings: Warnings,
+    ) -> list[Found]:
+        included: list[Found] = []
+        for name in sorted(search.includes):
+            resource_type = SEARCHES[search.resource_type].includes[name]
+            limits = access.may(resource_type, READ)
+            if limits is None:
+                warnings.add("forbidden", f"no scope of the token grants {resource_type}.{READ}: it is not included")
+                continue
+            ids = {own_id for one in page.matches if (own_id := _referred(one, name))}
+            if resource_type in CHARTED:
+                included += read_entries(connection, ids, limits)
+            else:
+                included += read_all(connection, resource_type, ids, limits, scene)
+        return included
+
+    def _bundle(self, search: Search, page: Page, included: Iterable[Found], warnings: Warnings) -> Json:
+        address = f"{self.base_url}/{search.resource_type}"
+        links = {"self": f"{address}{write_query(search.understood)}"}
+        if page.next_place is not None:
+            links["next"] = f"{address}{write_query(search.next_pairs(page.next_place))}"
+        entries = [
+            *(self._entry(one, search.summary, is_match=True) for one in page.matches),
+            *(self._entry(one, search.summary, is_match=False) for one in included),
+        ]
+        return searchset(entries, links=links, issues=warnings.issues, total=page.total)
+
+    def _entry(self, found: Found, summary: Summary, *, is_match: bool) -> BundleEntry:
+        url = f"{self.base_url}/{found.resource['resourceType']}/{found.id}"
+        return BundleEntry(url, summarised(found.resource, summary), is_match)
+
+    def _record(self, asked: AskRead | Search, caller: Caller, told: ReadTold) -> None:
+        is_search = isinstance(asked, Search)
+        text = (
+            f"{asked.resource_type}{write_query(asked.understood)}"
+            if isinstance(asked, Search)
+            else f"{asked.resource_type}/{asked.id}"
+        )
+        is_of_entry = not isinstance(asked, Search) and asked.resource_type in CHARTED and told.resources
+        record_read(
+            self.engine,
+            self.clock,
+            caller.access,
+            ReadAsked(
+                asked=text,
+                is_search=is_search,
+                request_id=caller.request_id,
+                address=caller.address,
+                server=self.base_url,
+                server_address=self.server_address,
+                entry_id=asked.id if is_of_entry and isinstance(asked, AskRead) else "",
+            ),
+            told,
+        )
+
+
+def _limits(access: Access, resource_type: str, action: str) -> Limits:
+    limits = access.limits(resource_type, action)
+    if resource_type == AUDIT and not limits.are_none:
+        raise forbidden("the audit trail tells of every infant: not for a client that is limited to one or to units")
+    return limits
+
+
+def _search(connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
+    if search.resource_type in CHARTED:
+        return search_entries(connection, search, limits, scene)
+    if search.resource_type == AUDIT:
+        return search_audit(connection, search, scene)
+    return search_census(connection, search, limits, scene)
+
+
+def _summary_of(asked: AskRead, caller: Caller) -> Summary:
+    """Of a read, ``_summary`` is all that can be said."""
+    pairs = [pair for pair in asked.pairs if pair[0] not in ("_format", "_pretty")]
+    if caller.is_strict and any(name != "_summary" for name, _ in pairs):
+        raise bad_request("of a read, _summary is the only parameter that is known", code="not-supported")
+    only = [pair for pair in pairs if pair[0] == "_summary"]
+    summary = read_search(asked.resource_type, only, is_strict=True, warnings=Warnings()).summary
+    if summary is Summary.COUNT:
+        raise bad_request("_summary=count is for searches")
+    return summary
+
+
+def _referred(found: Found, name: str) -> str:
+    """The id of what a match refers to under the name of an include."""
+    match name:
+        case "patient":
+            return patient_id(found.patient) if found.patient is not None else ""
+        case "encounter":
+            return encounter_id(found.patient, found.visit) if found.patient is not None and found.visit else ""
+        case _:
+            return found.served.entry.id if found.served is not None else ""
+
+
+def _told(resource: Json, caller: Caller, summary: Summary) -> Told:
+    shown = summarised(resource, summary)
+    # A summary is another representation of the same version: it has a tag of its own.
+    tag = entity_tag(resource) if shown is resource else f'{entity_tag(resource)[:-1]}-{summary.value}"'
+    last_updated = str(resource.get("meta", {}).get("lastUpdated", ""))
+    return Told(None if caller.if_none_match and is_known(caller.if_none_match, tag) else shown, tag, last_updated)

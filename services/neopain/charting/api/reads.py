@@ -1,0 +1,67 @@
+"""Every read, in the audit trail's chain of reads before anybody is told: a row for each infant, one where none is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from neopain.charting.api.access import Access
+from neopain.charting.audit.chain import AuditEvent, append
+from neopain.charting.disclosures import READS
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.audit_event import READ, SEARCHED
+from neopain.runtime.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAsked:
+    """What was asked: ``Observation/<id>``, or a type with the query that was understood."""
+
+    asked: str
+    is_search: bool
+    request_id: str
+    address: str
+    server: str
+    server_address: str
+    entry_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTold:
+    """What was told: of whom, how many resources, and with which HTTP status."""
+
+    infants: frozenset[str]
+    resources: int
+    status: int
+
+
+def record_read(engine: Engine, clock: Clock, access: Access, asked: ReadAsked, told: ReadTold) -> None:
+    """Writes a read down. ``DatabaseUnavailable``: it is not written, and nothing may be told."""
+    with unit_of_work(engine, clock) as unit:
+        append(unit.connection, list(_events(access, asked, told)), now=clock.now(), chain=READS)
+
+
+def _events(access: Access, asked: ReadAsked, told: ReadTold) -> Iterable[AuditEvent]:
+    detail: dict[str, str | int] = {
+        "asked": asked.asked,
+        "request_id": asked.request_id,
+        "address": asked.address,
+        "server": asked.server,
+        "server_address": asked.server_address,
+        "client": access.client,
+        "issuer": access.issuer,
+        "token_id": access.token_id,
+        "told": len(told.infants),
+        "resources": told.resources,
+        "status": told.status,
+    }
+    for infant in sorted(told.infants) or [""]:
+        yield AuditEvent(
+            event=SEARCHED if asked.is_search else READ,
+            actor=access.subject,
+            entry_id=asked.entry_id,
+            patient=infant,
+            detail=detail,
+        )

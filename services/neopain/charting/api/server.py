@@ -1,0 +1,205 @@
+"""HTTP of the FHIR API: requests in, JSON or an OperationOutcome out. What is asked and told is decided elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from neopain.charting.api.access import TokenVerifier
+from neopain.charting.api.question import (
+    FORM,
+    AskCapability,
+    AskRead,
+    AskSearch,
+    Question,
+    read_question,
+    takes_form,
+)
+from neopain.charting.api.reader import Caller, Reader, Told
+from neopain.codecs.fhir.capability import capability_statement
+from neopain.codecs.fhir.digest import entity_tag, is_known
+from neopain.codecs.fhir.refusal import Issue, Refused, bad_request, outcome_of
+from neopain.codecs.fhir.search import handling_of, require_json
+from neopain.codecs.fhir.terminology import Json
+from neopain.errors import TransientError
+from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter, histogram
+
+LOG = Log(__name__)
+
+FHIR_JSON = "application/fhir+json; charset=utf-8"
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MOST_FORM_BYTES = 65_536
+LEAST_GZIP_BYTES = 1_024
+GZIP_LEVEL = 5
+COME_AGAIN_SECONDS = "5"
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a resource where there is one, and headers of its own."""
+
+    status: HTTPStatus
+    resource: Json | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Busy(TransientError):
+    """More requests wait than may: come again."""
+
+
+class FhirServer:
+    """Answers requests; ``handle`` is what aiohttp calls. ``threads`` ask the database, ``waiting`` more may wait."""
+
+    def __init__(
+        self, reader: Reader, verifier: TokenVerifier, *, threads: int, waiting: int, started: datetime
+    ) -> None:
+        self._reader = reader
+        self._verifier = verifier
+        self._most = threads + waiting
+        self._in_hand = 0
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="fhir")
+        self._capability = capability_statement(url=reader.base_url, started=started)
+
+    def close(self) -> None:
+        """Ends its threads."""
+        self._pool.shutdown()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request. Every error is an OperationOutcome."""
+        own_id = request.headers.get("X-Request-Id", "")
+        request_id = own_id if REQUEST_ID.fullmatch(own_id) else secrets.token_hex(16)
+        with histogram("charting_api_seconds").time():
+            answer = await self._answer(request, request_id)
+        counter("charting_api_requests_total").labels(str(int(answer.status))).inc()
+        return await _response(request, answer, request_id)
+
+    async def _answer(self, request: web.BaseRequest, request_id: str) -> Answer:
+        try:
+            return await self._answered(request, request_id)
+        except Refused as refused:
+            LOG.info("request_refused", status=int(refused.status), why=refused, request=request_id)
+            return Answer(refused.status, outcome_of([refused.issue]), dict(refused.headers))
+        except web.HTTPException as error:
+            return _failure(HTTPStatus(error.status), "invalid", "the request cannot be read")
+        except TransientError as error:
+            LOG.warning("request_waits", why=error, request=request_id)
+            again = {"Retry-After": COME_AGAIN_SECONDS}
+            text = "this cannot be answered now, or not be written down: nothing was told; try again"
+            return _failure(HTTPStatus.SERVICE_UNAVAILABLE, "transient", text, again)
+        except Exception:
+            # A fault of ours: the client is told that it is, a person reads the log.
+            LOG.error("request_failed", request=request_id)
+            text = f"this request could not be answered; it is in the log as {request_id}"
+            return _failure(HTTPStatus.INTERNAL_SERVER_ERROR, "exception", text)
+
+    async def _answered(self, request: web.BaseRequest, request_id: str) -> Answer:
+        target = request.raw_path
+        form = await _form(request) if takes_form(request.method, target) else ""
+        question = read_question(request.method, target, form=form)
+        wanted = dict(question.pairs).get("_format", "")
+        require_json(request.headers.get("Accept", ""), wanted)
+        if isinstance(question, AskCapability):
+            return self._told_capability(request)
+        access = await self._verifier.admit(request.headers.get("Authorization"))
+        caller = Caller(
+            access=access,
+            request_id=request_id,
+            address=request.remote or "unknown",
+            is_strict=handling_of(request.headers.getall("Prefer", [])),
+            if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
+        )
+        told = await self._told(question, caller)
+        headers = {"ETag": told.tag}
+        if told.last_updated:
+            headers["Last-Modified"] = format_datetime(datetime.fromisoformat(told.last_updated), usegmt=True)
+        return Answer(told.status, told.resource, headers)
+
+    def _told_capability(self, request: web.BaseRequest) -> Answer:
+        tag = entity_tag(self._capability)
+        if (known := request.headers.get("If-None-Match")) and is_known(known, tag):
+            return Answer(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+        return Answer(HTTPStatus.OK, self._capability, {"ETag": tag})
+
+    async def _told(self, question: Question, caller: Caller) -> Told:
+        if self._in_hand >= self._most:
+            raise Busy(f"{self._in_hand} requests are in hand")
+        self._in_hand += 1
+        try:
+            loop = asyncio.get_running_loop()
+            match question:
+                case AskRead():
+                    return await loop.run_in_executor(self._pool, self._reader.read, question, caller)
+                case AskSearch():
+                    return await loop.run_in_executor(self._pool, self._reader.search, question, caller)
+                case _:
+                    raise TypeError(question)
+        finally:
+            self._in_hand -= 1
+
+
+async def _form(request: web.BaseRequest) -> str:
+    if request.content_type != FORM:
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-supported", f"the body of _search is {FORM}")
+    body = b""
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MOST_FORM_BYTES:
+            raise Refused(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", f"a query has at most {MOST_FORM_BYTES} bytes"
+            )
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise bad_request("the body is no UTF-8") from error
+
+
+async def _response(request: web.BaseRequest, answer: Answer, request_id: str) -> web.Response:
+    headers = {
+        "X-Request-Id": request_id,
+        # Whoever keeps a copy asks each time whether it still holds: each time it is written down.
+        "Cache-Control": "private, no-cache",
+        "Vary": "Accept, Accept-Encoding, Authorization",
+        "X-Content-Type-Options": "nosniff",
+        **answer.headers,
+    }
+    if answer.resource is None:
+        return web.Response(status=answer.status, headers=headers)
+    body = json.dumps(answer.resource, separators=(",", ":"), ensure_ascii=False).encode()
+    headers["Content-Type"] = FHIR_JSON
+    if len(body) >= LEAST_GZIP_BYTES and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(status=answer.status, headers=headers, body=body)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether the client takes gzip (RFC 9110 section 12.5.3); ``gzip;q=0`` says that it does not."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in ("gzip", "x-gzip"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
+    return False
+
+
+def _failure(status: HTTPStatus, code: str, text: str, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, outcome_of([Issue(code, text)]), headers or {})
+
+
+def make_web_server(server: FhirServer, **options: Any) -> web.Server:
+    """What aiohttp listens with: no router and no access log, since addresses and queries name infants."""
+    return web.Server(server.handle, access_log=None, **options)

@@ -1,0 +1,161 @@
+"""``NEOPAIN_CHARTING_API_*``, beside what every process of charting has."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from ipaddress import ip_address
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from neopain.charting.settings import ChartingSettings
+from neopain.codecs.fhir.census import Naming
+from neopain.domain.identity import Unit
+from neopain.errors import ConfigurationError
+
+BASE_PATH = "/fhir/R4"
+ISSUER = "NEOPAIN_CHARTING_API_ISSUER"
+LOCAL = "NEOPAIN_CHARTING_API_LOCAL_ISSUER"
+
+
+class ApiSettings(ChartingSettings):
+    """The settings of the FHIR API."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NEOPAIN_CHARTING_")
+
+    api_host: str = Field("127.0.0.1", description="Where the FHIR API listens; beyond this machine it needs TLS")
+    api_port: int = Field(8080, ge=1, le=65535, description="Port of the FHIR API")
+    api_url: str = Field(
+        "",
+        description="Base URL that clients use, https://neopain.hospital/fhir/R4; by default of host and port",
+    )
+    api_tls_certificate: Path | None = Field(
+        None, description="PEM file: certificate and intermediates of the FHIR API"
+    )
+    api_tls_key: Path | None = Field(None, description="PEM file: the private key, without a passphrase")
+    api_behind_tls_proxy: bool = Field(
+        False, description="A proxy on the way ends TLS: the FHIR API may listen beyond this machine without"
+    )
+    api_issuer: str = Field("", description="`iss` of tokens: the hospital's OpenID provider")
+    api_audience: str = Field("", description="`aud` of tokens; by default the base URL")
+    api_jwks_url: str = Field("", description="https:// URL of the issuer's keys (JWKS); or api_jwks_file")
+    api_jwks_file: Path | None = Field(None, description="File with the issuer's keys (JWKS); read again as the URL is")
+    api_jwks_lifetime_seconds: float = Field(
+        900.0, gt=0, description="How long the issuer's keys are taken as they are: a withdrawn one is good for as long"
+    )
+    api_jwks_refetch_seconds: float = Field(
+        30.0, gt=0, description="A token with an unknown key has the keys read again, at most this often"
+    )
+    api_leeway_seconds: float = Field(10.0, ge=0, le=120, description="By how much clocks may differ for exp, nbf, iat")
+    api_local_issuer: Path | None = Field(
+        None,
+        description="Folder of a local issuer's key, instead of an issuer: for one machine, listens on loopback only",
+    )
+    api_units: tuple[str, ...] = Field(
+        (), description="JSON list of the units that are served, `NICU` or `NICU@FACILITY`; none: all"
+    )
+    api_units_claim: str = Field(
+        "", description="Claim of tokens that lists units as api_units does; set, a token without it sees no unit"
+    )
+    api_zone: str = Field("", description="IANA time zone of birth dates; without it they are not told")
+    api_connections: int = Field(
+        8, ge=1, le=100, description="Database connections: requests answered at the same time"
+    )
+    api_waiting: int = Field(64, ge=0, description="Requests that may wait for one; more are told to come again")
+
+    @field_validator("api_zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            return value if not value or ZoneInfo(value) else ""
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("it is an IANA time zone, e.g. Europe/Berlin") from error
+
+    @field_validator("api_units")
+    @classmethod
+    def _name_units(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(one.partition("@")[0] for one in value):
+            raise ValueError("a unit is NAME or NAME@FACILITY")
+        return value
+
+    @property
+    def base_url(self) -> str:
+        """The address that ids are relative to, without a slash at the end."""
+        scheme = "https" if self.api_tls_certificate is not None else "http"
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return (self.api_url or f"{scheme}://{host}:{self.api_port}{BASE_PATH}").rstrip("/")
+
+    @property
+    def audience(self) -> str:
+        """What ``aud`` of a token must name."""
+        return self.api_audience or self.base_url
+
+    @property
+    def naming(self) -> Naming:
+        """How the site names things."""
+        zone: tzinfo | None = ZoneInfo(self.api_zone) if self.api_zone else None
+        return Naming(self.authority_systems, zone)
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that are served; none: all."""
+        return tuple(unit_named(one) for one in self.api_units)
+
+    def require_consistent(self) -> None:
+        """``ConfigurationError`` for what cannot be together: who may read must be beyond doubt."""
+        if self.api_local_issuer is not None:
+            self._require_local()
+        elif not self.api_issuer:
+            raise ConfigurationError(
+                f"nobody is named who says who may read: set {ISSUER}, or on one machine {LOCAL} to a folder"
+            )
+        elif bool(self.api_jwks_url) == (self.api_jwks_file is not None):
+            raise ConfigurationError(
+                f"{ISSUER} is set: set NEOPAIN_CHARTING_API_JWKS_URL or NEOPAIN_CHARTING_API_JWKS_FILE, one of them"
+            )
+        if self.api_jwks_url and not _is_safe(self.api_jwks_url):
+            raise ConfigurationError("NEOPAIN_CHARTING_API_JWKS_URL is https://, or http:// on this machine")
+        self._require_tls()
+
+    def _require_local(self) -> None:
+        if self.api_issuer or self.api_jwks_url or self.api_jwks_file is not None:
+            raise ConfigurationError(f"{LOCAL} is set beside an issuer: unset one of them")
+        if not is_loopback(self.api_host):
+            raise ConfigurationError(
+                f"{LOCAL} is for one machine: NEOPAIN_CHARTING_API_HOST {self.api_host} is not on loopback"
+            )
+
+    def _require_tls(self) -> None:
+        if (self.api_tls_certificate is None) != (self.api_tls_key is None):
+            raise ConfigurationError("NEOPAIN_CHARTING_API_TLS_CERTIFICATE and _KEY are set together")
+        is_plain = self.api_tls_certificate is None and not self.api_behind_tls_proxy
+        if is_plain and not is_loopback(self.api_host):
+            raise ConfigurationError(
+                f"NEOPAIN_CHARTING_API_HOST {self.api_host} is beyond this machine: set "
+                "NEOPAIN_CHARTING_API_TLS_CERTIFICATE and _KEY, or _BEHIND_TLS_PROXY where a proxy ends TLS"
+            )
+
+
+def unit_named(text: str) -> Unit:
+    """A unit by name, or by name and facility: ``NICU``, ``NICU@EAST``."""
+    name, _, facility = text.partition("@")
+    return Unit(name, facility)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the address is one of this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_safe(url: str) -> bool:
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0].rpartition("@")[2]
+    host = authority.partition("]")[0].strip("[") if authority.startswith("[") else authority.partition(":")[0]
+    return scheme == "https" or (scheme == "http" and is_loopback(host))

@@ -1,0 +1,169 @@
+"""Rows of the audit trail as AuditEvents; reads over the FHIR API as IHE BALP has them (Read, Query; one per infant).
+
+A read's query is the one that was understood: what a client puts into an unknown parameter may be a name, and is not
+kept.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from neopain.codecs.fhir import terminology as terms
+from neopain.codecs.fhir.digest import versioned
+from neopain.codecs.fhir.ids import patient_id_of_key
+from neopain.codecs.fhir.terminology import Json
+
+READ = "fhir_read"
+SEARCHED = "fhir_searched"
+"""The events of the API's own reads."""
+
+EVENTS = f"{terms.BASE}/CodeSystem/audit-event"
+EVENT_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
+INTERACTIONS = "http://hl7.org/fhir/restful-interaction"
+ENTITY_TYPES = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
+OBJECT_ROLES = "http://terminology.hl7.org/CodeSystem/object-role"
+BALP_ENTITY_TYPES = "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+PROFILES = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
+
+SOURCE_ROLE = {"system": DICOM, "code": "110153", "display": "Source Role ID"}
+DESTINATION_ROLE = {"system": DICOM, "code": "110152", "display": "Destination Role ID"}
+RECIPIENT = {"system": PARTICIPATION, "code": "IRCP", "display": "information recipient"}
+PERSON = {"system": ENTITY_TYPES, "code": "1", "display": "Person"}
+OBJECT = {"system": ENTITY_TYPES, "code": "2", "display": "System Object"}
+PATIENT_ROLE = {"system": OBJECT_ROLES, "code": "1", "display": "Patient"}
+RESOURCE_ROLE = {"system": OBJECT_ROLES, "code": "4", "display": "Domain Resource"}
+QUERY_ROLE = {"system": OBJECT_ROLES, "code": "24", "display": "Query"}
+REQUEST_ID = {"system": BALP_ENTITY_TYPES, "code": "XrequestId"}
+REST = {"system": EVENT_TYPES, "code": "rest", "display": "Restful Operation"}
+ACTIVITY = {"system": DICOM, "code": "110100", "display": "Application Activity"}
+QUERY = {"system": DICOM, "code": "110112", "display": "Query"}
+
+ACTIONS = {
+    "entry_charted": "C",
+    "entry_held": "C",
+    "delivery_asked_again": "U",
+    "delivery_cancelled": "U",
+    "bed_released": "U",
+}
+"""What an event did, in the letters of audit-event-action; all others executed something (E)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One row of the audit trail. ``patient`` is the key of an infant, empty where it is about none."""
+
+    chain: str
+    position: int
+    recorded: datetime
+    event: str
+    actor: str
+    entry_id: str
+    patient: str
+    detail: Mapping[str, object]
+
+    @property
+    def id(self) -> str:
+        """The id of its AuditEvent."""
+        return f"{self.chain}-{self.position}"
+
+
+def audit_event_of(row: AuditRow) -> Json:
+    """The AuditEvent of a row."""
+    is_rest = row.event in (READ, SEARCHED)
+    resource = {
+        "resourceType": "AuditEvent",
+        "id": row.id,
+        **(_rest(row) if is_rest else _activity(row)),
+        "recorded": row.recorded.isoformat(),
+        "outcome": "0",
+        "source": {"observer": {"display": "neopain charting"}},
+    }
+    return versioned(resource)
+
+
+def _rest(row: AuditRow) -> Json:
+    is_read = row.event == READ
+    name = ("Patient" if row.patient else "") + ("Read" if is_read else "Query")
+    code = "read" if is_read else "search-type"
+    return {
+        "meta": {"profile": [f"{PROFILES}{name}"]},
+        "type": REST,
+        "subtype": [{"system": INTERACTIONS, "code": code, "display": code}, _own(row.event)],
+        "action": "R" if is_read else "E",
+        "agent": _rest_agents(row, is_read=is_read),
+        "entity": [*_rest_entities(row, is_read=is_read), *_infant(row)],
+    }
+
+
+def _rest_agents(row: AuditRow, *, is_read: bool) -> list[Json]:
+    # By BALP a read's data flow to the client; a query's parameters flow to the server.
+    client, server = (DESTINATION_ROLE, SOURCE_ROLE) if is_read else (SOURCE_ROLE, DESTINATION_ROLE)
+    return [
+        {
+            "type": {"coding": [client]},
+            "who": {"identifier": {"value": _said(row, "client")}},
+            "requestor": False,
+            "network": {"address": _said(row, "address"), "type": "2"},
+        },
+        {
+            "type": {"coding": [server]},
+            "who": {"identifier": {"value": _said(row, "server")}},
+            "requestor": False,
+            "network": {"address": _said(row, "server_address"), "type": "2"},
+        },
+        {
+            "type": {"coding": [RECIPIENT]},
+            "who": {"identifier": {"system": _said(row, "issuer"), "value": row.actor}},
+            "requestor": True,
+        },
+    ]
+
+
+def _rest_entities(row: AuditRow, *, is_read: bool) -> Iterator[Json]:
+    yield {"what": {"identifier": {"value": _said(row, "request_id")}}, "type": REQUEST_ID}
+    asked = _said(row, "asked")
+    if is_read:
+        yield {"what": {"reference": asked}, "type": OBJECT, "role": RESOURCE_ROLE}
+    else:
+        query = base64.b64encode(asked.encode()).decode()
+        yield {"type": OBJECT, "role": QUERY_ROLE, "description": asked, "query": query}
+
+
+def _activity(row: AuditRow) -> Json:
+    return {
+        "type": QUERY if row.event == "census_queried" else ACTIVITY,
+        "subtype": [_own(row.event)],
+        "action": ACTIONS.get(row.event, "E"),
+        "agent": [{"who": {"display": row.actor}, "requestor": True}],
+        "entity": [*_entry(row), *_infant(row)],
+    }
+
+
+def _entry(row: AuditRow) -> Iterator[Json]:
+    told = [{"type": name, "valueString": str(value)} for name, value in row.detail.items() if value not in ("", None)]
+    entity: Json = {"type": OBJECT, "role": RESOURCE_ROLE}
+    if row.entry_id:
+        entity["what"] = {"identifier": {"system": terms.ENTRY_IDENTIFIERS, "value": row.entry_id}}
+    if told:
+        entity["detail"] = told
+    if row.entry_id or told:
+        yield entity
+
+
+def _infant(row: AuditRow) -> Iterator[Json]:
+    if row.patient:
+        patient = {"reference": f"Patient/{patient_id_of_key(row.patient)}"}
+        yield {"what": patient, "type": PERSON, "role": PATIENT_ROLE}
+
+
+def _own(event: str) -> Json:
+    return {"system": EVENTS, "code": event}
+
+
+def _said(row: AuditRow, name: str) -> str:
+    return str(row.detail.get(name) or "unknown")

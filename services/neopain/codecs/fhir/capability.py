@@ -1,0 +1,73 @@
+"""The CapabilityStatement of our API (R4 capabilitystatement.html), written from the tables of ``search``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from neopain import __version__
+from neopain.codecs.fhir.search import SEARCHES, Kind, SearchType
+from neopain.codecs.fhir.terminology import Json
+
+FHIR_VERSION = "4.0.1"
+SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+MEANINGS = {
+    "Observation": "Entries that are charted for an infant, as the EHR gets them. Entries that are held are not here.",
+    "Patient": "Infants: those in a bed by the census; by _id, identifier or reference also those of whom an entry is.",
+    "Encounter": "Visits of infants in a bed by the census; by _id or reference also those that an entry names.",
+    "Device": "Devices that are associated with an infant at a bed (IHE PCIM).",
+    "Provenance": "Who wrote an entry, and about what time.",
+    "AuditEvent": "The audit trail; for clients that are limited neither to an infant nor to units.",
+}
+CHAINED = "Also as {name}.identifier."
+
+
+def capability_statement(*, url: str, started: datetime) -> Json:
+    """What this server does; nothing that it does not."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": started.isoformat(),
+        "publisher": "neopain",
+        "kind": "instance",
+        "software": {"name": "neopain", "version": __version__},
+        "implementation": {"description": "Charted entries and the census, for reading", "url": url},
+        "fhirVersion": FHIR_VERSION,
+        "format": ["json", "application/fhir+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": "Investigational software: a score is a suggestion that a nurse verifies.",
+                "security": _security(),
+                "resource": [_resource(name, search) for name, search in SEARCHES.items()],
+            }
+        ],
+    }
+
+
+def _security() -> Json:
+    return {
+        "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
+        "description": "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs); every read is audited.",
+    }
+
+
+def _resource(name: str, search: SearchType) -> Json:
+    resource: Json = {
+        "type": name,
+        "documentation": MEANINGS[name],
+        "interaction": [{"code": "read"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "not-match",
+        "searchParam": [_parameter(own, kind, search) for own, kind in search.parameters.items() if "." not in own],
+    }
+    if search.includes:
+        resource["searchInclude"] = [f"{name}:{own}" for own in search.includes]
+    return resource
+
+
+def _parameter(name: str, kind: Kind, search: SearchType) -> Json:
+    parameter: Json = {"name": name, "type": kind.value}
+    if f"{name}.identifier" in search.parameters:
+        parameter["documentation"] = CHAINED.format(name=name)
+    return parameter

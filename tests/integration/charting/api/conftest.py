@@ -1,0 +1,199 @@
+"""The FHIR API on a port of this machine, with an issuer whose keys the test has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fhir.resources.R4B import get_fhir_model_class
+from sqlalchemy import Engine
+
+from neopain.charting.api.service import serving
+from neopain.charting.api.settings import ApiSettings
+from neopain.embedded.loopback import free_port
+from neopain.runtime.clock import Clock
+
+ISSUER = "https://id.hospital.example"
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@dataclass(slots=True)
+class Issuer:
+    """The hospital's OpenID provider, as far as readers see it: keys, and tokens signed with them."""
+
+    folder: Path
+    keys: dict[str, tuple[PrivateKey, str]] = field(default_factory=dict)
+
+    def add(self, kid: str, key: PrivateKey, algorithm: str) -> None:
+        self.keys[kid] = (key, algorithm)
+        self.publish()
+
+    def publish(self) -> None:
+        self.jwks_file.write_text(json.dumps(self.jwks()))
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [self._public(kid, key, algorithm) for kid, (key, algorithm) in self.keys.items()]}
+
+    @property
+    def jwks_file(self) -> Path:
+        return self.folder / "jwks.json"
+
+    def token(self, audience: str, *, kid: str = "es384", **changes: Any) -> str:
+        """A good token with everything granted; a claim that is changed to None is left out."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": ISSUER,
+            "aud": audience,
+            "sub": "nurse-1",
+            "client_id": "dashboard",
+            "iat": now,
+            "nbf": now,
+            "exp": now + timedelta(minutes=5),
+            "scope": "system/*.rs",
+            **changes,
+        }
+        key, algorithm = self.keys[kid]
+        told = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(told, key, algorithm=algorithm, headers={"kid": kid})
+
+    @staticmethod
+    def _public(kid: str, key: PrivateKey, algorithm: str) -> dict[str, Any]:
+        algorithms = jwt.algorithms.get_default_algorithms()
+        told = algorithms[algorithm].to_jwk(key.public_key(), as_dict=True)
+        return {**told, "kid": kid, "alg": algorithm, "use": "sig"}
+
+
+@dataclass(slots=True)
+class Api:
+    """The API as a client sees it."""
+
+    url: str
+    issuer: Issuer
+    http: httpx.Client
+
+    def token(self, **changes: Any) -> str:
+        return self.issuer.token(self.url, **changes)
+
+    def ask(self, path: str, *, token: str | None = None, method: str = "GET", **options: Any) -> httpx.Response:
+        """The answer to a client with a good token, or with the one given; none at all for an empty one."""
+        token = self.token() if token is None else token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
+        url = path if path.startswith("http") else f"{self.url}/{path}"
+        return self.http.request(method, url, headers=headers, **options)
+
+    def bundle(self, path: str, *, token: str | None = None, **options: Any) -> dict[str, Any]:
+        """The bundle of a search that has to succeed; it and every resource in it are valid."""
+        answer = self.ask(path, token=token, **options)
+        assert answer.status_code == 200, answer.text
+        bundle: dict[str, Any] = answer.json()
+        require_valid(bundle)
+        return bundle
+
+    def found(self, path: str, *, token: str | None = None, **options: Any) -> list[dict[str, Any]]:
+        """The matches of a search."""
+        entries = self.bundle(path, token=token, **options).get("entry", [])
+        return [entry["resource"] for entry in entries if entry["search"]["mode"] == "match"]
+
+    def read(self, path: str, *, token: str | None = None) -> dict[str, Any]:
+        """One resource that has to be there, and valid."""
+        answer = self.ask(path, token=token)
+        assert answer.status_code == 200, answer.text
+        resource: dict[str, Any] = answer.json()
+        require_valid(resource)
+        return resource
+
+
+def require_valid(resource: dict[str, Any]) -> None:
+    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+
+
+def outcome(answer: httpx.Response) -> tuple[int, str]:
+    """Status and issue code of a refusal, which has to be a valid OperationOutcome."""
+    body = answer.json()
+    assert body["resourceType"] == "OperationOutcome"
+    require_valid(body)
+    return answer.status_code, body["issue"][0]["code"]
+
+
+@pytest.fixture(scope="session")
+def signing_keys() -> dict[str, tuple[PrivateKey, str]]:
+    """One key of each algorithm, made once."""
+    return {
+        "es384": (ec.generate_private_key(ec.SECP384R1()), "ES384"),
+        "es256": (ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        "rs384": (rsa.generate_private_key(65537, 2048), "RS384"),
+        "rs256": (rsa.generate_private_key(65537, 2048), "RS256"),
+    }
+
+
+@pytest.fixture
+def issuer(tmp_path: Path, signing_keys: dict[str, tuple[PrivateKey, str]]) -> Issuer:
+    issuer = Issuer(tmp_path, dict(signing_keys))
+    issuer.publish()
+    return issuer
+
+
+@contextmanager
+def in_thread(settings: ApiSettings, engine: Engine, clock: Clock) -> Iterator[None]:
+    """The API on a loop and thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    service = serving(settings, engine, clock)
+    try:
+        asyncio.run_coroutine_threadsafe(service.__aenter__(), loop).result(30)
+        try:
+            yield
+        finally:
+            asyncio.run_coroutine_threadsafe(service.__aexit__(None, None, None), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Iterator[Callable[..., Api]]:
+    """Starts an API with settings of the test's own."""
+    started: list[Any] = []
+
+    def start(**changes: Any) -> Api:
+        settings = ApiSettings(
+            **{
+                "database_url": database,
+                "api_port": free_port(),
+                "api_issuer": ISSUER,
+                "api_jwks_file": issuer.jwks_file,
+                "api_jwks_refetch_seconds": 0.001,
+                **changes,
+            }
+        )
+        settings.require_consistent()
+        running = in_thread(settings, engine, clock)
+        running.__enter__()
+        http = httpx.Client(timeout=30)
+        started.append((running, http))
+        return Api(settings.base_url, issuer, http)
+
+    yield start
+    for running, http in started:
+        http.close()
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture
+def api(api_with: Callable[..., Api]) -> Api:
+    """An API as it is by default."""
+    return api_with()
