@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, select, true
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from neopain.charting.api.access import Limits
 from neopain.charting.api.entries import AUTHORITY, IS_SERVED, OF_ENCOUNTER, OF_PATIENT, within
@@ -104,7 +105,7 @@ def read_past(connection: Connection, resource_type: str, ids: set[str], limits:
 def _query(past: PastKind) -> Select[Any]:
     columns = (AUTHORITY.label("authority"), ENTRIES.c.patient_value, ENTRIES.c.patient_type, ENTRIES.c.visit)
     # Of an infant's entries the newest says of what type its number is.
-    return select(*columns).distinct(past.own_id).order_by(past.own_id, ENTRIES.c.ends.desc())
+    return select(*columns).ext(distinct_on(past.own_id)).order_by(past.own_id, ENTRIES.c.ends.desc())
 
 
 def _read(row: Row[Any], past: PastKind, scene: Scene) -> Found:

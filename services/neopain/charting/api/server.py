@@ -7,13 +7,11 @@ import gzip
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
@@ -45,8 +43,6 @@ MOST_FORM_BYTES = 65_536
 LEAST_GZIP_BYTES = 1_024
 GZIP_LEVEL = 5
 COME_AGAIN_SECONDS = "5"
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +196,34 @@ def _failure(status: HTTPStatus, code: str, text: str, headers: dict[str, str] |
     return Answer(status, outcome_of([Issue(code, text)]), headers or {})
 
 
-def make_web_server(server: FhirServer, **options: Any) -> web.Server:
+class FhirWebServer(web.Server):
     """What aiohttp listens with: no router and no access log, since addresses and queries name infants."""
-    return web.Server(server.handle, access_log=None, **options)
+
+    def __init__(self, server: FhirServer) -> None:
+        super().__init__(server.handle)
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of one new connection."""
+        return _Conversation(self, loop=asyncio.get_running_loop(), access_log=None)
+
+
+class _Conversation(web.RequestHandler):
+    """One connection. What is no HTTP is refused with an OperationOutcome, and repeated neither there nor in the log."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - as the base class has it; it holds what came
+    ) -> web.StreamResponse:
+        """The answer to what the HTTP layer cannot read, or to a fault beyond the reach of ``FhirServer``."""
+        LOG.warning("request_unreadable", status=status, why=type(exc).__name__)
+        counter("charting_api_requests_total").labels(str(status)).inc()
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer was sent already")
+        refused = Issue("invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "exception", "this is no request")
+        body = json.dumps(outcome_of([refused])).encode()
+        answer = web.Response(status=status, body=body, headers={"Content-Type": FHIR_JSON})
+        answer.force_close()
+        return answer

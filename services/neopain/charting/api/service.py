@@ -14,7 +14,7 @@ from neopain.charting.api.access import KeySource, Site, TokenVerifier
 from neopain.charting.api.keys import KeyCache, from_file, from_url, require_file
 from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
-from neopain.charting.api.server import FhirServer, make_web_server
+from neopain.charting.api.server import FhirServer, FhirWebServer
 from neopain.charting.api.settings import ApiSettings
 from neopain.charting.database import connect
 from neopain.charting.migrate import wait_for_schema
@@ -60,7 +60,7 @@ async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncI
         waiting=settings.api_waiting,
         started=clock.now(),
     )
-    runner = web.ServerRunner(make_web_server(server), shutdown_timeout=DRAIN_SECONDS)
+    runner = web.ServerRunner(FhirWebServer(server), shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
     try:
         await _listen(runner, settings)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,39 @@ def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Ite
 def api(api_with: Callable[..., Api]) -> Api:
     """An API as it is by default."""
     return api_with()
+
+
+class FaultyIssuer:
+    """An address for keys that answers what the test says."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.asked = 200, b"", 0
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.asked += 1
+                self.send_response(issuer.status)
+                self.send_header("Content-Length", str(len(issuer.body)))
+                self.end_headers()
+                self.wfile.write(issuer.body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+                return
+
+        return Handler
+
+
+@pytest.fixture
+def faulty_issuer() -> Iterator[FaultyIssuer]:
+    faulty = FaultyIssuer()
+    thread = threading.Thread(target=faulty.server.serve_forever)
+    thread.start()
+    yield faulty
+    faulty.server.shutdown()
+    thread.join()
+    faulty.server.server_close()
