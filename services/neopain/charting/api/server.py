@@ -204,11 +204,12 @@ class FhirWebServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """The protocol of one new connection."""
-        return _Conversation(self, loop=asyncio.get_running_loop(), access_log=None)
+        # None is how aiohttp is told to keep no access log; its types do not say so.
+        return _Conversation(self, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]
 
 
 class _Conversation(web.RequestHandler):
-    """One connection. What is no HTTP is refused with an OperationOutcome, and repeated neither there nor in the log."""
+    """One connection. What is no HTTP is refused by an OperationOutcome; neither that nor the log repeats it."""
 
     def handle_error(
         self,
