@@ -9,8 +9,8 @@ from datetime import datetime
 
 from neopain.charting.alert_desk import AlertQuery, answer, read_alert, read_alerts
 from neopain.charting.desk import at_desk
-from neopain.charting.ehr.fhir_r4 import system_of
 from neopain.charting.settings import ChartingSettings
+from neopain.codecs.fhir.authority import system_of
 from neopain.codecs.fhir.flag import Told, flag_of
 from neopain.domain.alert import NOTICE, Alert, AlertEvent, AlertEventKind, Reading, Standing
 from neopain.domain.alert_acts import Act
@@ -58,7 +58,7 @@ def show_alert(alert_id: str, *, as_json: bool, as_fhir: bool) -> int:
         raise _unknown(alert_id)
     known = _known(alert, settings.charting_policies())
     if as_fhir:
-        system = system_of(alert.patient, settings.authority_systems)
+        system = system_of(alert.patient.assigning_authority, settings.authority_systems)
         print(json.dumps(flag_of(alert, Told(system, known.no_number_since))))
     else:
         print(json.dumps(_shown(known)) if as_json else "\n".join(_as_page(known)))
