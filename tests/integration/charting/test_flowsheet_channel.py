@@ -84,7 +84,8 @@ class Interface:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        server = await start_hl7_server(self._converse, "127.0.0.1", 0, encoding="utf-8", ssl=self._tls)
+        tls: dict[str, Any] = {"ssl": self._tls, "ssl_shutdown_timeout": 0.5} if self._tls else {}
+        server = await start_hl7_server(self._converse, "127.0.0.1", 0, encoding="utf-8", **tls)
         self.port = server.sockets[0].getsockname()[1]
         self._has_begun.set()
         await self._end.wait()
