@@ -111,6 +111,7 @@ class Ledgers:
     """How often the consumer told that a score came after its interval was closed."""
     entries: dict[str, str] = field(default_factory=dict)
     """Entry to the state of its outbox row; for one that does not go to the EHR, why it is held."""
+    alert_events: int = 0
     observations: dict[str, int] = field(default_factory=dict)
     observations_in_all: int = 0
     audit: AuditVerification | None = None
@@ -302,6 +303,7 @@ class Storm:
         ledgers.taken = [row[0] for row in self._rows("SELECT score_id FROM windows")]
         ledgers.entries = {entry: reason or state for entry, reason, state in self._rows(ENTRIES)}
         ledgers.summed_up = self._rows(SUMMED_UP)[0][0]
+        ledgers.alert_events = self._rows("SELECT count(*) FROM alert_events")[0][0]
         ledgers.late = self.line.state.log("charting-consumer").read_text().count("score_came_late")
         for entry in ledgers.entries:
             ledgers.observations[entry] = len(search(ehr, "Observation", identifier=f"{ENTRY_IDENTIFIERS}|{entry}"))
@@ -425,8 +427,8 @@ def test_every_entry_is_exactly_one_observation_in_the_ehr(ledgers: Ledgers) -> 
 def test_the_audit_trail_is_whole(ledgers: Ledgers) -> None:
     assert ledgers.audit is not None
     assert ledgers.audit.is_whole, ledgers.audit
-    # An entry is charted or held; what was charted is confirmed.
-    assert ledgers.audit.rows == len(ledgers.entries) + ledgers.confirmed
+    # An entry is charted or held; what was charted is confirmed; each event of an alert stands by itself.
+    assert ledgers.audit.rows == len(ledgers.entries) + ledgers.confirmed + ledgers.alert_events
     assert ledgers.audit.anchors > 0
 
 
