@@ -1,6 +1,6 @@
 """The latent pain of an infant over time, 0..10, and the procedure that is going on: the ground truth.
 
-A course is a pure function of time from a list of phases. It may repeat, so that a minute of a demo shows it all.
+A course is a pure function of time from a list of phases. It may repeat, so that a minute or two of a demo show it all.
 """
 
 from __future__ import annotations

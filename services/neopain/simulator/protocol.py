@@ -12,7 +12,7 @@ from neopain.simulator.infant import SimulatedInfant
 from neopain.simulator.randomness import generator
 
 TIME_SCALE = 2.5
-"""Pain in a cohort comes and goes this much more slowly than in the demo, whose minute is to show all of it."""
+"""Pain in a cohort comes and goes this much more slowly than in a course of its shortest form."""
 PROCEDURES = "procedures"
 LEAD_SECONDS = 60.0
 """Before this no window ends: it needs 30 s and something to compare with."""

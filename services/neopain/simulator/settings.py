@@ -23,7 +23,9 @@ class SimulatorSettings(ServiceSettings):
     device_target: str = Field(description="host:port of the gRPC device API for cameras, microphones and beats")
     status_path: Path | None = Field(None, description="JSON file rewritten with truth and counters; none without it")
     status_seconds: float = Field(0.5, gt=0, description="Seconds between two writings of the status file")
-    time_scale: float = Field(1.0, gt=0, description="How much longer than in the demo a pain course takes")
+    time_scale: float = Field(
+        1.7, gt=0, description="How many minutes a pain course takes; at 1 it fades faster than any that the nets know"
+    )
     bed_shift_seconds: float = Field(7.0, ge=0, description="How much later in its course each next bed starts")
     frames_per_second: float = Field(7.5, gt=0, le=60, description="Frames of each camera")
     pressure_seconds: float = Field(60.0, gt=0, description="Seconds between two cuff measurements")
