@@ -5,14 +5,14 @@ Nothing is built in but an example to begin from: which row takes which value is
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from neopain.charting.site_file import parse, read_text
 from neopain.codecs.hl7v2.flowsheet import (
     LONGEST_ST,
     NIPS_CODE,
@@ -29,7 +29,6 @@ from neopain.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).with_name("flowsheet_example.toml")
 """Rows of a hospital that does not exist."""
-LARGEST_BYTES = 1_000_000
 CHARSET_CODECS = {
     "ASCII": "ascii",
     "8859/1": "iso8859-1",
@@ -144,37 +143,16 @@ class FlowsheetFile(Table):
 
 def read_flowsheet(path: Path) -> Flowsheet:
     """The flowsheet of a file; ``ConfigurationError`` names the file, the key and the rule."""
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ConfigurationError(f"{path}: larger than {LARGEST_BYTES} bytes, which no flowsheet is")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"flowsheet {path} cannot be read as UTF-8: {error}") from error
+    text = read_text(path, what="flowsheet")
     return parse_flowsheet(text, file=str(path))
 
 
 def parse_flowsheet(text: str, *, file: str) -> Flowsheet:
     """The flowsheet of a file's text. Raises ``ConfigurationError``; ``file`` is its name there."""
-    read = _read(text, file)
+    read = parse(text, FlowsheetFile, file=file)
     if faults := [*_faults(read)]:
         raise ConfigurationError(f"{file}: {'; '.join(faults)}")
     return _flowsheet(read)
-
-
-def _read(text: str, file: str) -> FlowsheetFile:
-    try:
-        return FlowsheetFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file}: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors())
-        raise ConfigurationError(f"{file}: {faults}") from error
-
-
-def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    parts = [str(part + 1) if isinstance(part, int) else part for part in location]
-    key = ".".join(part for part in parts if part != "[key]")
-    return f"key {key}: {'not known' if kind == 'extra_forbidden' else message.removeprefix('Value error, ')}"
 
 
 def _faults(read: FlowsheetFile) -> Iterator[str]:

@@ -5,15 +5,15 @@ What the file leaves out is as in the built-in policy; what a unit leaves out is
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from neopain.charting.site_file import parse, read_text
 from neopain.domain.alert import AlertLevel
 from neopain.domain.alert_policy import AlertPolicy, LevelRule
 from neopain.domain.calibration import GA_BAND_NAMES, SCALE_MAX
@@ -23,7 +23,6 @@ from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError
 
-LARGEST_BYTES = 1_000_000
 NEVER = "never"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
@@ -126,18 +125,13 @@ class PolicyFile(Table):
 
 def read_policy(path: Path, base: ChartingPolicy) -> SitePolicies:
     """The policies of a file, on top of a built-in one; ``ConfigurationError`` names the file, the key and the rule."""
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ConfigurationError(f"{path}: larger than {LARGEST_BYTES} bytes, which no charting policy is")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"charting policy {path} cannot be read as UTF-8: {error}") from error
+    text = read_text(path, what="charting policy")
     return parse_policy(text, base, file=str(path))
 
 
 def parse_policy(text: str, base: ChartingPolicy, *, file: str) -> SitePolicies:
     """The policies of a file's text. Raises ``ConfigurationError``; ``file`` is its name there."""
-    read = _read(text, file)
+    read = parse(text, PolicyFile, file=file)
     site = replace(_with_table(base, read.site), name=read.name)
     units: dict[Unit, ChartingPolicy] = {}
     for table in read.unit:
@@ -147,22 +141,6 @@ def parse_policy(text: str, base: ChartingPolicy, *, file: str) -> SitePolicies:
         units[unit] = replace(_with_table(site, table), name=f"{read.name}/{_named(unit)}")
     _require_consistent(site, units, file)
     return SitePolicies(site, units)
-
-
-def _read(text: str, file: str) -> PolicyFile:
-    try:
-        return PolicyFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file}: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(_fault(one["loc"], one["type"], one["msg"]) for one in error.errors())
-        raise ConfigurationError(f"{file}: {faults}") from error
-
-
-def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    parts = [str(part + 1) if isinstance(part, int) else part for part in location]
-    key = ".".join(part for part in parts if part != "[key]")
-    return f"key {key}: {'not known' if kind == 'extra_forbidden' else message.removeprefix('Value error, ')}"
 
 
 def _named(unit: Unit) -> str:

@@ -84,8 +84,7 @@ class Interface:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        tls: dict[str, Any] = {"ssl": self._tls, "ssl_shutdown_timeout": 0.5} if self._tls else {}
-        server = await start_hl7_server(self._converse, "127.0.0.1", 0, encoding="utf-8", **tls)
+        server = await start_hl7_server(self._converse, "127.0.0.1", 0, encoding="utf-8", ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._has_begun.set()
         await self._end.wait()
@@ -514,10 +513,14 @@ def test_by_tls_both_sides_show_who_they_are(line: Line, tmp_path: Path) -> None
     server, client = authority.issue("interface"), authority.issue("neopain")
     with begun(Interface(server_context(authority, server))) as interface:
         line.chart()
+        channel = line.channel_to(interface.port, tls=client_context(trusting(authority, client)))
 
-        line.sweep(line.channel_to(interface.port, tls=client_context(trusting(authority, client))))
+        line.sweep(channel)
+        channel.connection.close()
 
         assert (line.states, len(interface.got)) == (["accepted"], 1)
+        # An interface that ends before its peer has gone waits for it.
+        assert interface.has_closed.wait(10)
 
 
 @NEEDS_OPENSSL
