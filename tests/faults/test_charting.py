@@ -58,6 +58,7 @@ class Processes:
 
     def __init__(self, env: dict[str, str], folder: Path) -> None:
         self.database = env["NEOPAIN_CHARTING_DATABASE_URL"]
+        self.engine = create_engine(self.database)
         self.anchors = folder / "anchors.jsonl"
         self.env = env | {"NEOPAIN_CHARTING_AUDIT_ANCHOR_PATH": str(self.anchors)}
         self.log_path = folder / "charting.log"
@@ -92,11 +93,7 @@ class Processes:
 
     def windows(self) -> int:
         """How many scores are in the database."""
-        engine = create_engine(self.database)
-        with engine.connect() as connection:
-            found = int(connection.scalar(text("SELECT count(*) FROM windows")) or 0)
-        engine.dispose()
-        return found
+        return int(self.rows("SELECT count(*) FROM windows")[0][0])
 
     def alert_events(self) -> list[tuple[str, int]]:
         """What happened to alerts, with the seconds since the beginning; in the order of the audit trail."""
@@ -106,11 +103,8 @@ class Processes:
         return [(event, int((moment - BEGIN).total_seconds())) for event, moment in rows]
 
     def rows(self, query: str) -> list[Any]:
-        engine = create_engine(self.database)
-        with engine.connect() as connection:
-            found = list(connection.execute(text(query)))
-        engine.dispose()
-        return found
+        with self.engine.connect() as connection:
+            return list(connection.execute(text(query)))
 
     def is_audit_whole(self) -> bool:
         return verify_audit(self.database, anchor_path=self.anchors).is_whole
@@ -158,6 +152,7 @@ def processes(database: str, bus: Bus, bus_url: str, ehr_url: str, tmp_path: Pat
     processes = Processes(env, tmp_path)
     yield processes
     processes.terminate()
+    processes.engine.dispose()
     processes.log.close()
 
 

@@ -100,10 +100,10 @@ def database(request: pytest.FixtureRequest) -> str:
     url = str(request.getfixturevalue("shared_database"))
     emptied = create_engine(url)
     with emptied.begin() as connection:
-        # As superuser, with the triggers off that refuse it.
+        # As superuser, with the triggers off that refuse it; to truncate so few rows takes ten times as long.
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        names = ", ".join(table.name for table in METADATA.sorted_tables)
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        connection.execute(text(";".join(f"DELETE FROM {table.name}" for table in METADATA.sorted_tables)))  # noqa: S608
+        connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
     emptied.dispose()
     return url
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -25,6 +27,7 @@ class FhirHttp:
             base_url=base_url.rstrip("/") + "/",
             timeout=timeout_seconds,
             headers={"Accept": "application/fhir+json", "User-Agent": f"neopain/{__version__}"},
+            verify=_trusted(),
         )
 
     def close(self) -> None:
@@ -52,6 +55,12 @@ class FhirHttp:
         if body is None and needs_body:
             raise EhrUnavailable(f"{action}: HTTP {answer.status_code} whose body is no JSON object")
         return body or {}
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that httpx trusts, read once for all clients."""
+    return httpx.create_ssl_context()
 
 
 def _refusal(action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +147,12 @@ def issuer(tmp_path: Path, signing_keys: dict[str, tuple[PrivateKey, str]]) -> I
     return issuer
 
 
+@pytest.fixture(scope="session")
+def trusted() -> ssl.SSLContext:
+    """Read once: a client that reads the certificates of all authorities takes longer than most tests."""
+    return ssl.create_default_context()
+
+
 @contextmanager
 def in_thread(settings: ApiSettings, engine: Engine, clock: Clock) -> Iterator[None]:
     """The API on a loop and thread of its own."""
@@ -166,7 +173,9 @@ def in_thread(settings: ApiSettings, engine: Engine, clock: Clock) -> Iterator[N
 
 
 @pytest.fixture
-def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Iterator[Callable[..., Api]]:
+def api_with(
+    database: str, engine: Engine, clock: Clock, issuer: Issuer, trusted: ssl.SSLContext
+) -> Iterator[Callable[..., Api]]:
     """Starts an API with settings of the test's own."""
     started: list[Any] = []
 
@@ -184,7 +193,7 @@ def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Ite
         settings.require_consistent()
         running = in_thread(settings, engine, clock)
         running.__enter__()
-        http = httpx.Client(timeout=30)
+        http = httpx.Client(timeout=30, verify=trusted)
         started.append((running, http))
         return Api(settings.base_url, issuer, http)
 
