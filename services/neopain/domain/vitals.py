@@ -22,6 +22,8 @@ class VitalKind(Enum):
     BLOOD_PRESSURE_DIASTOLIC = "blood_pressure_diastolic"
     BLOOD_PRESSURE_MEAN = "blood_pressure_mean"
 
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class VitalRange:
@@ -53,6 +55,8 @@ class Validity(Enum):
     """Questionable, an early estimate, or beyond the scale."""
     INVALID = "invalid"
     """Invalid, unavailable, calibrating, off, test or demo data of the *device*: never scored."""
+
+    __hash__ = object.__hash__
 
 
 class Processing(Enum):

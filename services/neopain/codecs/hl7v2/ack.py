@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
-from neopain.codecs.hl7v2.message import Delimiters, Message, escape, text_of
+from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, Message, escape, text_of
 from neopain.codecs.hl7v2.time import write_moment
 from neopain.errors import MalformedMessage
 
@@ -54,6 +56,9 @@ WANTED = {
 }
 
 OUR_NAME = "NEOPAIN"
+_REPEATED = itemgetter(3, 4, 5, 6, 9, 11, 12, 15, 16, 18, 20)
+"""The fields of MSH that are echoed and that a sender repeats."""
+_LENGTH = 21
 _CACHED = 1024
 """Senders whose address is kept in its read form."""
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[([0-9]+)\])?(?:-([0-9]+)(?:\.([0-9]+))?)?")
@@ -67,11 +72,10 @@ class Stamp:
     sent: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Addressing:
+class Addressing(NamedTuple):
     """What is echoed of the message that is answered, in its own delimiters, as sent."""
 
-    delimiters: Delimiters = field(default_factory=Delimiters)
+    delimiters: Delimiters = Delimiters()
     sender: tuple[str, str] = ("", "")
     receiver: tuple[str, str] = ("", "")
     trigger: str = ""
@@ -87,8 +91,9 @@ class Addressing:
 def address(message: Message) -> Addressing:
     """How to answer that message; nothing is checked."""
     msh = message.header
-    same = tuple(msh.raw(field) for field in (3, 4, 5, 6, 9, 11, 12, 15, 16, 18, 20))
-    return replace(_of_its_sender(same, message.delimiters, message.codec), control_id=one_line(msh.raw(10)))
+    same = _REPEATED(msh.padded(_LENGTH))
+    find = _of_its_sender if sum(map(len, same)) <= LONGEST_KEPT else _of_its_sender.__wrapped__
+    return find(same, message.delimiters, message.codec)._replace(control_id=one_line(msh.raw(10)))
 
 
 def outcome_of(error: MalformedMessage) -> Outcome:
@@ -150,16 +155,24 @@ def one_line(raw: str) -> str:
 
 def msh_line(to: Addressing, stamp: Stamp, *, answers_with: Sequence[str] = ()) -> str:
     """MSH of an answer; ``answers_with`` are the components of MSH-9, those of an acknowledgement if empty."""
+    kind = to._replace(control_id="")
+    echoed = (*to.sender, *to.receiver, to.trigger, to.processing, to.version, to.charset, to.charset_handling)
+    find = _msh_parts if sum(map(len, echoed)) <= LONGEST_KEPT else _msh_parts.__wrapped__
+    before_time, before_id, rest = find(kind, tuple(answers_with))
+    return f"{before_time}{write_moment(stamp.sent)}{before_id}{stamp.control_id}{rest}"
+
+
+@lru_cache(maxsize=_CACHED)
+def _msh_parts(to: Addressing, answers_with: tuple[str, ...]) -> tuple[str, str, str]:
+    """What an answer's MSH holds before MSH-7, from there to MSH-10, and after it."""
     signs = to.delimiters
     written = signs.component + signs.repetition + signs.escape + signs.subcomponent
     our_application = to.receiver[0] or OUR_NAME
     message_type = signs.component.join(answers_with or (("ACK", to.trigger, "ACK") if to.trigger else ("ACK",)))
-    fields = [
-        *("MSH", written, our_application, to.receiver[1], *to.sender, write_moment(stamp.sent), "", message_type),
-        *(stamp.control_id, to.processing, to.version, "", "", *_unasked(to)),
-        *("", to.charset, "", to.charset_handling),
-    ]
-    return signs.field.join(fields).rstrip(signs.field)
+    before = ("MSH", written, our_application, to.receiver[1], *to.sender)
+    after = (to.processing, to.version, "", "", *_unasked(to), "", to.charset, "", to.charset_handling)
+    rest = signs.field.join(("", *after)).rstrip(signs.field)
+    return signs.field.join((*before, "")), signs.field.join(("", "", message_type, "")), rest
 
 
 def _unasked(to: Addressing) -> tuple[str, str]:

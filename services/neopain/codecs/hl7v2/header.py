@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import message as hl7
-from neopain.codecs.hl7v2.message import Delimiters, Message, part, repeated, text_of
+from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, Message, part, repeated, text_of
 from neopain.domain.vitals import Processing
 from neopain.errors import MalformedMessage
 
 PCD_01_OID = "1.3.6.1.4.1.19376.1.6.1.1.1"
 """Names IHE PCD-01 in MSH-21; the name beside it varies from sender to sender, the OID does not."""
 
+_REPEATED = itemgetter(3, 4, 9, 11, 12, 15, 16, 21)
+"""The fields of MSH that count here and that a sender repeats."""
+_LENGTH = 22
 _CACHED = 1024
 """Senders whose MSH is kept in its read form."""
 _VERSION = re.compile(r"2(?:\.[0-9]){0,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What MSH says. ``version`` is empty where the sender leaves it out; such a message is read like any 2.x."""
 
     message_type: str
@@ -45,8 +48,9 @@ def read_header(message: Message) -> Header:
     """MSH, checked. Raises ``MalformedMessage``: 101 for a missing MSH-9 or MSH-10, 202 and 203 for a processing id or
     a version that is not HL7 v2's."""
     msh = message.header
-    same = tuple(msh.raw(field) for field in (3, 4, 9, 11, 12, 15, 16, 21))
-    header = replace(_of_its_sender(same, message.delimiters), control_id=msh.text(10), time_text=msh.text(7))
+    same = _REPEATED(msh.padded(_LENGTH))
+    find = _of_its_sender if sum(map(len, same)) <= LONGEST_KEPT else _of_its_sender.__wrapped__
+    header = find(same, message.delimiters)._replace(control_id=msh.text(10), time_text=msh.text(7))
     if not header.message_type:
         raise MalformedMessage("MSH-9", "the message type is required", code=hl7.FIELD_MISSING)
     if not header.control_id:

@@ -6,7 +6,19 @@ character set names nobody.
 
 from __future__ import annotations
 
-from neopain.codecs.hl7v2.message import FIELD_MISSING, UNREADABLE, VALUE_NOT_FOUND, Delimiters, Segment, part
+from functools import lru_cache
+
+from neopain.codecs.hl7v2.message import (
+    FIELD_MISSING,
+    LONGEST_KEPT,
+    UNREADABLE,
+    VALUE_NOT_FOUND,
+    Delimiters,
+    Segment,
+    part,
+    repeated,
+    text_of,
+)
 from neopain.domain.census import without_identifiers
 from neopain.domain.identity import BedId, PatientId, bed_id
 from neopain.errors import MalformedMessage
@@ -20,14 +32,18 @@ PLACEHOLDERS = frozenset({"", NULL, "-", "--", "---", "?", "*", "n/a", "na", "ni
 NOT_PERSONAL = frozenset({"AN", "BC", "CC", "DL", "HC", "MA", "MC", "PN", "PPN", "SB", "SS", "VN", "VS", "XX"})
 PREFERRED_TYPES = ("MR", "PI", "PT")
 
+_CACHED = 1024
+"""Patients and beds kept in their read form: a monitor names the same in every message."""
+
 
 def read_patients(segment: Segment, field: int) -> tuple[PatientId, ...]:
     """The identifiers of a CX field that name one person, the medical record number first.
 
     Raises ``MalformedMessage`` when one holds bytes outside of the message's character set.
     """
-    found = [one for raw in segment.repetitions(field) if (one := _patient(raw, segment, field)) is not None]
-    return tuple(sorted(found, key=_rank))
+    raw = segment.raw(field)
+    find = _patients_in if len(raw) <= LONGEST_KEPT else _patients_in.__wrapped__
+    return find(raw, segment.place(field), segment.delimiters)
 
 
 def read_own_identifiers(pid: Segment) -> tuple[PatientId, ...]:
@@ -49,15 +65,15 @@ def read_bed(segment: Segment, field: int, *, default_facility: str = "") -> Bed
 
     Raises ``MalformedMessage`` when it holds bytes outside of the message's character set.
     """
-    unit, room, bed, facility = (_place_part(segment, field, component) for component in (1, 2, 3, 4))
-    if not (unit or room or bed):
-        return None
-    return bed_id(unit=unit, room=room, bed=bed, facility=facility or default_facility)
+    raw = segment.raw(field)
+    find = _bed_in if len(raw) <= LONGEST_KEPT else _bed_in.__wrapped__
+    return find(raw, segment.place(field), segment.delimiters, default_facility)
 
 
 def names_a_bed(segment: Segment, field: int) -> bool:
     """Whether a PL field goes down to a room or a bed: a unit alone is a ward full of infants."""
-    return any(_place_part(segment, field, component) for component in (2, 3))
+    raw, location = segment.raw(field), segment.place(field)
+    return any(_place_part(raw, component, location, segment.delimiters) for component in (2, 3))
 
 
 def is_placeholder(text: str) -> bool:
@@ -65,22 +81,35 @@ def is_placeholder(text: str) -> bool:
     return text.casefold() in PLACEHOLDERS or not text.strip("0")
 
 
-def _place_part(segment: Segment, field: int, component: int) -> str:
-    text = segment.text(field, component) or (segment.text(field, component, 2) if component == 4 else "")
+@lru_cache(maxsize=_CACHED)
+def _bed_in(raw: str, location: str, delimiters: Delimiters, default_facility: str) -> BedId | None:
+    unit, room, bed, facility = (_place_part(raw, component, location, delimiters) for component in (1, 2, 3, 4))
+    if not (unit or room or bed):
+        return None
+    return bed_id(unit=unit, room=room, bed=bed, facility=facility or default_facility)
+
+
+def _place_part(raw: str, component: int, location: str, delimiters: Delimiters) -> str:
+    text = text_of(raw, component, 1, delimiters) or (text_of(raw, component, 2, delimiters) if component == 4 else "")
     if text == NULL:
         return ""
-    return readable(text, segment.place(field, component))
+    return readable(text, f"{location}.{component}")
 
 
-def _patient(raw: str, segment: Segment, field: int) -> PatientId | None:
-    delimiters = segment.delimiters
+@lru_cache(maxsize=_CACHED)
+def _patients_in(raw: str, location: str, delimiters: Delimiters) -> tuple[PatientId, ...]:
+    found = [one for each in repeated(raw, delimiters) if (one := _patient(each, location, delimiters)) is not None]
+    return tuple(sorted(found, key=_rank))
+
+
+def _patient(raw: str, location: str, delimiters: Delimiters) -> PatientId | None:
     value = part(raw, 1, 1, delimiters)
     type_code = part(raw, 5, 1, delimiters).upper()
     if is_placeholder(value) or type_code in NOT_PERSONAL:
         return None
     return PatientId(
-        value=readable(value, segment.place(field, 1)),
-        assigning_authority=readable(_authority(raw, delimiters), segment.place(field, 4)),
+        value=readable(value, f"{location}.1"),
+        assigning_authority=readable(_authority(raw, delimiters), f"{location}.4"),
         type_code=type_code or "MR",
     )
 

@@ -34,6 +34,11 @@ CHARSETS = {
 SWITCHED_CHARSETS = {"ISO IR87": "iso2022_jp", "ISO IR159": "iso2022_jp_1"}
 SWITCHED_FROM = frozenset({"", "ASCII", "ISO IR6"})
 _SWITCH = b"\x1b"
+_CHARSET_FIELD = 18
+_LONGEST_HEAD = 16
+"""MSH up to the end of MSH-2, in bytes, where it is kept in its read form."""
+LONGEST_KEPT = 512
+"""What is kept by a text that a sender chose is kept only for texts up to this length: so memory is bounded."""
 UNREADABLE = "\ufffd"
 """Stands for bytes that are no character of the declared set; an identifier that holds one is refused."""
 
@@ -76,6 +81,11 @@ class Segment:
         """The field as sent, with its delimiters and escapes; empty when absent."""
         return self.fields[field] if field < len(self.fields) else ""
 
+    def padded(self, length: int) -> list[str]:
+        """The fields as sent, at least so many, those that are absent empty."""
+        missing = length - len(self.fields)
+        return [*self.fields, *[""] * missing] if missing > 0 else self.fields
+
     def repetitions(self, field: int) -> list[str]:
         """The field's repetitions as sent; none when it is absent."""
         return repeated(self.raw(field), self.delimiters)
@@ -91,22 +101,47 @@ class Segment:
         return f"{numbered}-{field}" if component is None else f"{numbered}-{field}.{component}"
 
 
-@dataclass(frozen=True, slots=True)
 class Message:
-    """The segments of one message in their order; the first is MSH. ``codec`` is Python's name of its character set."""
+    """The segments of one message in their order; the first is MSH. ``codec`` is Python's name of its character set.
 
-    segments: list[Segment]
-    delimiters: Delimiters
-    codec: str
+    ``lines`` are their texts as sent, decoded. They are cut into segments when somebody asks for those: of vitals
+    nobody does.
+    """
+
+    __slots__ = ("_segments", "codec", "delimiters", "header", "lines")
+
+    def __init__(self, lines: list[str], delimiters: Delimiters, codec: str) -> None:
+        self.lines = lines
+        self.delimiters = delimiters
+        self.codec = codec
+        name, *fields = lines[0].split(delimiters.field)
+        self.header = Segment(name, 1, [name, delimiters.field, *fields], delimiters)
+        """MSH."""
+        self._segments: list[Segment] = []
 
     @property
-    def header(self) -> Segment:
-        """MSH."""
-        return self.segments[0]
+    def segments(self) -> list[Segment]:
+        """Every segment."""
+        if not self._segments:
+            counts: dict[str, int] = {}
+            self._segments.append(self.header)
+            for line in self.lines[1:]:
+                fields = line.split(self.delimiters.field)
+                counts[fields[0]] = number = counts.get(fields[0], 0) + 1
+                self._segments.append(Segment(fields[0], number, fields, self.delimiters))
+        return self._segments
+
+    def heads(self, name: str) -> tuple[str, str]:
+        """What the first four signs of a line may be whose segment has that name of three."""
+        return f"{name}{self.delimiters.field}", name
 
     def first(self, name: str) -> Segment | None:
         """The first segment of that name."""
-        return next(self.all(name), None)
+        heads = self.heads(name)
+        found = next((line for line in self.lines if line[:4] in heads), None)
+        if found is None or name == "MSH":
+            return None if found is None else self.header
+        return Segment(name, 1, found.split(self.delimiters.field), self.delimiters)
 
     def all(self, name: str) -> Iterator[Segment]:
         """Every segment of that name."""
@@ -127,18 +162,10 @@ def parse(raw: bytes) -> Message:
     whole = raw[found.start() :].replace(b"\x00", b"")
     delimiters = _delimiters(whole)
     text, codec = _decoded(whole, delimiters)
-    counts: dict[str, int] = {}
-    segments: list[Segment] = []
-    for line in _lines(text.rstrip("\r\n\t "), delimiters.field):
-        fields = line.split(delimiters.field)
-        name = fields[0]
-        if name == "MSH":
-            if segments:
-                raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
-            fields.insert(1, delimiters.field)
-        counts[name] = counts.get(name, 0) + 1
-        segments.append(Segment(name, counts[name], fields, delimiters))
-    return Message(segments, delimiters, codec)
+    lines = _lines(text.rstrip("\r\n\t "), delimiters.field)
+    if text.count("MSH") > 1 and any(line.split(delimiters.field, 1)[0] == "MSH" for line in lines[1:]):
+        raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
+    return Message(lines, delimiters, codec)
 
 
 def messages_in(data: bytes) -> list[bytes]:
@@ -226,7 +253,18 @@ def escape(text: str, delimiters: Delimiters) -> str:
 
 
 def _delimiters(whole: bytes) -> Delimiters:
-    line = re.split(rb"[\r\n]", whole, maxsplit=1)[0].decode("iso8859-1")
+    # What follows MSH-2 says nothing of them: most messages share these few bytes.
+    end = whole.find(whole[3:4], 4, _LONGEST_HEAD)
+    return _known_delimiters(whole[:end]) if end > 0 else _delimiters_in(whole)
+
+
+@lru_cache(maxsize=64)
+def _known_delimiters(head: bytes) -> Delimiters:
+    return _delimiters_in(head)
+
+
+def _delimiters_in(head: bytes) -> Delimiters:
+    line = re.split(rb"[\r\n]", head, maxsplit=1)[0].decode("iso8859-1")
     field = line[3]
     found = line[4:].split(field, 1)[0]
     chosen = [field, *found[:4]]
@@ -237,8 +275,13 @@ def _delimiters(whole: bytes) -> Delimiters:
     return Delimiters(field, component, repetition, escape_mark, subcomponent)
 
 
+def _first_line(whole: bytes) -> bytes:
+    line = whole.partition(b"\r")[0]
+    return line.partition(b"\n")[0]
+
+
 def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
-    names = _declared(re.split(rb"[\r\n]", whole, maxsplit=1)[0], delimiters)
+    names = _declared(_first_line(whole), delimiters)
     if switched := _switched(names):
         # Each segment begins in ASCII, whatever the one before left open: else a name that was cut off would take
         # the fields after it with it. Neither CR nor LF is ever half of a character.
@@ -255,9 +298,11 @@ def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
 def _declared(line: bytes, delimiters: Delimiters) -> list[str]:
     """The names in MSH-18, at least one."""
     # Half of a character of a switched set may look like a delimiter.
+    if _SWITCH not in line and line.count(delimiters.field.encode()) < _CHARSET_FIELD - 1:
+        return [""]
     text = line.decode("iso2022_jp_1", errors="replace") if _SWITCH in line else line.decode("iso8859-1")
-    fields = text.split(delimiters.field, 18)
-    declared = fields[17] if len(fields) > 17 else ""
+    fields = text.split(delimiters.field, _CHARSET_FIELD)
+    declared = fields[_CHARSET_FIELD - 1] if len(fields) >= _CHARSET_FIELD else ""
     return [name.strip().upper() for name in repeated(declared, delimiters)] or [""]
 
 
@@ -271,9 +316,10 @@ def _switched(names: list[str]) -> str:
 
 def _lines(text: str, field: str) -> list[str]:
     # Most senders end each segment with one CR and nothing else: then the lines are the segments.
-    lines = text.split("\r")
-    if "\n" not in text and all(_begins_segment(line[:4], field) and line[-1] not in "\t " for line in lines):
-        return lines
+    if "\n" not in text and " \r" not in text and "\t\r" not in text:
+        lines = text.split("\r")
+        if all(_begins_segment(start, field) for start in {line[:4] for line in lines}):
+            return lines
     return _segment_break(field).split(text)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import MDC, NAMED, Code, VitalCodes
-from neopain.codecs.hl7v2.message import Delimiters, part, text_of
+from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, part, text_of
 from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity, VitalKind
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
+is_number = _NUMBER.fullmatch
+"""Whether a text is one number and nothing else."""
 _LONGEST_LABEL = 64
-_CACHED = 4096
-"""Distinct spellings kept; monitors repeat the same few hundred."""
+_MOST_KEPT = 2048
+"""Distinct spellings kept of a dialect; monitors repeat the same few hundred."""
+_MOST_DIALECTS = 4
+_BELIEF = {Validity.GOOD: 0, Validity.QUESTIONABLE: 10, Validity.INVALID: 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,38 +60,69 @@ class Meaning:
 
     ``code`` is that of the table where it is known, else as sent. ``kind`` is None for what is known and is no number
     that is used for scoring, ``scale`` for a unit that no table knows. ``unknown`` is there for a code that none knows.
+    ``is_idle``: whatever number stands there, nothing is done with it. ``plain`` is there where a number (OBX-2 NM)
+    only needs to be multiplied: kind, factor, and what ``worth_of`` says of it.
     """
 
     code: str
-    is_known: bool
     is_contradictory: bool
     kind: VitalKind | None
     rank: int
     scale: float | None
     validity: Validity
     unknown: UnknownCode | None = None
+    is_idle: bool = False
+    plain: tuple[VitalKind, float, int] | None = None
 
 
-class Dialect(NamedTuple):
-    """How a message is to be read: its delimiters, and the registry in force."""
+@dataclass(slots=True)
+class Dialect:
+    """How a message is to be read: its delimiters and the registry in force. Keeps the meanings that it has found."""
 
     delimiters: Delimiters
     known: VitalCodes
+    kept: dict[tuple[str, ...], Meaning] = field(default_factory=dict)
+
+    def meaning_of(self, repeated: tuple[str, ...]) -> Meaning:
+        """From OBX-2, OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, numbers and times are new."""
+        meaning = self.kept.get(repeated)
+        if meaning is None:
+            meaning = _meaning(repeated, self)
+            if sum(map(len, repeated)) <= LONGEST_KEPT:
+                if len(self.kept) >= _MOST_KEPT:
+                    self.kept.clear()
+                self.kept[repeated] = meaning
+        return meaning
 
 
-@lru_cache(maxsize=_CACHED)
-def meaning_of(identifier: str, unit: str, flags: str, status: str, dialect: Dialect) -> Meaning:
-    """From OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, only numbers and times are new."""
-    delimiters, known = dialect
+@lru_cache(maxsize=_MOST_DIALECTS)
+def dialect_of(delimiters: Delimiters, known: VitalCodes) -> Dialect:
+    """The dialect of these delimiters and this registry, the same one as long as few others come between."""
+    return Dialect(delimiters, known)
+
+
+def worth_of(validity: Validity, rank: int) -> int:
+    """What a number is worth beside others of its kind and time; the lowest is the most believable."""
+    return _BELIEF[validity] + rank
+
+
+def _meaning(repeated: tuple[str, ...], dialect: Dialect) -> Meaning:
+    data_type, identifier, unit, flags, status = repeated
+    delimiters, known = dialect.delimiters, dialect.known
     found = identify(identifier, delimiters, known)
     row, validity = found.row, validity_of(flags, status, delimiters)
     if row is None:
         unknown = unknown_code(identifier, unit, delimiters)
-        return Meaning(found.label, False, False, None, 0, None, validity, unknown)
+        return Meaning(found.label, False, None, 0, None, validity, unknown)
     code = found.label if found.is_contradictory else row.code
     kind = row.kind if isinstance(row.kind, VitalKind) else None
     scale = factor(kind, unit, delimiters) if kind is not None else None
-    return Meaning(code, True, found.is_contradictory, kind, row.rank, scale, validity)
+    is_numeric = data_type.strip().upper() != "NA"
+    is_idle = is_numeric and kind is None and not found.is_contradictory
+    plain = None
+    if data_type == "NM" and kind is not None and scale is not None and not found.is_contradictory:
+        plain = (kind, scale, worth_of(validity, row.rank))
+    return Meaning(code, found.is_contradictory, kind, row.rank, scale, validity, is_idle=is_idle, plain=plain)
 
 
 def unknown_code(identifier: str, unit: str, delimiters: Delimiters) -> UnknownCode:

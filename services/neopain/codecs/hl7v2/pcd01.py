@@ -11,27 +11,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from operator import itemgetter
+from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_bed, read_patients
-from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
-from neopain.codecs.hl7v2.observation import Dialect, UnknownCode, meaning_of, read_number
+from neopain.codecs.hl7v2.message import Message, Segment, text_of
+from neopain.codecs.hl7v2.observation import Dialect, Meaning, UnknownCode, dialect_of, is_number, read_number, worth_of
 from neopain.codecs.hl7v2.time import offset_zone, to_the_second
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
 from neopain.domain.waveform import WavePiece
 
-_COUNTING = itemgetter(2, 3, 5, 6, 8, 11, 14)
-"""The fields of an OBX that count here: type, identifier, value, unit, flags, status, time."""
+_REPEATED = itemgetter(2, 3, 6, 8, 11)
+"""The fields of an OBX that count here and that a monitor repeats: type, identifier, unit, flags, status."""
 _LENGTH = 15
-_BELIEF = (Validity.GOOD, Validity.QUESTIONABLE, Validity.INVALID)
+"""Fields of an OBX up to its time, OBX-14."""
+_PADDING = [""] * _LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One number in the unit that its kind is carried in. ``source`` is None where no time is given to the second;
     ``source_text`` is that time exactly as sent."""
 
@@ -42,6 +43,23 @@ class Reading:
     source: datetime | None
     source_text: str
     rank: int = 0
+
+
+class _Moment(NamedTuple):
+    """A time as sent, and in UTC where it is one to the second."""
+
+    utc: datetime | None
+    text: str
+
+
+class _Candidate(NamedTuple):
+    """A number of some kind and time; of several the one of the lowest worth is the most believable."""
+
+    worth: int
+    value: float
+    meaning: Meaning
+    validity: Validity
+    moment: _Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,115 +90,158 @@ def read_reports(
     ``MalformedMessage`` only where a bed or a patient cannot be read.
     """
     zone = offset_zone(header.time_text) or site_zone
-    return tuple(_report(group, zone, default_facility, known) for group in _groups(message))
+    reader = _Reader(zone, dialect_of(message.delimiters, known))
+    return tuple(_report(message, infant, reader, default_facility) for infant in _infants(message))
 
 
-def _groups(message: Message) -> list[list[Segment]]:
+@dataclass(slots=True)
+class _Infant:
+    """The lines of one infant, and its PID and PV1."""
+
+    begin: int
+    end: int
+    pid: Segment | None = None
+    pv1: Segment | None = None
+
+
+def _infants(message: Message) -> list[_Infant]:
     # A central station may send several infants in one message: each PID, or a second PV1, begins the next one.
-    groups: list[list[Segment]] = [[]]
-    seen: set[str] = set()
-    for segment in message.segments[1:]:
-        if segment.name in ("PID", "PV1"):
-            if segment.name in seen or (segment.name == "PID" and "PV1" in seen):
-                groups.append([])
-                seen = set()
-            seen.add(segment.name)
-        groups[-1].append(segment)
-    return groups
+    lines, delimiters = message.lines, message.delimiters
+    pid_heads, pv1_heads = message.heads("PID"), message.heads("PV1")
+    infants = [_Infant(1, len(lines))]
+    pids = pv1s = 0
+    for place, line in enumerate(lines):
+        head = line[:4]
+        if head in pid_heads:
+            pids += 1
+            if infants[-1].pid is not None or infants[-1].pv1 is not None:
+                infants[-1].end = place
+                infants.append(_Infant(place, len(lines)))
+            infants[-1].pid = Segment("PID", pids, line.split(delimiters.field), delimiters)
+        elif head in pv1_heads:
+            pv1s += 1
+            if infants[-1].pv1 is not None:
+                infants[-1].end = place
+                infants.append(_Infant(place, len(lines)))
+            infants[-1].pv1 = Segment("PV1", pv1s, line.split(delimiters.field), delimiters)
+    return infants
 
 
-def _report(segments: list[Segment], zone: tzinfo, default_facility: str, known: VitalCodes) -> VitalsReport:
-    by_name = {segment.name: segment for segment in reversed(segments)}
-    pid, pv1 = by_name.get("PID"), by_name.get("PV1")
-    patients = read_patients(pid, 3) if pid else ()
-    reader = _Reader(zone, Dialect(segments[0].delimiters if segments else Delimiters(), known))
-    reader.read(segments)
-    waves = read_waveforms(segments, zone=zone, known=known) if reader.has_waveforms else None
+def _report(message: Message, infant: _Infant, reader: _Reader, default_facility: str) -> VitalsReport:
+    patients = read_patients(infant.pid, 3) if infant.pid else ()
+    found = reader.read(message.lines[infant.begin : infant.end])
+    waves = None
+    if found.has_waveforms:
+        segments = message.segments[infant.begin : infant.end]
+        waves = read_waveforms(segments, zone=reader.zone, known=reader.dialect.known)
     return VitalsReport(
-        bed=read_bed(pv1, 3, default_facility=default_facility) if pv1 else None,
+        bed=read_bed(infant.pv1, 3, default_facility=default_facility) if infant.pv1 else None,
         patient=patients[0] if patients else None,
-        readings=_most_believable(reader.readings),
-        skipped=(*reader.skipped, *(waves.skipped if waves else ())),
-        unmapped=tuple(dict.fromkeys((*reader.unmapped, *(waves.unmapped if waves else ())))),
+        readings=tuple(_reading(kind, one) for (kind, _), one in found.best.items()),
+        skipped=(*found.skipped, *(waves.skipped if waves else ())),
+        unmapped=tuple(dict.fromkeys((*found.unmapped, *(waves.unmapped if waves else ())))),
         waves=waves.pieces if waves else (),
     )
 
 
-def _most_believable(readings: list[Reading]) -> tuple[Reading, ...]:
-    best: dict[tuple[VitalKind, datetime | None], Reading] = {}
-    for one in readings:
-        known = best.setdefault((one.kind, one.source), one)
-        if (_BELIEF.index(one.validity), one.rank) < (_BELIEF.index(known.validity), known.rank):
-            best[one.kind, one.source] = one
-    return tuple(best.values())
+def _reading(kind: VitalKind, one: _Candidate) -> Reading:
+    meaning, moment = one.meaning, one.moment
+    return Reading(kind, one.value, one.validity, meaning.code, moment.utc, moment.text, meaning.rank)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the OBX of one infant say; of several numbers of one kind for one time the most believable."""
+
+    best: dict[tuple[VitalKind, datetime | None], _Candidate] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+    unmapped: list[UnknownCode] = field(default_factory=list)
+    has_waveforms: bool = False
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Goes through the OBR and OBX of one infant; an OBX without a time of its own has that of the OBR above it."""
+    """Goes through the OBR and OBX of a message; an OBX without a time of its own has that of the OBR above it."""
 
     zone: tzinfo
     dialect: Dialect
-    has_waveforms: bool = False
-    readings: list[Reading] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    unmapped: list[UnknownCode] = field(default_factory=list)
-    moments: dict[str, tuple[datetime | None, str]] = field(default_factory=dict)
+    observations: int = 0
+    """OBX so far, for their places."""
+    moments: dict[str, _Moment] = field(default_factory=dict)
 
-    def read(self, segments: list[Segment]) -> None:
-        order_time = ""
-        for segment in segments:
-            if segment.name == "OBX":
-                self._observation(segment, order_time)
-            elif segment.name == "OBR":
-                order_time = segment.raw(7)
+    def read(self, lines: list[str]) -> _Found:
+        """What the lines of the next infant say."""
+        found, of_the_order = _Found(), self._moment("")
+        dialect, separator, best, moments = self.dialect, self.dialect.delimiters.field, found.best, self.moments
+        obx_head, obr_heads = f"OBX{separator}", (f"OBR{separator}", "OBR")
+        # The way of each number of each monitor: what is plain is read here, without a call, all else by ``_observe``.
+        for line in lines:
+            head = line[:4]
+            if head == obx_head:
+                self.observations += 1
+                fields = line.split(separator)
+                if len(fields) < _LENGTH:
+                    fields += _PADDING[len(fields) :]
+                meaning = dialect.meaning_of(_REPEATED(fields))
+                if meaning.plain is None:
+                    if not meaning.is_idle:
+                        self._observe(fields, meaning, of_the_order, found)
+                    continue
+                if not is_number(fields[5]) or (number := float(fields[5])) in codes.SENTINELS:
+                    self._observe(fields, meaning, of_the_order, found)
+                    continue
+                moment = of_the_order
+                if fields[14]:
+                    own = moments.get(fields[14]) or self._moment(fields[14])
+                    moment = own if own.text else of_the_order
+                kind, scale, worth = meaning.plain
+                place = (kind, moment.utc)
+                known = best.get(place)
+                if known is None or worth < known.worth:
+                    best[place] = _Candidate(worth, number * scale, meaning, meaning.validity, moment)
+            elif head in obr_heads:
+                fields = line.split(separator)
+                of_the_order = self._moment(fields[7] if len(fields) > 7 else "")
+            elif line == "OBX":
+                self.observations += 1
+        return found
 
-    def _observation(self, obx: Segment, order_time: str) -> None:
-        data_type, identifier, value, unit, flags, status, time = _counting(obx)
+    def _observe(self, fields: list[str], meaning: Meaning, of_the_order: _Moment, found: _Found) -> None:
+        data_type, value = fields[2], fields[5]
         if data_type != "NM" and data_type.strip().upper() == "NA":
-            self.has_waveforms = True
-            return
-        found = meaning_of(identifier, unit, flags, status, self.dialect)
-        if found.unknown is not None:
+            found.has_waveforms = True
+        elif meaning.unknown is not None:
             if value:
-                self.unmapped.append(found.unknown)
-        elif found.is_contradictory:
-            self._skip(obx, 3, found.code, "the code and its name mean different things")
-        elif found.kind is not None:
-            number = read_number(data_type, value, obx.delimiters)
+                found.unmapped.append(meaning.unknown)
+        elif meaning.is_contradictory:
+            found.skipped.append(self._skipped(3, meaning, "the code and its name mean different things"))
+        elif meaning.kind is not None:
+            number = read_number(data_type, value, self.dialect.delimiters)
             if number is None:
-                self._skip(obx, 5, found.code, "expected one number" if value else "no value")
+                found.skipped.append(self._skipped(5, meaning, "expected one number" if value else "no value"))
             elif number.value in codes.SENTINELS:
-                self._skip(obx, 5, found.code, "a sign for no value")
-            elif found.scale is None:
-                self._skip(obx, 6, found.code, "a unit that no table knows")
+                found.skipped.append(self._skipped(5, meaning, "a sign for no value"))
+            elif meaning.scale is None:
+                found.skipped.append(self._skipped(6, meaning, "a unit that no table knows"))
             else:
-                validity = _censored(found.validity) if number.is_censored else found.validity
-                source, text = self._moment(time, order_time, obx.delimiters)
-                scaled = number.value * found.scale
-                self.readings.append(Reading(found.kind, scaled, validity, found.code, source, text, found.rank))
+                own = self._moment(fields[14])
+                moment = own if own.text else of_the_order
+                validity = _censored(meaning.validity) if number.is_censored else meaning.validity
+                worth = worth_of(validity, meaning.rank)
+                place, scaled = (meaning.kind, moment.utc), number.value * meaning.scale
+                if place not in found.best or worth < found.best[place].worth:
+                    found.best[place] = _Candidate(worth, scaled, meaning, validity, moment)
 
-    def _moment(self, own: str, of_the_order: str, delimiters: Delimiters) -> tuple[datetime | None, str]:
-        found = self._read_moment(own, delimiters)
-        return found if found[1] else self._read_moment(of_the_order, delimiters)
-
-    def _read_moment(self, raw: str, delimiters: Delimiters) -> tuple[datetime | None, str]:
+    def _moment(self, raw: str) -> _Moment:
         # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
         known = self.moments.get(raw)
         if known is None:
-            text = text_of(raw, 1, 1, delimiters)
-            known = self.moments[raw] = (to_the_second(text, zone=self.zone), text)
+            text = text_of(raw, 1, 1, self.dialect.delimiters)
+            known = self.moments[raw] = _Moment(to_the_second(text, zone=self.zone), text)
         return known
 
-    def _skip(self, obx: Segment, position: int, code: str, reason: str) -> None:
-        self.skipped.append(Skipped(obx.place(position), code, reason))
-
-
-def _counting(obx: Segment) -> tuple[str, ...]:
-    fields = obx.fields
-    missing = _LENGTH - len(fields)
-    counting: tuple[str, ...] = _COUNTING([*fields, *[""] * missing] if missing > 0 else fields)
-    return counting
+    def _skipped(self, position: int, meaning: Meaning, reason: str) -> Skipped:
+        return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason)
 
 
 def _censored(validity: Validity) -> Validity:

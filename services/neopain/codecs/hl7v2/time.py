@@ -76,7 +76,8 @@ def offset_zone(text: str) -> tzinfo | None:
 
 def write_moment(moment: datetime) -> str:
     """The time in HL7's form with milliseconds and offset."""
-    return f"{moment:%Y%m%d%H%M%S}.{moment.microsecond // 1000:03d}{moment:%z}"
+    text = moment.isoformat(timespec="milliseconds")
+    return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:26]}{text[27:29]}"
 
 
 def _microseconds(fraction: str | None) -> int:

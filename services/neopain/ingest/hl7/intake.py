@@ -6,8 +6,8 @@ Sockets are the ``listener``'s.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -233,7 +233,7 @@ class Intake:
     def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> tuple[str, bytes]:
         to, wants = opened.addressing, opened.facts.wants
         if wants is not None:
-            to = replace(to, wants=wants)
+            to = to._replace(wants=wants)
         code = ack.acknowledgement_code(to.wants, outcome) or "none"
         if opened.asked is not None and wants != NO_ANSWER:
             # The answer is what was asked for, whatever MSH-15 and MSH-16 say of acknowledgements.
@@ -245,7 +245,7 @@ class Intake:
         return code, answer
 
     def _stamp(self) -> Stamp:
-        return Stamp(control_id=uuid.uuid4().hex[:20], sent=self.clock.now())
+        return Stamp(control_id=secrets.token_hex(10), sent=self.clock.now())
 
     def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
         header = opened.header
