@@ -10,7 +10,9 @@ import contextlib
 import socket
 import ssl
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from neopain.codecs.mllp import Decoder, Frame, encode
 from neopain.errors import BusUnavailable, ConfigurationError, ContractBroken
@@ -26,7 +28,49 @@ from neopain.runtime.metrics import counter, gauge, histogram
 
 LOG = Log(__name__)
 
+T = TypeVar("T")
+
 CHUNK_BYTES = 65_536
+
+
+class _Patience:
+    """Ends what a task waits for when that takes too long.
+
+    A message costs it next to nothing: its timer is set anew when it rings, not for each wait.
+    """
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.is_over = False
+        self._task = task
+        self._due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait(self, seconds: float) -> None:
+        """From now on the task waits, for so long at most."""
+        self._due = asyncio.get_running_loop().time() + seconds
+        if self._timer is None or self._timer.when() > self._due:
+            self._set()
+
+    def rest(self) -> None:
+        """The task has what it waited for."""
+        self._due = None
+
+    def end(self) -> None:
+        """The task ends: nothing rings any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set(self) -> None:
+        self.end()
+        due = self._due
+        self._timer = asyncio.get_running_loop().call_at(due, self._ring) if due is not None else None
+
+    def _ring(self) -> None:
+        if self._due is not None and self._due <= asyncio.get_running_loop().time():
+            self.is_over = True
+            self._task.cancel()
+        else:
+            self._set()
 
 
 @dataclass(slots=True)
@@ -37,6 +81,7 @@ class _Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     decoder: Decoder
+    patience: _Patience
     is_busy: bool = False
 
 
@@ -96,7 +141,8 @@ class Listener:
             writer.close()
             return
         _keep_alive(writer)
-        connection = _Connection(sender, reader, writer, Decoder(longest=self.settings.hl7_longest_message_bytes))
+        decoder = Decoder(longest=self.settings.hl7_longest_message_bytes)
+        connection = _Connection(sender, reader, writer, decoder, _Patience(task))
         self._open[task] = connection
         gauge("ingest_connections").inc()
         try:
@@ -113,6 +159,7 @@ class Listener:
             # The end of the task either way; asyncio's streams would log it as an error if it went further.
             LOG.debug("connection_cancelled", address=sender.address)
         finally:
+            connection.patience.end()
             del self._open[task]
             gauge("ingest_connections").dec()
             self._tell_leftovers(connection)
@@ -147,22 +194,29 @@ class Listener:
     async def _read(self, connection: _Connection) -> bytes:
         within = connection.decoder.is_within_frame
         seconds = self.settings.hl7_frame_seconds if within else self.settings.hl7_idle_seconds
+        why = "message incomplete" if within else "idle"
+        return await self._within(seconds, connection, connection.reader.read(CHUNK_BYTES), why)
+
+    async def _within(self, seconds: float, connection: _Connection, waited: Awaitable[T], why: str) -> T:
+        patience = connection.patience
+        patience.wait(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                return await connection.reader.read(CHUNK_BYTES)
-        except TimeoutError as error:
-            raise _Closed("message incomplete" if within else "idle") from error
+            return await waited
+        except asyncio.CancelledError:
+            if patience.is_over:
+                raise _Closed(why) from None
+            raise
+        finally:
+            patience.rest()
 
     async def _answer(self, connection: _Connection, frame: Frame, arrived: float) -> None:
         connection.is_busy = True
         answer = await self.intake.take(frame, connection.sender)
         if answer:
             connection.writer.write(encode(answer))
-            try:
-                async with asyncio.timeout(self.settings.hl7_frame_seconds):
-                    await connection.writer.drain()
-            except TimeoutError as error:
-                raise _Closed("answer not taken") from error
+            if connection.writer.transport.get_write_buffer_size():
+                drained = connection.writer.drain()
+                await self._within(self.settings.hl7_frame_seconds, connection, drained, "answer not taken")
         connection.is_busy = False
         histogram("ingest_acknowledgement_seconds").observe(time.perf_counter() - arrived)
 
