@@ -11,6 +11,7 @@ from typing import Any, cast
 from neopain.bus import scripts
 from neopain.bus.bus import Bus
 from neopain.bus.connection import translated
+from neopain.bus.group_commit import GroupCommit
 from neopain.bus.streams import CENSUS
 from neopain.domain.census import BedState, Census
 from neopain.domain.identity import BedId
@@ -54,6 +55,25 @@ async def read_bed(bus: Bus, bed: BedId) -> BedState | None:
     with translated("read bed"):
         found = await cast("Any", bus.durable.hget(_beds_key(bus), bed))
     return decode_bed_state(found) if found is not None else None
+
+
+class BedReader:
+    """Reads single beds for many callers: those asked for while a call is under way go together as the next."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self._together: GroupCommit[BedId, bytes | None] = GroupCommit(self._read)
+
+    async def read(self, bed: BedId) -> BedState | None:
+        """What ``read_bed`` returns and raises."""
+        found = await self._together.add(bed)
+        return decode_bed_state(found) if found is not None else None
+
+    async def _read(self, beds: Sequence[BedId]) -> Sequence[bytes | None]:
+        with translated("read beds"):
+            return cast(
+                "list[bytes | None]", await cast("Any", self.bus.durable.hmget(_beds_key(self.bus), list(beds)))
+            )
 
 
 async def write_beds(bus: Bus, states: Sequence[BedState], *, version: str, mark: str) -> Written:

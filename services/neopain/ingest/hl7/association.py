@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from neopain.bus.bus import Bus
-from neopain.bus.census import read_bed
+from neopain.bus.census import BedReader
 from neopain.domain.census import DEVICE_DISAGREES, BedState, CensusEvent, CensusEventKind, Infant
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.ingest.census.keeper import keep
@@ -22,7 +22,11 @@ class Association:
     """Compares PID of vitals with the census."""
 
     bus: Bus
+    reader: BedReader = field(init=False)
     beds: dict[BedId, tuple[datetime, BedState | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reader = BedReader(self.bus)
 
     async def compare(self, bed: BedId, patient: PatientId, one: Received) -> None:
         """Tells the census when the device contradicts it, or no longer does. Raises ``BusUnavailable``."""
@@ -46,7 +50,7 @@ class Association:
         read = self.beds.get(bed)
         if read is not None and timedelta(0) <= now - read[0] <= CENSUS_AGE:
             return read[1]
-        state = await read_bed(self.bus, bed)
+        state = await self.reader.read(bed)
         if len(self.beds) >= MOST_BEDS:
             self.beds.clear()
         self.beds[bed] = (now, state)
