@@ -51,6 +51,8 @@ class SkewEstimate:
     length: int = 120
     span: timedelta = timedelta(minutes=2)
     delays: deque[tuple[datetime, float]] = field(default_factory=deque)
+    smallest: float | None = None
+    """Of the delays; None before the first."""
 
     def align(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item that was received now; feeds the estimate."""
@@ -60,14 +62,20 @@ class SkewEstimate:
 
     def observe(self, *, received: datetime, source: datetime) -> None:
         """Feeds the estimate with one delay: once for a message, whatever it carries."""
-        self.delays.append((received, (received - source).total_seconds()))
+        delay = (received - source).total_seconds()
+        self.delays.append((received, delay))
+        if self.smallest is None or delay < self.smallest:
+            self.smallest = delay
+        is_gone = False
         while len(self.delays) > self.length or received - self.delays[0][0] > self.span:
-            self.delays.popleft()
+            is_gone = self.delays.popleft()[1] == self.smallest or is_gone
+        if is_gone:
+            self.smallest = min(kept for _, kept in self.delays)
 
     @property
     def skew(self) -> timedelta | None:
         """How far the source's clock is behind ours; None before the first delay."""
-        return timedelta(seconds=min(delay for _, delay in self.delays)) if self.delays else None
+        return timedelta(seconds=self.smallest) if self.smallest is not None else None
 
     def timing_of(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item, by the estimate as it stands."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from neopain.domain.identity import BedId
 from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.wire import common
 from neopain.wire.v1 import vitals_pb2 as pb
+
+# Field number and wire type (protobuf encoding, "Message Structure"): a length follows, or eight bytes.
+_SAMPLE = bytes([pb.VitalsBatch.SAMPLES_FIELD_NUMBER << 3 | 2])
+_TIMING = bytes([pb.VitalSample.TIMING_FIELD_NUMBER << 3 | 2])
+_VALUE = bytes([pb.VitalSample.VALUE_FIELD_NUMBER << 3 | 1])
+_DOUBLE = struct.Struct("<d").pack
+_BYTES = [bytes([number]) for number in range(256)]
+_LONGEST_KEPT = 64
+"""Codes up to this length are kept in their encoded form."""
 
 KIND = {kind: pb.VitalKind.Value(f"VITAL_KIND_{kind.name}") for kind in VitalKind}
 KIND_BACK = {wire: domain for domain, wire in KIND.items()}
@@ -20,14 +31,13 @@ def encode_batch(batch: VitalsBatch) -> bytes:
     wire = pb.VitalsBatch(
         bed=batch.bed,
         source=common.source_to_wire(batch.source),
-        samples=_samples_to_wire(batch.samples),
         processing=common.PROCESSING[batch.processing],
         control_id=batch.control_id,
         unmapped=batch.unmapped,
     )
     if batch.patient is not None:
         wire.patient.CopyFrom(common.patient_to_wire(batch.patient))
-    return wire.SerializeToString()
+    return wire.SerializeToString() + b"".join(_samples_as_bytes(batch.samples))
 
 
 def decode_batch(data: bytes, *, kinds: frozenset[VitalKind] | None = None) -> VitalsBatch:
@@ -68,6 +78,33 @@ def decode_baseline(data: bytes) -> Baseline:
         medians={common.named(VitalKind, kind): value for kind, value in wire.median_by_kind.items()},
         pressure=_sample_from_wire(wire.pressure) if wire.HasField("pressure") else None,
     )
+
+
+def _samples_as_bytes(samples: Iterable[VitalSample]) -> Iterator[bytes]:
+    """Each sample as a field of its batch. Parts that were encoded by themselves make one message when they are put
+    together (protobuf encoding, "Last One Wins"): what samples repeat is encoded once."""
+    timing, after_value = None, b""
+    for sample in samples:
+        if sample.timing is not timing:  # most messages have one for all
+            timing = sample.timing
+            encoded = common.timing_to_wire(timing).SerializeToString()
+            after_value = _TIMING + _varint(len(encoded)) + encoded
+        code = sample.code
+        before = _kind_as_bytes if len(code) <= _LONGEST_KEPT else _kind_as_bytes.__wrapped__
+        content = before(sample.kind, sample.validity, code) + _VALUE + _DOUBLE(sample.value) + after_value
+        yield _SAMPLE + _varint(len(content)) + content
+
+
+@lru_cache(maxsize=1024)
+def _kind_as_bytes(kind: VitalKind, validity: Validity, code: str) -> bytes:
+    return pb.VitalSample(kind=KIND[kind], validity=VALIDITY[validity], code=code).SerializeToString()
+
+
+def _varint(number: int) -> bytes:
+    """A length (protobuf encoding, "Base 128 Varints")."""
+    if number < 0x80:
+        return _BYTES[number]
+    return _BYTES[number & 0x7F | 0x80] + _varint(number >> 7)
 
 
 def _samples_to_wire(samples: Iterable[VitalSample]) -> Iterator[pb.VitalSample]:

@@ -182,7 +182,7 @@ def _unasked(to: Addressing) -> tuple[str, str]:
 
 def msa_line(to: Addressing, code: str, text: str = "") -> str:
     """MSA with a text for a person in its third field."""
-    fields = ("MSA", code, to.control_id, escape(text, to.delimiters))
+    fields = ("MSA", code, to.control_id, escape(text, to.delimiters) if text else "")
     return to.delimiters.field.join(fields).rstrip(to.delimiters.field)
 
 

@@ -65,7 +65,7 @@ class _Candidate(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class VitalsReport:
     """What an ORU^R01 says of one infant; ``bed`` is None where PV1-3 names no place, ``patient`` where PID-3 names
-    nobody."""
+    nobody. ``newest`` is the newest source time of its readings."""
 
     bed: BedId | None
     patient: PatientId | None
@@ -73,11 +73,7 @@ class VitalsReport:
     skipped: tuple[Skipped, ...] = ()
     unmapped: tuple[UnknownCode, ...] = ()
     waves: tuple[WavePiece, ...] = ()
-
-    @property
-    def newest(self) -> datetime | None:
-        """The newest source time of its readings."""
-        return max((one.source for one in self.readings if one.source is not None), default=None)
+    newest: datetime | None = None
 
 
 def read_reports(
@@ -141,6 +137,7 @@ def _report(message: Message, infant: _Infant, reader: _Reader, default_facility
         skipped=(*found.skipped, *(waves.skipped if waves else ())),
         unmapped=tuple(dict.fromkeys((*found.unmapped, *(waves.unmapped if waves else ())))),
         waves=waves.pieces if waves else (),
+        newest=max({moment for _, moment in found.best if moment is not None}, default=None),
     )
 
 
@@ -237,7 +234,8 @@ class _Reader:
         known = self.moments.get(raw)
         if known is None:
             text = text_of(raw, 1, 1, self.dialect.delimiters)
-            known = self.moments[raw] = _Moment(to_the_second(text, zone=self.zone), text)
+            utc = to_the_second(text, zone=self.zone) if text else None
+            known = self.moments[raw] = _Moment(utc, text)
         return known
 
     def _skipped(self, position: int, meaning: Meaning, reason: str) -> Skipped:

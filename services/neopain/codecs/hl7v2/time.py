@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import IntEnum
+from functools import lru_cache
 
 from neopain.codecs.hl7v2.message import DATA_TYPE_ERROR
 from neopain.errors import MalformedMessage
@@ -85,8 +86,11 @@ def _microseconds(fraction: str | None) -> int:
 
 
 def _zone(offset: str | None, default: tzinfo) -> tzinfo:
-    if offset is None:
-        return default
+    return default if offset is None else _zone_of(offset)
+
+
+@lru_cache(maxsize=128)
+def _zone_of(offset: str) -> tzinfo:
     if offset == "Z":
         return UTC
     digits = offset[1:].replace(":", "").ljust(4, "0")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from neopain.codecs.hl7v2.header import Header
+from neopain.codecs.hl7v2.message import LONGEST_KEPT
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.time import SkewEstimate
 
 LONGEST_NAME = 64
 MOST_CLOCKS = 4096
+_CACHED = 1024
+"""Senders whose name is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,9 @@ class Sender:
 
     def source(self, header: Header | None) -> SourceId:
         """Its name on the bus: MSH-3/MSH-4 where it says so, else the address."""
-        named = "/".join(filter(None, (header.sending_application, header.sending_facility))) if header else ""
-        return SourceId("hl7", (named or self.address)[:LONGEST_NAME])
+        application, facility = (header.sending_application, header.sending_facility) if header else ("", "")
+        find = _source if len(application) + len(facility) <= LONGEST_KEPT else _source.__wrapped__
+        return find(application, facility, self.address)
 
     def bed(self, header: Header, beds: Mapping[str, str]) -> BedId | None:
         """The bed that the site has given it, most specific key first; None if none."""
@@ -32,6 +37,12 @@ class Sender:
         keys = (self.address, f"{application}/{facility}", application)
         found = next((beds[key] for key in keys if key and key in beds), None)
         return BedId(found) if found else None
+
+
+@lru_cache(maxsize=_CACHED)
+def _source(application: str, facility: str, address: str) -> SourceId:
+    named = "/".join(filter(None, (application, facility)))
+    return SourceId("hl7", (named or address)[:LONGEST_NAME])
 
 
 @dataclass(slots=True)
