@@ -12,6 +12,7 @@ from dataclasses import dataclass
 START = b"\x0b"
 END = b"\x1c"
 TAIL = b"\x1c\x0d"
+_BLANK = b"\r\n\x00 "
 HEAD_BYTES = 4096
 """How much of a message that is too long is kept, so that the answer can name it."""
 
@@ -55,6 +56,8 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete, in order."""
+        if self._message is None and not self.is_broken and self._is_one_frame(data):
+            return [Frame(data[1 : -len(TAIL)])]
         frames: list[Frame] = []
         position = 0
         while position < len(data) and not self.is_broken:
@@ -63,6 +66,17 @@ class Decoder:
             else:
                 position = self._take(self._message, data, position, frames)
         return frames
+
+    def _is_one_frame(self, data: bytes) -> bool:
+        """Whether these bytes are one frame as the standard has it, with something in it: what most senders send."""
+        return (
+            data.startswith(START)
+            and data.endswith(TAIL)
+            and data.find(END) == len(data) - len(TAIL)
+            and data.rfind(START) == 0
+            and len(data) - len(START + TAIL) <= self.longest
+            and bool(data[1 : -len(TAIL)].strip(_BLANK))
+        )
 
     def _find_start(self, data: bytes, position: int) -> int:
         start = data.find(START, position)
@@ -89,7 +103,7 @@ class Decoder:
         # A start block within a message stands for the end block that its sender forgot: the message is whole if
         # its last segment is, else it was cut off and a value in it may be too.
         is_cut = mark == START and not message.endswith((b"\r", b"\n"))
-        if message.strip(b"\r\n\x00 "):
+        if message.strip(_BLANK):
             frames.append(Frame(bytes(message), NO_END_BLOCK if is_cut else ""))
         self._message = bytearray() if mark == START else None
 

@@ -82,17 +82,27 @@ class Dialect:
     delimiters: Delimiters
     known: VitalCodes
     kept: dict[tuple[str, ...], Meaning] = field(default_factory=dict)
+    kept_untimed: dict[tuple[str, ...], Meaning] = field(default_factory=dict)
+    """Those of OBX without a time of their own, by OBX-2, OBX-3, and all from OBX-6 on as one text."""
 
     def meaning_of(self, repeated: tuple[str, ...]) -> Meaning:
         """From OBX-2, OBX-3, OBX-6, OBX-8 and OBX-11 as sent: a monitor repeats them, numbers and times are new."""
         meaning = self.kept.get(repeated)
         if meaning is None:
             meaning = _meaning(repeated, self)
-            if sum(map(len, repeated)) <= LONGEST_KEPT:
-                if len(self.kept) >= _MOST_KEPT:
-                    self.kept.clear()
-                self.kept[repeated] = meaning
+            _keep(self.kept, repeated, meaning)
         return meaning
+
+    def keep_untimed(self, ends: tuple[str, ...], meaning: Meaning) -> None:
+        """Keeps the meaning of an OBX without a time of its own."""
+        _keep(self.kept_untimed, ends, meaning)
+
+
+def _keep(kept: dict[tuple[str, ...], Meaning], sent: tuple[str, ...], meaning: Meaning) -> None:
+    if sum(map(len, sent)) <= LONGEST_KEPT:
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[sent] = meaning
 
 
 @lru_cache(maxsize=_MOST_DIALECTS)

@@ -27,9 +27,10 @@ from neopain.domain.waveform import WavePiece
 
 _REPEATED = itemgetter(2, 3, 6, 8, 11)
 """The fields of an OBX that count here and that a monitor repeats: type, identifier, unit, flags, status."""
-_LENGTH = 15
-"""Fields of an OBX up to its time, OBX-14."""
-_PADDING = [""] * _LENGTH
+_VALUE, _UNIT, _TIME = 5, 6, 14
+_ENDS = itemgetter(2, 3, _UNIT)
+"""The same and what lies between, of an OBX without a time that was cut up to its unit only."""
+_LENGTH = _TIME + 1
 
 
 class Reading(NamedTuple):
@@ -170,26 +171,31 @@ class _Reader:
         """What the lines of the next infant say."""
         found, of_the_order = _Found(), self._moment("")
         dialect, separator, best, moments = self.dialect, self.dialect.delimiters.field, found.best, self.moments
+        untimed = dialect.kept_untimed
         obx_head, obr_heads = f"OBX{separator}", (f"OBR{separator}", "OBR")
         # The way of each number of each monitor: what is plain is read here, without a call, all else by ``_observe``.
         for line in lines:
             head = line[:4]
             if head == obx_head:
                 self.observations += 1
-                fields = line.split(separator)
-                if len(fields) < _LENGTH:
-                    fields += _PADDING[len(fields) :]
-                meaning = dialect.meaning_of(_REPEATED(fields))
-                if meaning.plain is None:
-                    if not meaning.is_idle:
-                        self._observe(fields, meaning, of_the_order, found)
+                ends = line.split(separator, _UNIT)
+                is_untimed = len(ends) > _UNIT and ends[_UNIT].count(separator) < _TIME - _UNIT
+                meaning = untimed.get(_ENDS(ends)) if is_untimed else None
+                time = ""
+                if meaning is None:
+                    fields = _padded(line.split(separator))
+                    meaning, time = dialect.meaning_of(_REPEATED(fields)), fields[_TIME]
+                    if is_untimed:
+                        dialect.keep_untimed(_ENDS(ends), meaning)
+                if meaning.is_idle:
                     continue
-                if not is_number(fields[5]) or (number := float(fields[5])) in codes.SENTINELS:
-                    self._observe(fields, meaning, of_the_order, found)
+                value = ends[_VALUE] if len(ends) > _VALUE else ""
+                if meaning.plain is None or not is_number(value) or (number := float(value)) in codes.SENTINELS:
+                    self._observe(_padded(line.split(separator)), meaning, of_the_order, found)
                     continue
                 moment = of_the_order
-                if fields[14]:
-                    own = moments.get(fields[14]) or self._moment(fields[14])
+                if time:
+                    own = moments.get(time) or self._moment(time)
                     moment = own if own.text else of_the_order
                 kind, scale, worth = meaning.plain
                 place = (kind, moment.utc)
@@ -240,6 +246,10 @@ class _Reader:
 
     def _skipped(self, position: int, meaning: Meaning, reason: str) -> Skipped:
         return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason)
+
+
+def _padded(fields: list[str]) -> list[str]:
+    return fields if len(fields) >= _LENGTH else [*fields, *[""] * (_LENGTH - len(fields))]
 
 
 def _censored(validity: Validity) -> Validity:

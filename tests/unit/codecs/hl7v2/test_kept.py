@@ -116,6 +116,14 @@ def test_codes_without_end_leave_a_bounded_number_of_meanings() -> None:
     assert len(dialect_of(DELIMITERS, BUILT_IN).kept) <= 2048
 
 
+def test_whole_observations_without_end_leave_a_bounded_number_of_meanings() -> None:
+    forget()
+    lines = "\r".join(f"OBX|1|NM|{number}^X^99X||142|/min|||||R" for number in range(5000))
+    parsed = parse((r"MSH|^~\&|MON|NICU|||20260704120005||ORU^R01|4711|P|2.6" + f"\r{lines}").encode())
+    read_reports(parsed, read_header(parsed), site_zone=UTC)
+    assert 0 < len(dialect_of(DELIMITERS, BUILT_IN).kept_untimed) <= 2048
+
+
 def test_a_meaning_found_after_the_kept_ones_were_dropped_is_the_same() -> None:
     forget()
     dialect = dialect_of(DELIMITERS, BUILT_IN)
@@ -141,7 +149,7 @@ def test_a_text_that_is_too_long_is_read_and_not_kept() -> None:
         rf"MSH|^~\&|{long}|NICU|||20260704120005||ORU^R01|4711|P|2.6",
         f"PID|||{long}",
         f"PV1||I|{long}",
-        f"OBX|1|NM|{long}^X^99X||142",
+        f"OBX|1|NM|{long}^X^99X||142||",
     )
     parsed = parse("\r".join(lines).encode())
     read = read_header(parsed)
@@ -149,4 +157,5 @@ def test_a_text_that_is_too_long_is_read_and_not_kept() -> None:
     assert (found.bed, found.patient and found.patient.value) == (f"{long}//", long)
     assert long.encode() in ack.write_ack(ack.address(parsed), ack.Outcome.ACCEPTED, STAMP)
     sizes = [kept.cache_info().currsize for kept in BY_LONG_TEXTS]
-    assert (sizes, dialect_of(DELIMITERS, BUILT_IN).kept) == ([0, 0, 0, 0, 0], {})
+    dialect = dialect_of(DELIMITERS, BUILT_IN)
+    assert (sizes, dialect.kept, dialect.kept_untimed) == ([0, 0, 0, 0, 0], {}, {})
