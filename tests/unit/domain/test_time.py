@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neopain.domain.time import SkewEstimate, TimeQuality, Timing, recorded_timing, utc
 
@@ -83,3 +85,12 @@ def test_utc_is_the_same_moment_and_refuses_a_time_without_a_zone() -> None:
     assert utc(NOON.astimezone(timezone(seconds(7200)))) == NOON
     with pytest.raises(ValueError, match="no time zone"):
         utc(NOON.replace(tzinfo=None))
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(-3, 3)), min_size=1, max_size=40), st.integers(1, 6))
+def test_the_skew_is_the_smallest_of_the_delays_that_count(messages: list[tuple[int, int]], length: int) -> None:
+    skew, received = SkewEstimate(length=length), NOON
+    for pause, delay in messages:
+        received += seconds(pause)
+        skew.observe(received=received, source=received - seconds(delay))
+        assert skew.skew == seconds(min(kept for _, kept in skew.delays))

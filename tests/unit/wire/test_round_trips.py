@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -255,3 +255,12 @@ def test_a_word_of_a_newer_version_is_named() -> None:
     data = media_pb2.FaceFrame(absence="face-on-the-moon", timing={"quality": 1}).SerializeToString()
     with pytest.raises(ContractBroken, match="FaceAbsence has no value 'face-on-the-moon'"):
         decode_frame(data)
+
+
+@pytest.mark.parametrize("length", [0, 60, 64, 65, 127, 128, 300, 20_000])
+def test_a_sample_with_texts_of_any_length_comes_back(length: int) -> None:
+    moment = datetime(2026, 7, 4, 12, tzinfo=UTC)
+    timing = Timing(moment, moment, TimeQuality.SOURCE, moment, "0" * length)
+    sample = VitalSample(VitalKind.SPO2, 0.0, timing, Validity.QUESTIONABLE, "7" * length)
+    batch = VitalsBatch(BedId("NICU/1/1"), SourceId("hl7", "MON"), (sample, sample), Processing.PRODUCTION)
+    assert decode_batch(encode_batch(batch)) == batch
