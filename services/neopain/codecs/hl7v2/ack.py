@@ -56,6 +56,10 @@ WANTED = {
 }
 
 OUR_NAME = "NEOPAIN"
+_WITHOUT_MSA_TEXT = re.compile(r"2\.(?:[7-9]|[1-9][0-9])(?![0-9])")
+"""Versions that have no MSA-3 any more: from 2.7 on. The rule stands in ERR-8, in earlier ones too."""
+_IN_A_TIME = frozenset("+-.")
+"""Signs of a time that a sender may have taken as its delimiters."""
 _REPEATED = itemgetter(3, 4, 5, 6, 9, 11, 12, 15, 16, 18, 20)
 """The fields of MSH that are echoed and that a sender repeats."""
 _LENGTH = 21
@@ -119,7 +123,8 @@ def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMe
     code = acknowledgement_code(to.wants, outcome)
     if not code:
         return b""
-    lines = [msh_line(to, stamp), msa_line(to, code, str(error) if error is not None else "")]
+    text = str(error) if error is not None and not _WITHOUT_MSA_TEXT.match(to.version) else ""
+    lines = [msh_line(to, stamp), msa_line(to, code, text)]
     if error is not None:
         lines.append(err_line(to.delimiters, error))
     return "".join(f"{line}\r" for line in lines).encode(to.codec, errors="replace")
@@ -159,7 +164,10 @@ def msh_line(to: Addressing, stamp: Stamp, *, answers_with: Sequence[str] = ()) 
     echoed = (*to.sender, *to.receiver, to.trigger, to.processing, to.version, to.charset, to.charset_handling)
     find = _msh_parts if sum(map(len, echoed)) <= LONGEST_KEPT else _msh_parts.__wrapped__
     before_time, before_id, rest = find(kind, tuple(answers_with))
-    return f"{before_time}{write_moment(stamp.sent)}{before_id}{stamp.control_id}{rest}"
+    sent = write_moment(stamp.sent)
+    if not _IN_A_TIME.isdisjoint(to.delimiters):
+        sent = escape(sent, to.delimiters)
+    return f"{before_time}{sent}{before_id}{stamp.control_id}{rest}"
 
 
 @lru_cache(maxsize=_CACHED)

@@ -117,6 +117,28 @@ def test_what_is_no_message_is_rejected_without_a_control_id() -> None:
     assert lines[1] == b"MSA|AR||MSH: the message must begin with an MSH segment"
 
 
+@pytest.mark.parametrize(
+    ("version", "msa"),
+    [
+        ("2.6", b"MSA|AE|77|PV1-3: the bed is required"),
+        ("2.7", b"MSA|AE|77"),
+        ("2.7.1", b"MSA|AE|77"),
+        ("2.9", b"MSA|AE|77"),
+        ("new", b"MSA|AE|77|PV1-3: the bed is required"),
+    ],
+)
+def test_from_2_7_on_the_rule_stands_in_err_8_alone(version: str, msa: bytes) -> None:
+    answer = write_ack(address(parse(SENT.replace(b"2.6", version.encode()))), Outcome.IN_ERROR, STAMP, NO_BED)
+    assert answer.split(b"\r")[1] == msa
+    assert answer.split(b"\r")[2].endswith(b"|the bed is required")
+
+
+def test_a_delimiter_that_stands_in_a_time_is_escaped() -> None:
+    answer = write_ack(address(parse(b"MSH#*+!%#MON##HUB###20#ORU*R01#7#P#2.4")), Outcome.ACCEPTED, STAMP)
+    assert answer.split(b"\r")[0] == b"MSH#*+!%#HUB##MON##20260704120000.250!R!0000##ACK*R01*ACK#A1#P#2.4"
+    assert parse(answer).header.text(7) == "20260704120000.250+0000"
+
+
 @pytest.mark.parametrize("version", ["2.3", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"])
 def test_hl7apy_reads_our_answer_to_every_version(version: str) -> None:
     sent = SENT.replace(b"2.6", version.encode())
