@@ -16,6 +16,8 @@ from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
 from neopain.charting.courses import locked_course, save_course
 from neopain.charting.entries import add_entry
+from neopain.charting.live import mark_slot, write_live
+from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import COURSES, WINDOWS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
@@ -26,7 +28,6 @@ from neopain.domain.identity import BedId
 from neopain.domain.policy import SitePolicies
 from neopain.domain.score import Score
 from neopain.domain.span import EntryKind, Span
-from neopain.domain.vitals import Processing
 from neopain.domain.window import VITALS_SPAN
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -70,6 +71,8 @@ def take_score(intake: Intake, score: Score) -> Written:
             return Written()
         whose, policy = _whose(unit.connection, score), intake.policies.of(score.bed)
         follow_score(unit, score, policy, whose)
+        mark_slot(unit.connection, score)
+        write_live(unit.connection, score, policy, whose, now=intake.clock.now(), is_test_ehr=intake.takes_test_input)
         folded = fold(course, score, policy, occupant=whose.key, band=ga_band(whose.gestational_age_days))
         return _write(intake, unit, folded)
 
@@ -145,8 +148,8 @@ def _parts(span: Span, windows: list[Score], history: list[CensusFact]) -> list[
 def _write_entry(intake: Intake, unit: UnitOfWork, entry: DraftEntry, whose: Assignment) -> bool | None:
     """Entry, outbox row and audit event; returns whether it goes to the EHR, None when it was there already."""
     now = intake.clock.now()
-    entry = replace(entry, processing=_least(entry.processing, whose.processing))
-    held_reason = whose.held_reason or _not_for_this_ehr(intake, entry.processing)
+    entry = replace(entry, processing=least_of(entry.processing, whose.processing))
+    held_reason = whose.held_reason or why_not_for_this_ehr(entry.processing, is_test_ehr=intake.takes_test_input)
     if not add_entry(unit.connection, entry, whose, held_reason=held_reason, now=now):
         return None
     known_as = entry_id(entry, whose.patient)
@@ -185,16 +188,6 @@ def _audited(entry: DraftEntry, known_as: str, whose: Assignment, held_reason: s
             "drugs": "; ".join(f"{one.drug_class} {one.ingredient} {one.basis}" for one in entry.drugs),
         },
     )
-
-
-def _not_for_this_ehr(intake: Intake, processing: Processing) -> str:
-    if processing is Processing.PRODUCTION or intake.takes_test_input:
-        return ""
-    return f"input is not production (MSH-11 {processing.value}) and the EHR is not our own"
-
-
-def _least(*processing: Processing) -> Processing:
-    return max(processing, key=list(Processing).index)
 
 
 def _whose(connection: Connection, score: Score) -> Assignment:

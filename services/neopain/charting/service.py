@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
+from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores
 from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.chain import ensure_partitions
@@ -24,6 +25,7 @@ from neopain.charting.migrate import wait_for_schema
 from neopain.charting.replays import record_replay
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
+from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.identity import is_recording
 from neopain.errors import ConfigurationError, ContractBroken, TransientError
 from neopain.runtime.clock import Clock, SystemClock
@@ -41,6 +43,7 @@ LOG = Log(__name__)
 GROUP = "charting"
 CENSUS_WAIT_SECONDS = 5.0
 TEND_SECONDS = 1.0
+AGGREGATE_SECONDS = 1.0
 HOUSEKEEPING = timedelta(minutes=10)
 CENSUS_POLICY = LoopPolicy(parallel=1, most_deliveries=sys.maxsize)
 """A fact is never put aside: the scores after it would be charted to who lay there before. They wait with it."""
@@ -83,6 +86,7 @@ class ChartingConsumer:
         self._scores = Consumer(bus, SCORES, group=GROUP, name=settings.consumer_name)
         self._replays = Consumer(bus, REPLAYS, group=GROUP, name=settings.consumer_name)
         self._disclosures = Consumer(bus, DISCLOSURES, group=GROUP, name=settings.consumer_name)
+        self._vitals = VitalsPass(bus, self._intake)
         self._has_news = asyncio.Event()
         self._refusal: ContractBroken | None = None
 
@@ -100,6 +104,7 @@ class ChartingConsumer:
             consume(self._replays, self.take_replay, running, LoopPolicy(parallel=1)),
             consume(self._disclosures, self.take_disclosure, running, LoopPolicy(parallel=1)),
             self._tend(running),
+            self._aggregate(running),
             self._nudge(running),
         )
         await self._anchor()
@@ -175,6 +180,21 @@ class ChartingConsumer:
             except (TransientError, ConfigurationError) as error:
                 LOG.warning("tending_waits", why=error)
 
+    async def _aggregate(self, running: Running) -> None:
+        while await running.pause(AGGREGATE_SECONDS):
+            try:
+                await self.sum_up()
+            except TransientError as error:
+                LOG.warning("aggregates_wait", why=error)
+
+    async def sum_up(self) -> None:
+        """Sums up what has ended, scores and vitals, when every fact of the census up to now has been read."""
+        now = self.clock.now()
+        await self._census_read_up()
+        while await asyncio.to_thread(sum_up_scores, self._intake, now=now) == MOST_SLOTS:
+            continue
+        await self._vitals.sum_up(now=now)
+
     async def close_silent_beds(self) -> None:
         """Closes what is due on beds without scores, alerts too, if no score or fact is waiting to be taken."""
         # The moment is taken before the question: all that was published before it has been taken then.
@@ -194,4 +214,6 @@ class ChartingConsumer:
         forgotten = forget_windows(self._intake, now=now)
         with unit_of_work(self.engine, self.clock) as unit:
             ensure_partitions(unit.connection, now=now)
-        LOG.info("house_kept", windows_forgotten=forgotten)
+            ensure_days(unit.connection, now=now)
+            dropped = drop_days(unit.connection, now=now, kept=timedelta(days=self.settings.aggregates_kept_days))
+        LOG.info("house_kept", windows_forgotten=forgotten, aggregate_days_dropped=dropped)

@@ -56,6 +56,9 @@ class ChartingSettings(ServiceSettings):
     )
     audit_anchor_path: Path | None = Field(None, description="File outside the database that keeps the audit's head")
     audit_anchor_seconds: float = Field(60.0, gt=0, description="How often the audit's head is written there")
+    aggregates_kept_days: int = Field(
+        7, ge=1, le=366, description="How long aggregates of 10 s are kept, in whole days"
+    )
     sweep_seconds: float = Field(2.0, gt=0, description="How often beat looks for due outbox rows")
     retry_first_seconds: float = Field(1.0, gt=0, description="First wait after a failed delivery; it doubles")
     retry_longest_seconds: float = Field(60.0, gt=0, description="Longest wait between two deliveries of an entry")

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
 
-Lifetimes: windows go soon after their interval is charted; census, entries, outbox and alerts stay; rows of alerts, of
-their events and of the audit never change.
+Lifetimes: windows go soon after their interval is charted; aggregates with their day's partition; census, entries,
+outbox and alerts stay; rows of alerts, of their events and of the audit never change.
 """
 
 from __future__ import annotations
@@ -72,6 +72,64 @@ WINDOWS = Table(
     Column("score", LargeBinary, nullable=False, comment="neopain.wire.v1.Score"),
     Index("windows_of_bed", "bed", "window_end"),
 )
+
+AGGREGATE_SLOTS = Table(
+    "aggregate_slots",
+    METADATA,
+    Column("bed", Text, nullable=False),
+    Column("begins", MOMENT, nullable=False),
+    Column("windows", Integer, nullable=False, comment="Taken since the slot was last summed up"),
+    PrimaryKeyConstraint("bed", "begins"),
+    Index("aggregate_slots_by_begin", "begins"),
+)
+"""Slots of which a score was taken that is not in their aggregate yet."""
+
+AGGREGATE_MARKS = Table(
+    "aggregate_marks",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("until", MOMENT, nullable=False, comment="Slots that ended up to here have been summed up"),
+)
+
+AGGREGATES = Table(
+    "aggregates",
+    METADATA,
+    Column("bed", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="charting.aggregates.Kind"),
+    Column("begins", MOMENT, nullable=False),
+    Column("ends", MOMENT, nullable=False),
+    Column("patient_authority", Text),
+    Column("patient_value", Text, comment="Null: nobody knows whose it is; never served"),
+    Column("patient_type", Text),
+    Column("visit", Text, nullable=False, server_default=""),
+    Column("held_reason", Text, nullable=False, server_default=""),
+    Column("value", Float, comment="Median; null where there is none"),
+    Column("low", Float),
+    Column("high", Float),
+    Column("count", Integer, nullable=False, comment="Values, or windows that had a number"),
+    Column("detail", JSONB, nullable=False, comment="charting.aggregates.Detail"),
+    Column("version", Integer, nullable=False, server_default=text("1"), comment="Raised when what it says changes"),
+    Column("written", MOMENT, nullable=False),
+    PrimaryKeyConstraint("bed", "kind", "begins"),
+    Index("aggregates_of_patient_id", text(PATIENT_ID), "begins"),
+    Index("aggregates_by_write", "written"),
+    postgresql_partition_by="RANGE (begins)",
+)
+
+LIVE_SCORES = Table(
+    "live_scores",
+    METADATA,
+    Column("bed", Text, primary_key=True),
+    Column("window_end", MOMENT, nullable=False),
+    Column("patient_authority", Text),
+    Column("patient_value", Text, comment="Null: nobody knows whose it is; never served"),
+    Column("patient_type", Text),
+    Column("visit", Text, nullable=False, server_default=""),
+    Column("held_reason", Text, nullable=False, server_default=""),
+    Column("draft", JSONB, nullable=False, comment="domain.charting.DraftEntry of the one window"),
+    Column("taken", MOMENT, nullable=False),
+)
+"""The newest window of each bed."""
 
 ENTRIES = Table(
     "entries",

@@ -57,10 +57,10 @@ def test_the_alert_revision_goes_down_and_up_with_the_rows_of_before(empty_datab
     engine = create_engine(empty_database)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO courses (bed, in_episode) VALUES ('NICU/1/A', true)"))
-    migrate(empty_database)
+    migrate(empty_database, target="0003")
     migrate_down(empty_database, target="0002")
     between = tables(empty_database)
-    migrate(empty_database)
+    migrate(empty_database, target="0003")
 
     with engine.connect() as connection:
         found = connection.execute(text("SELECT bed, in_episode FROM courses")).one()
@@ -104,7 +104,8 @@ def test_the_migrated_tables_are_those_of_the_code(engine: Engine) -> None:
 
 
 def without_partitions(found: object, name: str, kind: str, *_: object) -> bool:
-    return not (kind == "table" and name.startswith("audit_") and name != "audit_heads")
+    is_partition = name.startswith(("audit_", "aggregates_")) and name != "audit_heads"
+    return not (kind == "table" and is_partition)
 
 
 def test_migrating_again_changes_nothing(database: str) -> None:
