@@ -247,7 +247,7 @@ def _scores_of(row: Row[Any], detail: Detail) -> ScoreAggregate:
             "value": row.value,
             "low": row.low,
             "high": row.high,
-            "windows_scored": row.count,
+            "windows_scored": row._mapping["count"],
             "processing": detail.processing,
         }
     )
@@ -260,7 +260,7 @@ def _vital_of(row: Row[Any], detail: Detail) -> VitalAggregate:
         value=row.value,
         low=row.low,
         high=row.high,
-        count=row.count,
+        count=row._mapping["count"],
         reasons=detail.reasons,
         processing=detail.processing,
         named=detail.named,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Protocol
 
@@ -66,6 +67,8 @@ class Access:
     patient: frozenset[str]
     served_units: tuple[Unit, ...] = ()
     units: tuple[Unit, ...] | None = None
+    expires: datetime | None = None
+    """When the token ends, and with it a stream of events."""
 
     def limits(self, resource_type: str, action: str) -> Limits:
         """What the action on the type is limited to; ``Refused`` (403) when no scope grants it."""
@@ -157,6 +160,7 @@ class TokenVerifier:
             patient=_patients(claims.get("patient"), site.systems),
             served_units=site.served_units,
             units=_units(claims, site.units_claim) if site.units_claim else None,
+            expires=datetime.fromtimestamp(float(str(claims["exp"])), UTC),
         )
 
 

@@ -6,7 +6,8 @@ To be called on a thread that may block.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 
 from sqlalchemy import Connection, Engine
@@ -16,9 +17,11 @@ from neopain.charting.api.audit_events import read_audit, search_audit
 from neopain.charting.api.census import read_all, read_census, search_census
 from neopain.charting.api.entries import read_entries, read_entry, search_entries
 from neopain.charting.api.found import Found, Page
+from neopain.charting.api.observations import is_aggregate, is_live, is_uncharted, read_observation, search_observations
 from neopain.charting.api.question import AskRead, AskSearch, write_query
 from neopain.charting.api.reads import ReadAsked, ReadTold, record_read
 from neopain.charting.api.scene import Scene
+from neopain.charting.api.watching import Watching
 from neopain.charting.database import translated
 from neopain.codecs.fhir.bundle import BundleEntry, searchset, summarised
 from neopain.codecs.fhir.census import Naming
@@ -30,7 +33,8 @@ from neopain.codecs.fhir.search import SEARCHES, Search, Summary, read_search
 from neopain.codecs.fhir.terminology import Json
 from neopain.runtime.clock import Clock
 
-CHARTED = ("Observation", "Provenance")
+OBSERVATION = "Observation"
+CHARTED = (OBSERVATION, "Provenance")
 AUDIT = "AuditEvent"
 
 
@@ -68,6 +72,9 @@ class Reader:
     naming: Naming
     base_url: str
     server_address: str
+    stale_after: timedelta = timedelta(seconds=10)
+    """How old the newest score may be for its number to be told."""
+    watching: Watching = field(default_factory=Watching)
 
     def read(self, asked: AskRead, caller: Caller) -> Told:
         """One resource. ``Refused`` (403, 404), ``DatabaseUnavailable``; a 404 is written down too."""
@@ -81,7 +88,7 @@ class Reader:
             raise not_found(asked.resource_type)
         told = _told(found.resource, caller, summary)
         infants = frozenset(filter(None, (found.infant,)))
-        self._record(asked, caller, ReadTold(infants, 1, told.status))
+        self._record(asked, caller, ReadTold(infants, 1, told.status), is_polled=is_uncharted(found))
         return told
 
     def search(self, asked: AskSearch, caller: Caller) -> Told:
@@ -92,22 +99,47 @@ class Reader:
         scene = Scene(self.clock.now(), self.naming)
         with translated("searching"), self.engine.connect() as raw:
             connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            page = _search(connection, search, limits, scene)
+            page = self._search(connection, search, limits, scene)
             included = self._included(connection, page, search, caller.access, scene=scene, warnings=warnings)
         bundle = self._bundle(search, page, included, warnings)
         told = _told(bundle, caller, Summary.NO)
         everything = (*page.matches, *included)
         infants = frozenset(one.infant for one in everything if one.infant)
-        self._record(search, caller, ReadTold(infants, len(everything), told.status))
+        is_polled = bool(everything) and all(is_uncharted(one) for one in everything)
+        self._record(search, caller, ReadTold(infants, len(everything), told.status), is_polled=is_polled)
         return told
 
+    def record_events(self, caller: Caller, infants: frozenset[str], events: int) -> None:
+        """Writes down whom events will tell of, as of any poll. ``DatabaseUnavailable``: they may not be told."""
+        asked = ReadAsked(
+            asked="$events",
+            is_search=True,
+            request_id=caller.request_id,
+            address=caller.address,
+            server=self.base_url,
+            server_address=self.server_address,
+        )
+        told = ReadTold(infants, events, HTTPStatus.OK)
+        record_read(self.engine, self.clock, caller.access, asked, told, watching=self.watching)
+
     def _read(self, connection: Connection, asked: AskRead, limits: Limits) -> Found | None:
+        scene = Scene(self.clock.now(), self.naming)
+        if asked.resource_type == OBSERVATION:
+            return read_observation(connection, asked.id, limits, scene, stale_after=self.stale_after)
         if asked.resource_type in CHARTED:
             return read_entry(connection, asked.resource_type, asked.id, limits)
         if asked.resource_type == AUDIT:
             return read_audit(connection, asked.id)
-        scene = Scene(self.clock.now(), self.naming)
         return read_census(connection, asked.resource_type, asked.id, limits, scene)
+
+    def _search(self, connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
+        if search.resource_type == OBSERVATION:
+            return search_observations(connection, search, limits, scene, stale_after=self.stale_after)
+        if search.resource_type in CHARTED:
+            return search_entries(connection, search, limits, scene)
+        if search.resource_type == AUDIT:
+            return search_audit(connection, search, scene)
+        return search_census(connection, search, limits, scene)
 
     def _included(
         self,
@@ -148,14 +180,19 @@ class Reader:
         url = f"{self.base_url}/{found.resource['resourceType']}/{found.id}"
         return BundleEntry(url, summarised(found.resource, summary), is_match)
 
-    def _record(self, asked: AskRead | Search, caller: Caller, told: ReadTold) -> None:
+    def _record(self, asked: AskRead | Search, caller: Caller, told: ReadTold, *, is_polled: bool = False) -> None:
         is_search = isinstance(asked, Search)
         text = (
             f"{asked.resource_type}{write_query(asked.understood)}"
             if isinstance(asked, Search)
             else f"{asked.resource_type}/{asked.id}"
         )
-        is_of_entry = not isinstance(asked, Search) and asked.resource_type in CHARTED and told.resources
+        is_of_entry = (
+            isinstance(asked, AskRead)
+            and asked.resource_type in CHARTED
+            and told.resources
+            and not (is_live(asked.id) or is_aggregate(asked.id))
+        )
         record_read(
             self.engine,
             self.clock,
@@ -170,6 +207,7 @@ class Reader:
                 entry_id=asked.id if is_of_entry and isinstance(asked, AskRead) else "",
             ),
             told,
+            watching=self.watching if is_polled else None,
         )
 
 
@@ -178,14 +216,6 @@ def _limits(access: Access, resource_type: str, action: str) -> Limits:
     if resource_type == AUDIT and not limits.are_none:
         raise forbidden("the audit trail tells of every infant: not for a client that is limited to one or to units")
     return limits
-
-
-def _search(connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
-    if search.resource_type in CHARTED:
-        return search_entries(connection, search, limits, scene)
-    if search.resource_type == AUDIT:
-        return search_audit(connection, search, scene)
-    return search_census(connection, search, limits, scene)
 
 
 def _summary_of(asked: AskRead, caller: Caller) -> Summary:

@@ -1,13 +1,17 @@
-"""Every read, in the audit trail's chain of reads before anybody is told: a row for each infant, one where none is."""
+"""Every read, in the audit trail's chain of reads before anybody is told: a row for each infant, one where none is.
+
+Of what pages poll, a row stands for a while: see ``watching``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
 from neopain.charting.api.access import Access
+from neopain.charting.api.watching import Note, Watcher, Watching
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.disclosures import READS
 from neopain.charting.unit_of_work import unit_of_work
@@ -37,13 +41,41 @@ class ReadTold:
     status: int
 
 
-def record_read(engine: Engine, clock: Clock, access: Access, asked: ReadAsked, told: ReadTold) -> None:
-    """Writes a read down. ``DatabaseUnavailable``: it is not written, and nothing may be told."""
+def record_read(
+    engine: Engine,
+    clock: Clock,
+    access: Access,
+    asked: ReadAsked,
+    told: ReadTold,
+    *,
+    watching: Watching | None = None,
+) -> None:
+    """Writes a read down, of what is polled only where no row stands for it.
+
+    ``DatabaseUnavailable``: it is not written, and nothing may be told.
+    """
+    now = clock.now()
+    if watching is None:
+        notes: dict[str, Note] = {infant: {} for infant in told.infants or [""]}
+    else:
+        notes = watching.due(_watcher(access, asked), told.infants, now=now)
+    if not notes:
+        return
     with unit_of_work(engine, clock) as unit:
-        append(unit.connection, list(_events(access, asked, told)), now=clock.now(), chain=READS)
+        append(unit.connection, list(_events(access, asked, told, notes)), now=now, chain=READS)
+    if watching is not None:
+        watching.written(_watcher(access, asked), notes, now=now)
 
 
-def _events(access: Access, asked: ReadAsked, told: ReadTold) -> Iterable[AuditEvent]:
+def _watcher(access: Access, asked: ReadAsked) -> Watcher:
+    return (access.issuer, access.subject, access.client, access.token_id, asked.address, _way(asked))
+
+
+def _way(asked: ReadAsked) -> str:
+    return "events" if asked.asked == "$events" else "search" if asked.is_search else "read"
+
+
+def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str, Note]) -> Iterable[AuditEvent]:
     detail: dict[str, str | int] = {
         "asked": asked.asked,
         "request_id": asked.request_id,
@@ -57,11 +89,11 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold) -> Iterable[AuditE
         "resources": told.resources,
         "status": told.status,
     }
-    for infant in sorted(told.infants) or [""]:
+    for infant in sorted(notes):
         yield AuditEvent(
             event=SEARCHED if asked.is_search else READ,
             actor=access.subject,
             entry_id=asked.entry_id,
             patient=infant,
-            detail=detail,
+            detail={**detail, **notes[infant]},
         )

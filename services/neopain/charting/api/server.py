@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from neopain.charting.api.access import TokenVerifier
+from neopain.charting.api.changes import Watcher
+from neopain.charting.api.feed import Feed
 from neopain.charting.api.question import (
     FORM,
     AskCapability,
@@ -26,6 +29,7 @@ from neopain.charting.api.question import (
     takes_form,
 )
 from neopain.charting.api.reader import Caller, Reader, Told
+from neopain.charting.api.stream import PATH, EventStreams
 from neopain.codecs.fhir.capability import capability_statement
 from neopain.codecs.fhir.digest import entity_tag, is_known
 from neopain.codecs.fhir.refusal import Issue, Refused, bad_request, outcome_of
@@ -54,6 +58,9 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+Answering = Callable[[web.BaseRequest, str], Awaitable[Answer]]
+
+
 class Busy(TransientError):
     """More requests wait than may: come again."""
 
@@ -62,7 +69,14 @@ class FhirServer:
     """Answers requests; ``handle`` is what aiohttp calls. ``threads`` ask the database, ``waiting`` more may wait."""
 
     def __init__(
-        self, reader: Reader, verifier: TokenVerifier, *, threads: int, waiting: int, started: datetime
+        self,
+        reader: Reader,
+        verifier: TokenVerifier,
+        *,
+        threads: int,
+        waiting: int,
+        started: datetime,
+        streams: int = 32,
     ) -> None:
         self._reader = reader
         self._verifier = verifier
@@ -70,6 +84,12 @@ class FhirServer:
         self._in_hand = 0
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="fhir")
         self._capability = capability_statement(url=reader.base_url, started=started)
+        watcher = Watcher(reader.engine, reader.clock, reader.naming, reader.stale_after)
+        self._streams = EventStreams(Feed(watcher.look), reader.clock, streams)
+
+    def stop_streams(self) -> None:
+        """Ends the streams of events, which would go on otherwise; on the loop that serves them."""
+        self._streams.feed.stop()
 
     def close(self) -> None:
         """Ends its threads."""
@@ -79,14 +99,35 @@ class FhirServer:
         """One request. Every error is an OperationOutcome."""
         own_id = request.headers.get("X-Request-Id", "")
         request_id = own_id if REQUEST_ID.fullmatch(own_id) else secrets.token_hex(16)
+        if request.raw_path.partition("?")[0] == PATH and request.method == "GET":
+            return await self._stream(request, request_id)
         with histogram("charting_api_seconds").time():
             answer = await self._answer(request, request_id)
         counter("charting_api_requests_total").labels(str(int(answer.status))).inc()
         return await _response(request, answer, request_id)
 
-    async def _answer(self, request: web.BaseRequest, request_id: str) -> Answer:
+    async def _stream(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        streamed: list[web.StreamResponse] = []
+
+        async def serve(request: web.BaseRequest, request_id: str) -> Answer:
+            access = await self._verifier.admit(request.headers.get("Authorization"))
+            caller = Caller(access, request_id, request.remote or "unknown")
+            loop = asyncio.get_running_loop()
+
+            async def record(infants: frozenset[str], events: int) -> None:
+                await loop.run_in_executor(self._pool, self._reader.record_events, caller, infants, events)
+
+            headers = {"X-Request-Id": request_id, "Cache-Control": "private, no-cache"}
+            streamed.append(await self._streams.serve(request, access, record, headers))
+            return Answer(HTTPStatus.OK)
+
+        answer = await self._answer(request, request_id, serve)
+        counter("charting_api_requests_total").labels(str(int(answer.status))).inc()
+        return streamed[0] if streamed else await _response(request, answer, request_id)
+
+    async def _answer(self, request: web.BaseRequest, request_id: str, answered: Answering | None = None) -> Answer:
         try:
-            return await self._answered(request, request_id)
+            return await (answered or self._answered)(request, request_id)
         except Refused as refused:
             LOG.info("request_refused", status=int(refused.status), why=refused, request=request_id)
             return Answer(refused.status, outcome_of([refused.issue]), dict(refused.headers))

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from aiohttp import web
 from sqlalchemy import Engine
@@ -16,6 +17,7 @@ from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
 from neopain.charting.api.server import FhirServer, FhirWebServer
 from neopain.charting.api.settings import ApiSettings
+from neopain.charting.api.watching import Watching
 from neopain.charting.database import connect
 from neopain.charting.migrate import wait_for_schema
 from neopain.errors import ConfigurationError
@@ -54,11 +56,20 @@ def run_api(settings: ApiSettings) -> None:
 async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncIterator[None]:
     """Listens while the block runs; ``ConfigurationError`` when it cannot."""
     server = FhirServer(
-        Reader(engine, clock, settings.naming, settings.base_url, settings.api_host),
+        Reader(
+            engine,
+            clock,
+            settings.naming,
+            settings.base_url,
+            settings.api_host,
+            timedelta(seconds=settings.api_live_seconds),
+            Watching(timedelta(seconds=settings.api_watch_seconds)),
+        ),
         TokenVerifier(_keys(settings), _site(settings)),
         threads=settings.api_connections,
         waiting=settings.api_waiting,
         started=clock.now(),
+        streams=settings.api_streams,
     )
     runner = web.ServerRunner(FhirWebServer(server), shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
@@ -66,6 +77,7 @@ async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncI
         await _listen(runner, settings)
         yield
     finally:
+        server.stop_streams()
         await runner.cleanup()
         await asyncio.to_thread(server.close)
 

@@ -60,6 +60,16 @@ class ApiSettings(ChartingSettings):
         "", description="Claim of tokens that lists units as api_units does; set, a token without it sees no unit"
     )
     api_zone: str = Field("", description="IANA time zone of birth dates; without it they are not told")
+    api_live_seconds: float = Field(
+        10.0, gt=0, le=60, description="An infant's newest score that is older than this is told without its number"
+    )
+    api_watch_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=600,
+        description="For how long one audited read stands for the same poll of newest scores and sums",
+    )
+    api_streams: int = Field(32, ge=0, le=1000, description="Streams of events that may be open at the same time")
     api_connections: int = Field(
         8, ge=1, le=100, description="Database connections: requests answered at the same time"
     )

@@ -250,3 +250,26 @@ def _modality(modality: Modality, draft: DraftEntry) -> Json:
 
 def _reason(code: str, text: str) -> Json:
     return {"coding": [{"system": terms.DATA_ABSENT_REASON, "code": code}], "text": text}
+
+
+def told_of(draft: DraftEntry) -> Json:
+    """What is told of windows that are charted nowhere: value or reason, interval, peak, counts, modalities, doubts."""
+    nips = {"code": {"coding": [terms.NIPS_TOTAL], "text": "NIPS equivalent, 0 to 7"}, **_score(_nips(draft), draft)}
+    counts = (
+        ("windows", draft.windows),
+        ("windows-scored", draft.windows_scored),
+        ("windows-missed", draft.windows_missed),
+    )
+    components = [
+        nips,
+        *_interval(draft),
+        *(_count(code, value) for code, value in counts),
+        *(_modality(modality, draft) for modality in Modality),
+        *_drugs(draft),
+        *_doubts(draft),
+        {
+            "code": own_concept("weights"),
+            "valueCodeableConcept": concept(terms.WEIGHTS, WEIGHTS_CODE[draft.weights], draft.weights.value),
+        },
+    ]
+    return {**_score(draft.value, draft), "component": components}

@@ -37,8 +37,27 @@ OBSERVATION_STATUS = "http://hl7.org/fhir/observation-status"
 ENCOUNTER_STATUS = "http://hl7.org/fhir/encounter-status"
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
+CATEGORIES = f"{BASE}/CodeSystem/observation-category"
+LIVE = "live"
+AGGREGATE = "aggregate"
+OWN_CATEGORIES = {LIVE: "Newest score, charted nowhere", AGGREGATE: "Sum of 10 s, charted nowhere"}
+
 PAIN_SCORE = "pain-score"
+LIVE_SCORE = "live-pain-score"
+AGGREGATED_SCORE = "aggregated-pain-score"
 OWN_CODES = {
+    LIVE_SCORE: "Newest neonatal pain score, multimodal estimate, 0 to 10; charted nowhere",
+    AGGREGATED_SCORE: "Neonatal pain score, median of 10 s, 0 to 10; charted nowhere",
+    "aggregated-heart-rate": "Heart rate, median of 10 s, from the bedside as scoring reads it",
+    "aggregated-spo2": "Oxygen saturation, median of 10 s, from the bedside as scoring reads it",
+    "aggregated-respiration": "Respiratory rate, median of 10 s, from the bedside as scoring reads it",
+    "aggregated-movement": "Body movement, median of 10 s, 0 (still) to 1",
+    "age": "How long ago the window ended, when this was told",
+    "low": "Smallest value",
+    "high": "Largest value",
+    "values": "Values that were used",
+    "without-number": "Windows without a number, by reason",
+    "not-used": "Values that could not be used, by reason",
     PAIN_SCORE: "Neonatal pain score, multimodal estimate, 0 to 10",
     "interval-low": "5 % quantile of the pain score",
     "interval-high": "95 % quantile of the pain score",
