@@ -6,14 +6,17 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., "subprocess.Popen[str]"]
 Descendants = Callable[[int], dict[int, str]]
 START_SECONDS = 90
@@ -70,6 +73,8 @@ class Interrupted:
     summary: dict[str, Any]
     told: str
     left: list[int]
+    infants: int
+    """Whom the FHIR API told of, before."""
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +83,21 @@ def interrupted(neopain: Command, descendants: Descendants, state: Path) -> Inte
     process = neopain("demo", "--json", "--state", str(state))
     _await_descendant(process, descendants, "scoring ticker")
     family = descendants(process.pid)
+    infants = _infants_by_api(state)
     os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
     process.send_signal(signal.SIGINT)
     out, told = process.communicate(timeout=60)
     left = [pid for pid in family if _is_alive(pid)]
-    return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left)
+    return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left, infants)
 
 
 def test_with_the_ehr_dead_the_demo_fails(interrupted: Interrupted) -> None:
     assert (interrupted.code, interrupted.summary["observations_in_ehr"]) == (1, 0), interrupted.told
+
+
+def test_the_fhir_api_answers_a_token_made_as_the_demo_says(interrupted: Interrupted) -> None:
+    assert interrupted.infants == 2
+    assert "fhir-api.env; ./neopain api token" in interrupted.told
 
 
 def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
@@ -103,6 +114,20 @@ def test_kill_9_of_the_demo_leaves_no_process_behind(neopain: Command, descendan
     while (left := {pid: line for pid, line in family.items() if _is_alive(pid)}) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == {}
+
+
+def _infants_by_api(state: Path) -> int:
+    """How many Patients the demo's API has; its token comes from the file that the demo names."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (told := state / "fhir-api.env").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    settings = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
+    command = [sys.executable, "-m", "neopain", "api", "token"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), **settings}
+    token = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
+    url = f"http://127.0.0.1:{settings['NEOPAIN_CHARTING_API_PORT']}/fhir/R4/Patient"
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return len(answer.json()["entry"])
 
 
 def _await_descendant(process: subprocess.Popen[str], descendants: Descendants, words: str) -> int:

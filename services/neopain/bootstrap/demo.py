@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import shlex
 import shutil
 import signal
 import sys
@@ -21,11 +23,18 @@ from neopain.bootstrap.observed import Observed, Observer
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.summary import summarise
 from neopain.bootstrap.table import LiveTable
+from neopain.charting.api.settings import BASE_PATH
 from neopain.embedded.loopback import HOST
 from neopain.errors import ConfigurationError, NeopainError
 from neopain.models.repository import committed_repository
 from neopain.simulator.settings import SimulatorSettings
 
+TOKEN_SETTINGS = (
+    "NEOPAIN_CHARTING_DATABASE_URL",
+    "NEOPAIN_CHARTING_API_HOST",
+    "NEOPAIN_CHARTING_API_PORT",
+    "NEOPAIN_CHARTING_API_LOCAL_ISSUER",
+)
 DRAIN_SECONDS = 8.0
 """After the ward has stopped: how long the last entries may take to be confirmed."""
 
@@ -53,6 +62,7 @@ def run_demo(options: DemoOptions) -> int:
     with only_one(state_dir), Line(settings) as line:
         forget_last_run(state_dir)
         start_line(line, options)
+        write_token_settings(line)
         print_addresses(line)
         observed = watch(line, options, begun=begun, stop=stop)
         summary = summarise(line, observed)
@@ -103,6 +113,9 @@ def start_line(line: Line, options: DemoOptions) -> None:
     line.wait_ready(*line.children)
     line.start_service("scoring", "ticker")
     line.wait_ready("scoring-ticker")
+    # Nothing waits for it: it takes no processor from those that something waits for.
+    line.start_service("charting", "api")
+    line.wait_ready("charting-api")
 
 
 def start_ehr(line: Line, ward: SimulatorSettings) -> None:
@@ -176,10 +189,27 @@ def print_addresses(line: Line) -> None:
     """Prints where everything listens."""
     urls = line.urls
     tell(f"FHIR server (demo EHR)  {urls.ehr_url}")
+    tell(f"FHIR API (neopain api)  http://{HOST}:{line.ports.api}{BASE_PATH}")
+    tell(f"a token for it          (set -a; . {token_settings_path(line)}; ./neopain api token)")
     tell(f"MLLP listener           127.0.0.1:{line.ports.hl7}")
     tell(f"device API (gRPC)       127.0.0.1:{line.ports.device}")
     tell(f"Triton                  grpc {urls.triton_url}, metrics {urls.triton_metrics}")
     tell(f"logs                    {line.settings.state_dir}/logs")
+
+
+def token_settings_path(line: Line) -> Path:
+    """The file with the settings that ``neopain api token`` needs."""
+    return line.settings.state_dir / "fhir-api.env"
+
+
+def write_token_settings(line: Line) -> None:
+    """Writes them, for this user alone: the database's password is among them."""
+    path = token_settings_path(line)
+    path.unlink(missing_ok=True)
+    told = {name: value for name, value in line.environment().items() if name in TOKEN_SETTINGS}
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in told.items())
 
 
 def tell(text: str) -> None:

@@ -38,10 +38,11 @@ class LineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The doors of ingest; free ones are taken when the line is made."""
+    """The doors of ingest and of the FHIR API; free ones are taken when the line is made."""
 
     hl7: int = field(default_factory=free_port)
     device: int = field(default_factory=free_port)
+    api: int = field(default_factory=free_port)
 
 
 class Line:
@@ -89,6 +90,11 @@ class Line:
     def audit_anchor(self) -> Path:
         """The file outside the database that keeps the audit's head."""
         return self.state.folder("audit") / "anchors.jsonl"
+
+    @property
+    def api_issuer(self) -> Path:
+        """The folder of the key that the FHIR API's local issuer signs with."""
+        return self.state.folder("api-issuer")
 
     def start_servers(self) -> None:
         """Starts all servers side by side; returns when each serves."""
@@ -163,5 +169,8 @@ class Line:
                 "NEOPAIN_CHARTING_QUEUE": f"{self.settings.namespace}-charting",
                 "NEOPAIN_CHARTING_AUDIT_ANCHOR_PATH": str(self.audit_anchor),
                 "NEOPAIN_CHARTING_AUDIT_ANCHOR_SECONDS": "5",
+                "NEOPAIN_CHARTING_API_HOST": HOST,
+                "NEOPAIN_CHARTING_API_PORT": str(self.ports.api),
+                "NEOPAIN_CHARTING_API_LOCAL_ISSUER": str(self.api_issuer),
             }
         return env
