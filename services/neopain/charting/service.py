@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
-from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores
+from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores, take_away
 from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.chain import ensure_partitions
@@ -124,6 +124,10 @@ class ChartingConsumer:
         state = decode_bed_state(entry.payload)
         arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
         await asyncio.to_thread(record_fact, self.engine, self.clock, fact_id=entry.id, state=state, arrived=arrived)
+        # Also after a repeat: the consumer may have been killed between the two.
+        taken = await asyncio.to_thread(take_away, self._intake, state.bed, now=self.clock.now())
+        if taken:
+            LOG.info("aggregates_taken_away", bed=state.bed, aggregates=taken)
 
     async def take_replay(self, entry: Entry) -> None:
         """What a person did with a dead letter into the audit trail."""

@@ -70,6 +70,12 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     ingest.add_argument("--connections", type=natural, default=100, help="monitors that send at once (default 100)")
     ingest.add_argument("--state", type=Path, help="folder for data and logs (default var/bench in the checkout)")
+    text = "An infant's last hour found among many aggregates, and what writing those of 100 beds costs"
+    sums = command(bench, "aggregates", _bench_aggregates, text)
+    sums.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    sums.add_argument("--rows", type=natural, default=1_000_000, help="aggregates in the table (default 1000000)")
+    sums.add_argument("--searches", type=natural, default=200, help="how many are measured (default 200)")
+    sums.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-aggregates)")
     dicom = group(commands, "dicom", "DICOM objects (docs/conformance/dicom.md)")
     info = command(dicom, "info", _dicom_info, "What an object holds; nothing of the patient is read")
     info.add_argument("file", type=Path, metavar="FILE", help="a video or waveform object in the DICOM file format")
@@ -249,6 +255,14 @@ def _bench_ingest(options: argparse.Namespace) -> int:
             as_json=options.json,
             state_dir=options.state,
         )
+    )
+
+
+def _bench_aggregates(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.aggregates_bench import AggregatesBenchOptions, run_aggregates_bench
+
+    return run_aggregates_bench(
+        AggregatesBenchOptions(options.rows, options.searches, as_json=options.json, state_dir=options.state)
     )
 
 

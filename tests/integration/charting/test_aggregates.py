@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import MOVEMENT, VITALS
-from neopain.charting.aggregates import drop_days, ensure_days, sum_up_scores
+from neopain.charting.aggregates import drop_days, ensure_days, sum_up_scores, take_away
 from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.aggregate import slot_of
 from neopain.domain.identity import PatientId, SourceId, recording_bed
@@ -96,6 +96,25 @@ def test_a_slot_in_which_the_infant_changed_is_nobodys(ward: Any, rows: Rows) ->
     sum_up(ward)
 
     assert [row["patient_value"] for row in rows(SUMMED)] == [None]
+
+
+@pytest.mark.parametrize("what", ["left", "another", "the same"])
+def test_what_the_census_tells_later_takes_an_aggregate_from_who_was_not_there(
+    ward: Any, rows: Rows, what: str
+) -> None:
+    ward.take(ward.score(1), ward.score(15), ward.score(25))
+    sum_up(ward)
+    told = {"left": (), "another": (PatientId("other", "HOSP"),), "the same": (ward.infant,)}[what]
+    ward.admit(*told, at=12)
+
+    taken = take_away(ward.intake, ward.bed, now=NOON)
+
+    kept = what == "the same"
+    assert taken == (0 if kept else 2)
+    whose = [row["patient_value"] for row in rows(SUMMED)]
+    assert whose == [ward.infant.value] * 3 if kept else [ward.infant.value, None, None]
+    assert [row["version"] for row in rows(SUMMED)] == ([1, 1, 1] if kept else [1, 2, 2])
+    assert take_away(ward.intake, ward.bed, now=NOON) == 0
 
 
 def test_the_newest_window_stays_whatever_comes_after_it(ward: Any, rows: Rows) -> None:

@@ -12,7 +12,7 @@ FHIR_VERSION = "4.0.1"
 SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 MEANINGS = {
     "Observation": "Entries that are charted for an infant, as the EHR gets them. Entries that are held are not here. "
-    "Newest scores and aggregates of 10 s, which are charted nowhere, come only where code, category or _id names them.",
+    "Newest scores and aggregates of 10 s are charted nowhere, and come only where code, category or _id names them.",
     "Patient": "Infants: those in a bed by the census; by _id, identifier or reference also those of whom an entry is.",
     "Encounter": "Visits of infants in a bed by the census; by _id or reference also those that an entry names.",
     "Device": "Devices that are associated with an infant at a bed (IHE PCIM).",
@@ -48,7 +48,8 @@ def capability_statement(*, url: str, started: datetime) -> Json:
 def _security() -> Json:
     return {
         "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
-        "description": "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs); every read is audited, polls once a minute.",
+        "description": "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs); every read is audited, "
+        "polls of newest scores and aggregates once a minute.",
     }
 
 
