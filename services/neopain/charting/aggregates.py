@@ -41,7 +41,6 @@ GRACE = timedelta(seconds=1.5)
 """How long after its end a slot is first summed up. A window that comes later has it summed up again."""
 MOST_SLOTS = 500
 """Summed up in one transaction."""
-ROWS_A_STATEMENT = 200
 LOCK = 7_305_108
 """Key of the advisory lock of whoever sums up: one process at a time, since two would do the same."""
 OF_WHOM = ("patient_authority", "patient_value", "patient_type", "visit", "held_reason")
@@ -120,21 +119,19 @@ def vital_row(
 
 def write(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: datetime) -> int:
     """Adds the rows, or puts them in the place of what says otherwise and is made of no more; returns how many."""
-    written = 0
-    for first in range(0, len(rows), ROWS_A_STATEMENT):
-        part = [{**row, "written": now} for row in rows[first : first + ROWS_A_STATEMENT]]
-        new = insert(AGGREGATES).values(part)
-        old, put = AGGREGATES.c, new.excluded
-        names = (*OF_WHOM, *OF_WHAT)
-        # What the windows or the bus no longer have must not be lost from an aggregate that had it.
-        is_no_less = put.detail["seen"].astext.cast(Integer) >= old.detail["seen"].astext.cast(Integer)
-        differs = or_(*(old[name].is_distinct_from(put[name]) for name in names))
-        changed = {**{name: put[name] for name in names}, "version": old.version + 1, "written": put.written}
-        query = new.on_conflict_do_update(
-            index_elements=["bed", "kind", "begins"], set_=changed, where=is_no_less & differs
-        )
-        written += connection.execute(query).rowcount
-    return written
+    if not rows:
+        return 0
+    new = insert(AGGREGATES)
+    old, put = AGGREGATES.c, new.excluded
+    names = (*OF_WHOM, *OF_WHAT)
+    # What the windows or the bus no longer have must not be lost from an aggregate that had it.
+    is_no_less = put.detail["seen"].astext.cast(Integer) >= old.detail["seen"].astext.cast(Integer)
+    differs = or_(*(old[name].is_distinct_from(put[name]) for name in names))
+    changed = {**{name: put[name] for name in names}, "version": old.version + 1, "written": put.written}
+    query = new.on_conflict_do_update(
+        index_elements=["bed", "kind", "begins"], set_=changed, where=is_no_less & differs
+    ).returning(old.bed)
+    return len(connection.execute(query, [{**row, "written": now} for row in rows]).all())
 
 
 def take_away(intake: Intake, bed: BedId, *, now: datetime) -> int:
