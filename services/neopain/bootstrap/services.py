@@ -91,6 +91,12 @@ def _charting_api() -> None:
     run_api(read_settings(ApiSettings))
 
 
+def _triton_serve() -> None:
+    from neopain.embedded.triton_service import TritonSettings, run_triton
+
+    run_triton(read_settings(TritonSettings))
+
+
 def _simulator_ward() -> None:
     from neopain.simulator.service import run_ward
     from neopain.simulator.settings import SimulatorSettings
@@ -110,5 +116,6 @@ STARTS: dict[tuple[str, str], Start] = {
     ("charting", "delivery"): _charting_delivery,
     ("charting", "beat"): _charting_beat,
     ("charting", "api"): _charting_api,
+    ("triton", "serve"): _triton_serve,
     ("simulator", "ward"): _simulator_ward,
 }

@@ -290,6 +290,9 @@ SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
         "beat": ("Celery beat: looks for due entries", _service("charting", "beat")),
         "api": ("FHIR R4 API for dashboards and other readers", _service("charting", "api")),
     },
+    "triton": {
+        "serve": ("Triton Inference Server with the nets, as a container runs it", _service("triton", "serve")),
+    },
     "simulator": {
         "ward": ("Simulated infants at the doors of ingest", _service("simulator", "ward")),
     },

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from neopain.embedded.libpython import find_libpython
@@ -27,35 +28,55 @@ STUB_TIMEOUT_SECONDS = 120
 PACKAGE = Path(__file__).parents[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where a Triton listens, and how the names of its shared memory begin."""
+
+    grpc_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    metrics_port: int = field(default_factory=free_port)
+    grpc_host: str = HOST
+    http_host: str = HOST
+    """Of the HTTP service and of the metrics."""
+    shm_prefix: str = field(default_factory=lambda: f"neopain-{secrets.token_hex(4)}-")
+
+
 class Triton(Server):
-    """One Triton on loopback, serving a model repository. It serves only when every model is loaded."""
+    """One Triton, serving a model repository; without ``doors``, on free ports of loopback. It serves only when every
+    model is loaded."""
 
     ready_seconds = 180.0
     """Compiling a net for this processor takes most of it."""
 
     def __init__(
-        self, state: StateFolder, model_repository: Path, *, name: str = "triton", extra_arguments: tuple[str, ...] = ()
+        self,
+        state: StateFolder,
+        model_repository: Path,
+        *,
+        name: str = "triton",
+        doors: Doors | None = None,
+        extra_arguments: tuple[str, ...] = (),
     ) -> None:
         super().__init__(name, state)
         self.model_repository = model_repository.resolve()
-        self.grpc_port, self.http_port, self.metrics_port = free_port(), free_port(), free_port()
-        self.shm_prefix = f"neopain-{secrets.token_hex(4)}-"
+        self.doors = doors or Doors()
+        self.shm_prefix = self.doors.shm_prefix
         self._extra_arguments = extra_arguments
 
     @property
     def url(self) -> str:
         """``host:port`` of the gRPC service, as tritonclient takes it."""
-        return f"{HOST}:{self.grpc_port}"
+        return f"{HOST}:{self.doors.grpc_port}"
 
     @property
     def http_url(self) -> str:
         """Base URL of the HTTP service."""
-        return f"http://{HOST}:{self.http_port}"
+        return f"http://{HOST}:{self.doors.http_port}"
 
     @property
     def metrics_url(self) -> str:
         """URL of the Prometheus metrics."""
-        return f"http://{HOST}:{self.metrics_port}/metrics"
+        return f"http://{HOST}:{self.doors.metrics_port}/metrics"
 
     def prepare(self) -> Command:
         """Lay out the backend folder and return the server's command.
@@ -100,10 +121,11 @@ class Triton(Server):
             "--model-repository=models",
             f"--backend-directory={backends}",
             *(f"--backend-config=python,{key}={value}" for key, value in python_backend.items()),
-            *(f"--{service}-address={HOST}" for service in ("grpc", "http", "metrics")),
-            f"--grpc-port={self.grpc_port}",
-            f"--http-port={self.http_port}",
-            f"--metrics-port={self.metrics_port}",
+            f"--grpc-address={self.doors.grpc_host}",
+            *(f"--{service}-address={self.doors.http_host}" for service in ("http", "metrics")),
+            f"--grpc-port={self.doors.grpc_port}",
+            f"--http-port={self.doors.http_port}",
+            f"--metrics-port={self.doors.metrics_port}",
             "--disable-auto-complete-config",  # config.pbtxt is the truth, and one stub less per model is started
             "--strict-readiness=true",
             "--exit-on-error=true",

@@ -28,6 +28,8 @@ _set_capsule_name.restype = ctypes.c_int
 
 THREADS_VARIABLE = "NEOPAIN_ENGINE_THREADS"
 """Overrides THREADS of every config.pbtxt, for a container that may use fewer processors than it sees."""
+DEVICE_VARIABLE = "NEOPAIN_ENGINE_DEVICE"
+"""Overrides DEVICE of every config.pbtxt: a Triton that was given a GPU does not serve on a CPU unseen."""
 
 
 class NetModel:
@@ -38,8 +40,9 @@ class NetModel:
         self.net = NETS[args["model_name"]]
         self.input_names = [*{spec.name: None for spec in (*self.net.inputs, PRESENT)}]
         parameters = _parameters(args["model_config"])
-        if THREADS_VARIABLE in os.environ:
-            parameters["THREADS"] = os.environ[THREADS_VARIABLE]
+        for name, variable in (("THREADS", THREADS_VARIABLE), ("DEVICE", DEVICE_VARIABLE)):
+            if variable in os.environ:
+                parameters[name] = os.environ[variable]
         folder = Path(args["model_repository"]) / args["model_version"]
         self.engine = load_engine(folder, EngineOptions.from_parameters(parameters))
 
