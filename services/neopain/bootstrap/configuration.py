@@ -1,4 +1,7 @@
-"""Writes ``docs/configuration.md`` from the settings classes: ``python -m neopain.bootstrap.configuration``."""
+"""Writes what follows from the settings classes: ``python -m neopain.bootstrap.configuration``.
+
+That is ``docs/configuration.md`` and the names of settings in the Helm chart's schema.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from neopain.bootstrap.chart import schema_file, schema_text
 from neopain.bootstrap.places import root_folder
 from neopain.charting.api.settings import ApiSettings
+from neopain.embedded.triton_service import TritonSettings
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.settings import BusSettings
 from neopain.scoring.settings import ScoringSettings
@@ -18,6 +23,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     IngestSettings,
     ScoringSettings,
     ApiSettings,
+    TritonSettings,
     SimulatorSettings,
 )
 
@@ -57,3 +63,4 @@ def _default(info: FieldInfo) -> str:
 
 if __name__ == "__main__":
     (root_folder() / "docs/configuration.md").write_text(page())
+    schema_file().write_text(schema_text())

@@ -1,0 +1,195 @@
+"""Every command, variable and probe of the chart, started on this machine with every door open."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from neopain.embedded.loopback import HOST
+from neopain.embedded.valkey import server_binary
+
+from ...certificates import NEEDS_OPENSSL, Authority
+from .conftest import Render, of_kind, pod_specs
+from .machine import Machine, Process
+
+pytestmark = NEEDS_OPENSSL
+
+READY_SECONDS = 90.0
+TOKEN = hashlib.sha256(b"a token of the test").hexdigest()
+VALKEY_CLI = """#!{python}
+import os, socket, sys
+port = int(sys.argv[sys.argv.index("-p") + 1])
+with socket.create_connection(("127.0.0.1", port), timeout=2) as server:
+    server.sendall(f"AUTH {{os.environ['REDISCLI_AUTH']}}\\r\\nPING\\r\\n".encode())
+    answers = server.makefile()
+    print(answers.readline(), answers.readline())
+"""
+"""Valkey's wheel brings the server alone; this asks what valkey-cli would."""
+CAMERAS = [
+    {"name": f"cot-{group}", "bed": "NICU/1/1@H", "url": "rtsp://127.0.0.1:9/none", "group": group}
+    for group in ("north", "south")
+]
+ORU = (
+    "MSH|^~\\&|MON|H|NEOPAIN|H|20261005120000+0000||ORU^R01^ORU_R01|4711|P|2.6\r"
+    "PID|||77^^^HOSP^MR\r"
+    "PV1||I|NICU^1^1^H\r"
+    "OBR|1|||69965^MDC_DEV_MON_PHYSIO_MULTI_PARAM_MDS^MDC|||20261005120000+0000\r"
+    "OBX|1|NM|147842^MDC_ECG_HEART_RATE^MDC|1.0.0.1|140|264864^MDC_DIM_BEAT_PER_MIN^MDC|||||R|||20261005120000+0000\r"
+)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Whoever issued the doors' certificates."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def own_database(database_url: str) -> Iterator[str]:
+    """An empty database."""
+    name = f"chart_{uuid.uuid4().hex[:12]}"
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield database_url.rpartition("/")[0] + f"/{name}"
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(scope="module")
+def elsewhere(ehr_url: str, stand_in_repository: Path) -> dict[str, str]:
+    """What the release finds outside of it: the nets of its image, and the EHR."""
+    return {
+        "/opt/neopain/triton_models": str(stand_in_repository),
+        "https://ehr.hospital.example/fhir/R4": ehr_url,
+    }
+
+
+@pytest.fixture(scope="module")
+def machine(
+    tmp_path_factory: pytest.TempPathFactory,
+    render: Render,
+    authority: Authority,
+    elsewhere: dict[str, str],
+    own_database: str,
+) -> Iterator[Machine]:
+    """A ward's release, installed as Helm would: the migration first, then everything at once."""
+    folder = tmp_path_factory.mktemp("machine")
+    objects = render("ward")
+    machine = Machine(
+        folder=folder,
+        programs=programs(folder),
+        secrets={
+            ("neopain-connections", "bus-password"): "bus-0-secret",
+            ("neopain-connections", "media-password"): "media-0-secret",
+            ("neopain-connections", "database-url"): own_database,
+            ("neopain-cameras", "cameras"): json.dumps(CAMERAS),
+        },
+        files=secret_files(folder, authority),
+        elsewhere=elsewhere,
+        config_maps={one["metadata"]["name"]: one for one in of_kind(objects, "ConfigMap").values()},
+    )
+    pods = pod_specs(objects)
+    try:
+        for component in ("bus", "media"):
+            machine.run(component, pods.pop(component))
+        migration = machine.run("charting-migrate", pods.pop("charting-migrate"))[0]
+        assert migration.child.wait(60) == 0, migration.child.log_tail()
+        for component, pod in pods.items():
+            machine.run(component, pod)
+        yield machine
+    finally:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(lambda process: process.child.stop(), machine.processes.values()))
+
+
+def programs(folder: Path) -> Path:
+    """What the image of Valkey has on its PATH."""
+    place = folder / "bin"
+    place.mkdir()
+    (place / "valkey-server").symlink_to(server_binary())
+    client = place / "valkey-cli"
+    client.write_text(VALKEY_CLI.format(python=sys.executable))
+    client.chmod(0o755)
+    return place
+
+
+def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
+    """The secrets that are mounted: certificates of the doors, and who may send."""
+    issued = authority.issue("door")
+    found = {}
+    for door in ("hl7", "device", "dicom", "api"):
+        place = folder / f"tls-{door}"
+        place.mkdir()
+        (place / "tls.crt").write_bytes(issued.certificate.read_bytes())
+        (place / "tls.key").write_bytes(issued.key.read_bytes())
+        found[f"neopain-{door}-tls"] = place
+    for name, file, content in (
+        ("neopain-devices", "devices.toml", f'[[device]]\nname = "g"\ntoken_sha256 = ["{TOKEN}"]\nbeds = ["*"]\n'),
+        ("neopain-dicom-senders", "senders.toml", f'[[sender]]\nname = "a"\ntoken_sha256 = ["{TOKEN}"]\n'),
+    ):
+        place = folder / name
+        place.mkdir()
+        (place / file).write_text(content)
+        found[name] = place
+    return found
+
+
+def test_every_process_answers_its_probes(machine: Machine) -> None:
+    going_on = {name: one for name, one in machine.processes.items() if not name.startswith("charting-migrate")}
+    deadline = time.monotonic() + READY_SECONDS
+    for process in going_on.values():
+        for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+            wait_for(process, kind, deadline)
+    assert len(going_on) == 14
+
+
+def wait_for(process: Process, kind: str, deadline: float) -> None:
+    left = max(deadline - time.monotonic(), 1.0)
+    process.child.wait_until(lambda: process.answers(kind), timeout_seconds=left)
+
+
+def test_an_hl7_message_is_acknowledged_over_tls(machine: Machine, authority: Authority) -> None:
+    port = machine.port("ingest-hl7", 2575)
+    with (
+        socket.create_connection((HOST, port), timeout=10) as plain,
+        authority.context().wrap_socket(plain, server_hostname="localhost") as sender,
+    ):
+        sender.sendall(b"\x0b" + ORU.encode() + b"\x1c\r")
+        answer = sender.recv(4096)
+    assert b"MSA|AA|4711" in answer
+
+
+def test_the_fhir_api_tells_what_it_is_over_tls(machine: Machine, authority: Authority) -> None:
+    context: ssl.SSLContext = authority.context()
+    with (
+        socket.create_connection((HOST, machine.port("charting-api", 8080)), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as reader,
+    ):
+        reader.sendall(b"GET /fhir/R4/metadata HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert reader.recv(12) == b"HTTP/1.1 200"
+
+
+def test_every_process_ends_by_itself_within_its_grace(machine: Machine) -> None:
+    running = {name: one for name, one in machine.processes.items() if one.child.is_alive()}
+    servers = {name: running.pop(name) for name in ("bus.valkey", "media.valkey")}
+    codes = {}
+    for group in (running, servers):
+        for process in group.values():
+            os.kill(process.child.pid, signal.SIGTERM)
+        codes |= {name: process.child.wait(process.grace_seconds) for name, process in group.items()}
+    assert codes == dict.fromkeys({**running, **servers}, 0)
