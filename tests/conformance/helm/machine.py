@@ -31,6 +31,8 @@ class Process:
     """One container, running."""
 
     child: Child
+    container: Object
+    """As the chart renders it."""
     probes: Mapping[str, Object]
     ports: Mapping[str, int]
     """On this machine, by the container's names for them."""
@@ -97,7 +99,7 @@ class Machine:
         child.start()
         ports = {one["name"]: self.port(component, one["containerPort"]) for one in container.get("ports", [])}
         probes = {kind: place.local_probe(container[kind]) for kind in container if kind.endswith("Probe")}
-        return Process(child, probes, ports, command.grace_seconds)
+        return Process(child, container, probes, ports, command.grace_seconds)
 
     def _value(self, variable: Object, place: _Place, env: Mapping[str, str]) -> str:
         match variable.get("valueFrom"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from neopain.embedded.loopback import HOST
 from neopain.embedded.valkey import server_binary
 
 from ...certificates import NEEDS_OPENSSL, Authority
-from .conftest import Render, of_kind, pod_specs
+from .conftest import FILES, Object, Render, containers_of, of_kind, pod_specs
 from .machine import Machine, Process
 
 pytestmark = NEEDS_OPENSSL
@@ -117,6 +118,34 @@ def machine(
             list(pool.map(lambda process: process.child.stop(), machine.processes.values()))
 
 
+@pytest.fixture(scope="module")
+def hospital(
+    machine: Machine, tmp_path_factory: pytest.TempPathFactory, render: Render, authority: Authority, bus_url: str
+) -> Iterator[Machine]:
+    """Of a hospital's release what it starts otherwise than a ward: servers by URL, two workers beside a Triton, a FHIR
+    API behind a proxy, senders with certificates. The database is the ward's."""
+    folder = tmp_path_factory.mktemp("hospital")
+    objects = render("hospital-cpu", "--set", "scoring.worker.perTriton=2,bus.namespace=hospital")
+    secrets = {"bus-url": bus_url, "broker-url": bus_url, "media-password": "media-0-secret"}
+    secrets["database-url"] = machine.secrets["neopain-connections", "database-url"]
+    hospital = Machine(
+        folder=folder,
+        programs=programs(folder),
+        secrets={("neopain-connections", key): value for key, value in secrets.items()},
+        files=secret_files(folder, authority),
+        elsewhere=machine.elsewhere,
+        config_maps={one["metadata"]["name"]: one for one in of_kind(objects, "ConfigMap").values()},
+    )
+    pods = pod_specs(objects)
+    try:
+        for component in ("media", "ingest-hl7", "scoring-worker", "charting-delivery", "charting-api"):
+            hospital.run(component, pods[component])
+        yield hospital
+    finally:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(lambda process: process.child.stop(), hospital.processes.values()))
+
+
 def programs(folder: Path) -> Path:
     """What the image of Valkey has on its PATH."""
     place = folder / "bin"
@@ -137,6 +166,7 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
         place.mkdir()
         (place / "tls.crt").write_bytes(issued.certificate.read_bytes())
         (place / "tls.key").write_bytes(issued.key.read_bytes())
+        (place / "ca.crt").write_bytes(authority.own.certificate.read_bytes())
         found[f"neopain-{door}-tls"] = place
     for name, file, content in (
         ("neopain-devices", "devices.toml", f'[[device]]\nname = "g"\ntoken_sha256 = ["{TOKEN}"]\nbeds = ["*"]\n'),
@@ -151,11 +181,41 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
 
 def test_every_process_answers_its_probes(machine: Machine) -> None:
     going_on = {name: one for name, one in machine.processes.items() if not name.startswith("charting-migrate")}
+    wait_for_all(going_on.values())
+    assert len(going_on) == 14
+
+
+def test_what_a_hospital_starts_otherwise_answers_its_probes(hospital: Machine) -> None:
+    wait_for_all(hospital.processes.values())
+    assert len(hospital.processes) == 7
+
+
+def test_no_size_starts_anything_that_was_not_started_here(machine: Machine, hospital: Machine, render: Render) -> None:
+    told: dict[str, set[str]] = {}
+    probed: dict[str, set[str]] = {}
+    for process in (*machine.processes.values(), *hospital.processes.values()):
+        key = " ".join(process.container["command"])
+        told.setdefault(key, set()).update(one["name"] for one in process.container["env"])
+        probed.setdefault(key, set()).add(probes_of(process.container))
+    for size in FILES:
+        for component, pod in pod_specs(render(size)).items():
+            for container in containers_of(pod):
+                key = " ".join(container["command"])
+                assert {one["name"] for one in container["env"]} <= told[key], component
+                assert probes_of(container) in probed[key], component
+
+
+def probes_of(container: Object) -> str:
+    """The probes with what they ask, the same for the workers of a pod; how long they wait is another matter."""
+    asked = {kind: probe.get("httpGet", probe.get("exec")) for kind, probe in container.items() if "Probe" in kind}
+    return re.sub(r"http-\d+", "http-N", json.dumps(asked, sort_keys=True))
+
+
+def wait_for_all(processes: Collection[Process]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    for process in going_on.values():
+    for process in processes:
         for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
             wait_for(process, kind, deadline)
-    assert len(going_on) == 14
 
 
 def wait_for(process: Process, kind: str, deadline: float) -> None:
