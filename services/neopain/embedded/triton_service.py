@@ -30,7 +30,7 @@ class TritonSettings(BaseSettings):
     http_port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP service with the probes")
     metrics_port: int = Field(8002, ge=1, le=65535, description="Port of /metrics")
     threads: int = Field(
-        0, ge=0, description="Threads of each encoder; 0 is as config.pbtxt says, which is every processor that is seen"
+        0, ge=0, description="Most threads of each net; 0 is as config.pbtxt says: for encoders, every processor seen"
     )
     device: Literal["", "cpu", "cuda"] = Field(
         "", description="What the nets run on; empty is as config.pbtxt says. This release serves on cpu only"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -52,6 +52,12 @@ class EngineOptions:
             threads=int(threads),
             precision="auto" if precision == "auto" else "f32",
         )
+
+    def limited_to(self, threads: int) -> EngineOptions:
+        """The same with at most so many threads; 0 sets no limit."""
+        if threads == 0:
+            return self
+        return replace(self, threads=min(self.threads or threads, threads))
 
 
 SERVED: Mapping[str, EngineOptions] = {VIDEO_ENCODER.name: EngineOptions(precision="auto")}

@@ -27,7 +27,7 @@ _set_capsule_name.argtypes = [ctypes.py_object, ctypes.c_char_p]
 _set_capsule_name.restype = ctypes.c_int
 
 THREADS_VARIABLE = "NEOPAIN_ENGINE_THREADS"
-"""Overrides THREADS of every config.pbtxt, for a container that may use fewer processors than it sees."""
+"""Most threads of a net, for a container that may use fewer processors than it sees; fewer in a config.pbtxt stay."""
 DEVICE_VARIABLE = "NEOPAIN_ENGINE_DEVICE"
 """Overrides DEVICE of every config.pbtxt: a Triton that was given a GPU does not serve on a CPU unseen."""
 
@@ -40,11 +40,11 @@ class NetModel:
         self.net = NETS[args["model_name"]]
         self.input_names = [*{spec.name: None for spec in (*self.net.inputs, PRESENT)}]
         parameters = _parameters(args["model_config"])
-        for name, variable in (("THREADS", THREADS_VARIABLE), ("DEVICE", DEVICE_VARIABLE)):
-            if variable in os.environ:
-                parameters[name] = os.environ[variable]
+        if DEVICE_VARIABLE in os.environ:
+            parameters["DEVICE"] = os.environ[DEVICE_VARIABLE]
+        options = EngineOptions.from_parameters(parameters).limited_to(int(os.environ.get(THREADS_VARIABLE, "0")))
         folder = Path(args["model_repository"]) / args["model_version"]
-        self.engine = load_engine(folder, EngineOptions.from_parameters(parameters))
+        self.engine = load_engine(folder, options)
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response per request, in order."""

@@ -72,6 +72,11 @@ def test_a_parameter_that_cannot_be_is_named(parameters: dict[str, str]) -> None
         EngineOptions.from_parameters(parameters)
 
 
+@pytest.mark.parametrize(("own", "most", "taken"), [(0, 4, 4), (1, 4, 1), (8, 4, 4), (0, 0, 0), (2, 0, 2)])
+def test_a_limit_of_threads_leaves_a_net_that_takes_fewer_alone(own: int, most: int, taken: int) -> None:
+    assert EngineOptions(threads=own).limited_to(most).threads == taken
+
+
 def test_a_device_that_is_not_served_refuses_to_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cuda"):
         load_engine(tmp_path, EngineOptions(device="cuda"))

@@ -90,12 +90,13 @@ topologySpreadConstraints:
 {{- default (ternary (include "neopain.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* Priority class of what must go on when nodes are short, and of the rest. */}}
+{{/* Priority class of what must go on when nodes are short, and of the rest: objects of the cluster, so that the namespace is
+     in their names. */}}
 {{- define "neopain.priority.first" -}}
-{{- if .Values.priorityClasses.create }}{{ include "neopain.fullname" . }}-first{{ else }}{{ .Values.priorityClasses.first }}{{ end -}}
+{{- if .Values.priorityClasses.create }}{{ .Release.Namespace }}-{{ include "neopain.fullname" . }}-first{{ else }}{{ .Values.priorityClasses.first }}{{ end -}}
 {{- end -}}
 {{- define "neopain.priority.second" -}}
-{{- if .Values.priorityClasses.create }}{{ include "neopain.fullname" . }}-second{{ else }}{{ .Values.priorityClasses.second }}{{ end -}}
+{{- if .Values.priorityClasses.create }}{{ .Release.Namespace }}-{{ include "neopain.fullname" . }}-second{{ else }}{{ .Values.priorityClasses.second }}{{ end -}}
 {{- end -}}
 
 {{/* One variable from the secret of the connections. Takes root, variable, and which of its keys. */}}
