@@ -26,6 +26,7 @@ NOT_IN_THE_CHART = {("simulator", "ward")}
 """Its infants would need a device API without TLS and credentials, and nothing of them would be charted."""
 OF_KUBERNETES = {"BUS_PASSWORD", "MEDIA_PASSWORD", "POD_NAME"}
 """Variables that no process reads: others are composed of them."""
+OF_OPENSSL = {"SSL_CERT_FILE"}
 DOORS = {"ingest-hl7", "ingest-device", "ingest-dicom", "charting-api"}
 
 
@@ -85,7 +86,7 @@ def test_every_variable_is_a_setting(render: Render, size: str) -> None:
             if container["name"] == "valkey":
                 continue
             names = [variable["name"] for variable in container["env"]]
-            assert set(names) <= known | OF_KUBERNETES, component
+            assert set(names) <= known | OF_KUBERNETES | OF_OPENSSL, component
             assert len(names) == len(set(names)), f"{component} is told something twice"
 
 

@@ -168,6 +168,10 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
         (place / "tls.key").write_bytes(issued.key.read_bytes())
         (place / "ca.crt").write_bytes(authority.own.certificate.read_bytes())
         found[f"neopain-{door}-tls"] = place
+    trust = folder / "trust"
+    trust.mkdir()
+    (trust / "ca.crt").write_bytes(authority.own.certificate.read_bytes())
+    found["neopain-authorities"] = trust
     for name, file, content in (
         ("neopain-devices", "devices.toml", f'[[device]]\nname = "g"\ntoken_sha256 = ["{TOKEN}"]\nbeds = ["*"]\n'),
         ("neopain-dicom-senders", "senders.toml", f'[[sender]]\nname = "a"\ntoken_sha256 = ["{TOKEN}"]\n'),

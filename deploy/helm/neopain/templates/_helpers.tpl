@@ -194,10 +194,14 @@ lifecycle:
 {{ add (int .root.Values.preStopSeconds) (int (ceil .drain)) 10 }}
 {{- end -}}
 
-{{/* A folder in memory for what a process writes beside its data. */}}
+{{/* What every pod has: a folder in memory for what a process writes beside its data, and the site's authorities. */}}
 {{- define "neopain.tmpVolume" -}}
 - name: tmp
   emptyDir: { medium: Memory, sizeLimit: 64Mi }
+{{- with .Values.connections.caSecret }}
+- name: trust
+  secret: { secretName: {{ . }}, defaultMode: 0440 }
+{{- end }}
 {{- end -}}
 
 {{/* Certificate, key and authorities of a door, from its secret. Takes root, prefix, secret, hasClientCa. */}}
@@ -248,6 +252,9 @@ checksum/site: {{ toJson .Values.files | sha256sum }}
   command: [python, -m, neopain, {{ .service }}, {{ .part }}]
   env:
     {{- include "neopain.httpEnvironment" (dict "service" .service "port" $port) | nindent 4 }}
+    {{- if .root.Values.connections.caSecret }}
+    - { name: SSL_CERT_FILE, value: /etc/neopain/trust/ca.crt }
+    {{- end }}
     {{- range .env }}
     {{- with trim . }}
     {{- . | nindent 4 }}
@@ -267,6 +274,9 @@ checksum/site: {{ toJson .Values.files | sha256sum }}
   {{- include "neopain.containerSecurity" . | nindent 2 }}
   volumeMounts:
     - { name: tmp, mountPath: /tmp }
+    {{- if .root.Values.connections.caSecret }}
+    - { name: trust, mountPath: /etc/neopain/trust, readOnly: true }
+    {{- end }}
     {{- range .mounts }}
     {{- with trim . }}
     {{- . | nindent 4 }}
