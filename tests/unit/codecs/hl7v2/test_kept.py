@@ -97,7 +97,7 @@ def all_of(raw: bytes) -> object:
         return error.code, str(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(MESSAGES, min_size=1, max_size=5))
 def test_a_message_reads_the_same_whatever_came_before_it(raws: list[bytes]) -> None:
     forget()
