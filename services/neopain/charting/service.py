@@ -26,7 +26,7 @@ from neopain.charting.replays import record_replay
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
-from neopain.domain.identity import is_recording
+from neopain.domain.identity import BedId, is_recording
 from neopain.errors import ConfigurationError, ContractBroken, TransientError
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
@@ -88,6 +88,8 @@ class ChartingConsumer:
         self._disclosures = Consumer(bus, DISCLOSURES, group=GROUP, name=settings.consumer_name)
         self._vitals = VitalsPass(bus, self._intake)
         self._has_news = asyncio.Event()
+        self._since: dict[BedId, datetime] = {}
+        """Since when each bed is as it is, of those that were looked at."""
         self._refusal: ContractBroken | None = None
 
     async def run(self, running: Running) -> None:
@@ -124,8 +126,11 @@ class ChartingConsumer:
         state = decode_bed_state(entry.payload)
         arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
         await asyncio.to_thread(record_fact, self.engine, self.clock, fact_id=entry.id, state=state, arrived=arrived)
-        # Also after a repeat: the consumer may have been killed between the two.
+        # News of who lies there anyway takes nothing from anybody. After a kill nothing is known, and all is looked at.
+        if self._since.get(state.bed) == state.since:
+            return
         taken = await asyncio.to_thread(take_away, self._intake, state.bed, now=self.clock.now())
+        self._since[state.bed] = state.since
         if taken:
             LOG.info("aggregates_taken_away", bed=state.bed, aggregates=taken)
 

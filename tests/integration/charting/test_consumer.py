@@ -292,3 +292,22 @@ async def test_a_replay_of_a_dead_letter_is_audited(bus: Bus, started: Start, ro
         await until(lambda: bool(rows("SELECT 1 FROM audit")))
 
     assert rows("SELECT event, actor FROM audit") == [{"event": "dead_letter_replayed", "actor": "engineer 3"}]
+
+
+async def test_scores_of_the_bus_become_the_newest_score_and_an_aggregate_of_who_was_there(
+    bus: Bus, bedside: Any, started: Start, rows: Any
+) -> None:
+    await admit(bus, bedside)
+    await publish(bus, bedside, 1, 2, 14)
+
+    async with started():
+        await until(lambda: len(rows("SELECT 1 FROM aggregates")) == 2)
+        gone = BedState(bedside.bed, bedside.score(12).window_end)
+        await bus.publish(CENSUS, encode_bed_state(gone))
+        await until(lambda: bool(rows("SELECT 1 FROM aggregates WHERE patient_value IS NULL")))
+
+    assert rows('SELECT patient_value, "count" FROM aggregates ORDER BY begins') == [
+        {"patient_value": bedside.infant.value, "count": 2},
+        {"patient_value": None, "count": 1},
+    ]
+    assert rows("SELECT window_end FROM live_scores") == [{"window_end": bedside.score(14).window_end}]

@@ -100,9 +100,10 @@ async def test_a_client_that_is_too_slow_is_cut_off_and_told_so(monkeypatch: pyt
     assert (slow.ended, slow.taken()) == (OVERFLOW, [])
 
 
-async def test_a_database_that_cannot_be_read_ends_the_streams() -> None:
+@pytest.mark.parametrize("error", [DatabaseUnavailable("gone"), RuntimeError("a fault of ours")])
+async def test_changes_that_cannot_be_seen_end_the_streams(error: Exception) -> None:
     def fail() -> list[Change]:
-        raise DatabaseUnavailable("gone")
+        raise error
 
     subscription = everything()
     feed = await fed(fail, subscription)

@@ -70,7 +70,7 @@ class Subscription:
 
 
 class Feed:
-    """Looks for changes while anybody is subscribed. To be used on one event loop; ``look`` runs on a thread."""
+    """Looks for changes from the first subscription on. To be used on one event loop; ``look`` runs on a thread."""
 
     def __init__(self, look: Callable[[], list[Change]]) -> None:
         self._look = look
@@ -114,22 +114,28 @@ class Feed:
 
     def stop(self) -> None:
         """Ends every subscription."""
-        for one in list(self._subscriptions):
-            one.end(STOPPING)
+        self._end_all(STOPPING)
         if self._task is not None:
             self._task.cancel()
+
+    def _end_all(self, why: str) -> None:
+        # A silent stream would look like a quiet ward.
+        for one in list(self._subscriptions):
+            one.end(why)
 
     async def _run(self) -> None:
         # It goes on without a client: whoever comes back then misses nothing.
         while True:
+            changes: list[Change] = []
             try:
                 changes = await asyncio.to_thread(self._look)
             except TransientError as error:
                 LOG.warning("changes_not_seen", why=error)
-                # A silent stream would look like a quiet ward.
-                for one in list(self._subscriptions):
-                    one.end(UNAVAILABLE)
-                changes = []
+                self._end_all(UNAVAILABLE)
+            except Exception:
+                # A fault of ours: streams end rather than stay silent, and a person reads the log.
+                LOG.error("changes_failed")
+                self._end_all(UNAVAILABLE)
             for change in changes:
                 self._number += 1
                 numbered = Numbered(self.last_id, change)
