@@ -2,6 +2,7 @@
 
 NeopainError
 ├── PermanentError         will never succeed: dead-letter it, keep the raw bytes, go on
+│   ├── ImpossibleTransition   what was asked cannot follow from what something stands at
 │   ├── MalformedMessage       bytes that break their protocol, with the place and the rule
 │   ├── OutOfDate              input that came too late to be applied
 │   └── UnreadableRecording    a file that cannot be decoded
@@ -29,6 +30,10 @@ class NeopainError(Exception):
 
 class PermanentError(NeopainError):
     """Will never succeed: dead-letter it."""
+
+
+class ImpossibleTransition(PermanentError):
+    """What was asked cannot follow from what something stands at: nothing was changed; look at it again."""
 
 
 class MalformedMessage(PermanentError):

@@ -55,6 +55,7 @@ def _listed(row: TracedEntry) -> dict[str, object]:
         "entry": row.id,
         "bed": row.bed,
         "kind": row.kind,
+        "status": row.told,
         "ends": _said(row.ends),
         "state": row.delivery,
         "failed_attempts": row.attempts,
@@ -66,14 +67,13 @@ def _listed(row: TracedEntry) -> dict[str, object]:
 
 def _as_line(row: TracedEntry) -> str:
     tried = f"{row.attempts} failed" if row.attempts else ""
-    parts = (row.id, row.delivery, row.bed, row.kind, f"to {_said(row.ends)}", tried, row.last_error)
+    told = f"to be told {row.told}" if row.told else ""
+    parts = (row.id, row.delivery, row.bed, row.kind, f"to {_said(row.ends)}", told, tried, row.last_error)
     return "  ".join(filter(None, parts))
 
 
 def _as_page(row: TracedEntry) -> Iterator[str]:
-    value = (
-        f"no value ({row.absent_reason})" if row.value is None else f"{row.value:.1f} ({row.low:.1f} to {row.high:.1f})"
-    )
+    value = row.value_said
     yield f"entry       {row.id}"
     yield f"bed         {row.bed}"
     yield f"infant      {row.infant}"
@@ -82,6 +82,14 @@ def _as_page(row: TracedEntry) -> Iterator[str]:
     yield f"to          {_said(row.ends)}"
     yield f"value       {value}"
     yield f"issued      {_said(row.issued)}"
+    yield f"status      {row.status}"
+    yield from _delivery(row)
+    for change in row.changes:
+        yield f"told        {change.told}"
+        yield from _delivery(change)
+
+
+def _delivery(row: TracedEntry) -> Iterator[str]:
     yield f"delivery    {row.delivery}"
     yield f"tried       {row.attempts} times without an answer, next {_said(row.due) or '-'}"
     yield f"sent        {_said(row.attempted) or '-'}"

@@ -5,6 +5,7 @@ An answer is one transaction of the event and its audit row: who, when, and what
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,10 +13,11 @@ from sqlalchemy import ColumnElement, Engine
 
 from neopain.charting.alert_rows import IS_OPEN, alert_of, alerts_where, bed_of, locked_watch
 from neopain.charting.alerts import write_events
+from neopain.charting.audit.chain import AuditEvent, Value
 from neopain.charting.database import translated
 from neopain.charting.tables import ALERTS
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.alert import Alert
+from neopain.domain.alert import Alert, AlertEvent
 from neopain.domain.alert_acts import Act, act
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.policy import SitePolicies
@@ -63,7 +65,23 @@ def read_alert(engine: Engine, alert_id: str) -> Alert | None:
         return alert_of(connection, alert_id)
 
 
-def answer(engine: Engine, clock: Clock, policies: SitePolicies, alert_id: str, wanted: Act) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request over the API: the id of the person in the token, and what else the audit says of it."""
+
+    by: str
+    detail: Mapping[str, Value]
+
+
+def answer(
+    engine: Engine,
+    clock: Clock,
+    policies: SitePolicies,
+    alert_id: str,
+    wanted: Act,
+    *,
+    asked: Asked | None = None,
+) -> Answer:
     """Does what a person wants with an alert, or says why not. ``DatabaseUnavailable``: nothing was written."""
     with unit_of_work(engine, clock) as unit:
         bed = bed_of(unit.connection, alert_id)
@@ -79,4 +97,15 @@ def answer(engine: Engine, clock: Clock, policies: SitePolicies, alert_id: str, 
             return Answer(alert, acted.refusal)
         alert = replace(alert, events=(*alert.events, acted.event))
         write_events(unit, alert, (acted.event,))
+        if asked is not None:
+            unit.audit(_requested(alert, acted.event, asked))
         return Answer(alert)
+
+
+def _requested(alert: Alert, event: AlertEvent, asked: Asked) -> AuditEvent:
+    return AuditEvent(
+        event="alert_answered",
+        actor=asked.by,
+        patient=f"{alert.patient.assigning_authority}|{alert.patient.value}",
+        detail={"alert": alert.id, "act": event.kind.value, **asked.detail},
+    )

@@ -20,7 +20,7 @@ from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.alert import LEVELS, Alert, AlertEvent, AlertEventKind, standing
-from neopain.domain.alerting import Followed, follow, pass_time
+from neopain.domain.alerting import Followed, disown, follow, pass_time
 from neopain.domain.assignment import Assignment, assign
 from neopain.domain.identity import BedId
 from neopain.domain.policy import ChartingPolicy, SitePolicies
@@ -42,6 +42,15 @@ def follow_score(unit: UnitOfWork, score: Score, policy: ChartingPolicy, whose: 
     kept = locked_watch(unit.connection, score.bed)
     if kept is not None:
         _write(unit, kept, follow(kept.watch, score, policy, whose))
+
+
+def disown_alert(unit: UnitOfWork, bed: BedId) -> None:
+    """Ends the open alert of a bed if, by a fact that was just added, it is not about the infant who lay there."""
+    kept = locked_watch(unit.connection, bed)
+    if kept is not None and kept.watch.alert is not None:
+        opened = kept.watch.alert.opened
+        whose = assign(history_of(unit.connection, bed, since=opened - VITALS_SPAN), opened)
+        _write(unit, kept, disown(kept.watch, whose))
 
 
 def tend_alerts(engine: Engine, clock: Clock, policies: SitePolicies, *, now: datetime) -> None:

@@ -5,44 +5,69 @@ A person's release of a held bed is in the audit trail as well.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, func, insert, select, text, true
+from sqlalchemy import Connection, Row, func, insert, select, text, true
 
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.tables import CENSUS_FACTS
-from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.assignment import CensusFact, fact_of
+from neopain.charting.unit_of_work import UnitOfWork
+from neopain.domain.assignment import CensusFact, fact_of, names_the_same
 from neopain.domain.census import BedState, Release
 from neopain.domain.identity import BedId
-from neopain.runtime.clock import Clock
+from neopain.domain.window import VITALS_SPAN
 
 STATE = TypeAdapter(BedState)
 
 
-def record_fact(engine: Engine, clock: Clock, *, fact_id: str, state: BedState, arrived: datetime) -> bool:
-    """Adds a fact of the stream to the history; returns whether it was new. A repeat changes nothing."""
-    with unit_of_work(engine, clock) as unit:
-        connection = unit.connection
-        _lock_bed(connection, state.bed)
-        if connection.scalar(select(func.count()).where(CENSUS_FACTS.c.fact_id == fact_id)):
-            return False
-        told = history_of(connection, state.bed)
-        fact = fact_of(state, previous=told[-1] if told else None, arrived=arrived)
-        connection.execute(
-            insert(CENSUS_FACTS).values(
-                fact_id=fact_id,
-                bed=state.bed,
-                effective=fact.effective,
-                arrived=fact.arrived,
-                held_reason=state.held_reason,
-                state=STATE.dump_python(state, mode="json"),
-            )
+@dataclass(frozen=True, slots=True)
+class AddedFact:
+    """A fact that is new to the history, and those that were told of its bed before, as far back as it may matter."""
+
+    fact: CensusFact
+    told: tuple[CensusFact, ...]
+
+
+def add_fact(unit: UnitOfWork, *, fact_id: str, state: BedState, arrived: datetime) -> AddedFact | None:
+    """Adds a fact of the stream to the history, with the bed in this hand; a repeat changes nothing and is None."""
+    connection = unit.connection
+    lock_bed(connection, state.bed)
+    if connection.scalar(select(func.count()).where(CENSUS_FACTS.c.fact_id == fact_id)):
+        return None
+    told = _told_since_somebody_came(connection, state)
+    fact = fact_of(state, told, arrived=arrived)
+    connection.execute(
+        insert(CENSUS_FACTS).values(
+            fact_id=fact_id,
+            bed=state.bed,
+            effective=fact.effective,
+            arrived=fact.arrived,
+            settles=fact.settles,
+            held_reason=state.held_reason,
+            state=STATE.dump_python(state, mode="json"),
         )
-        if state.release is not None:
-            unit.audit(_released(state, state.release, arrived))
-        return True
+    )
+    if state.release is not None:
+        unit.audit(_released(state, state.release, arrived))
+    return AddedFact(fact, tuple(told))
+
+
+def _told_since_somebody_came(connection: Connection, state: BedState) -> list[CensusFact]:
+    """What a new fact of the bed may say otherwise: everything since the infant came that lay there until now, and of
+    mere news the last fact alone."""
+    last = connection.execute(
+        select(CENSUS_FACTS).where(CENSUS_FACTS.c.bed == state.bed).order_by(CENSUS_FACTS.c.place.desc()).limit(1)
+    ).one_or_none()
+    if last is None:
+        return []
+    previous = _fact(last)
+    if names_the_same(state, previous.state):
+        return [previous]
+    since = min(state.since, previous.state.since, previous.effective)
+    return history_of(connection, state.bed, since=since - VITALS_SPAN)
 
 
 def _released(state: BedState, release: Release, arrived: datetime) -> AuditEvent:
@@ -68,9 +93,11 @@ def history_of(connection: Connection, bed: BedId, *, since: datetime | None = N
             CENSUS_FACTS.c.bed == bed, CENSUS_FACTS.c.effective <= since
         )
         query = query.where(CENSUS_FACTS.c.effective >= func.coalesce(before.scalar_subquery(), since))
-    return [
-        CensusFact(STATE.validate_python(row.state), row.effective, row.arrived) for row in connection.execute(query)
-    ]
+    return [_fact(row) for row in connection.execute(query)]
+
+
+def _fact(row: Row[Any]) -> CensusFact:
+    return CensusFact(STATE.validate_python(row.state), row.effective, row.arrived, row.settles)
 
 
 def beds_now(connection: Connection) -> list[BedState]:
@@ -98,6 +125,6 @@ def beds_now(connection: Connection) -> list[BedState]:
     ]
 
 
-def _lock_bed(connection: Connection, bed: BedId) -> None:
-    # Two consumers must not both take the same fact for the bed's last.
+def lock_bed(connection: Connection, bed: BedId) -> None:
+    """Takes the bed in hand until the transaction ends: no fact of it is added meanwhile, and no entry written."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:bed, 7305102))"), {"bed": bed})

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from neopain.charting.census import lock_bed
 from neopain.charting.tables import COURSES
 from neopain.domain.charting import Course
 from neopain.domain.identity import BedId
@@ -15,7 +16,9 @@ WAITING = TypeAdapter(tuple[Waiting, ...])
 
 
 def locked_course(connection: Connection, bed: BedId) -> Course:
-    """The bed's course, an empty one if it has none; nobody else has it until the transaction ends."""
+    """The bed's course, an empty one if it has none; nobody else has the bed until the transaction ends."""
+    # A fact of the census and what is written by the history without it must not pass each other unseen.
+    lock_bed(connection, bed)
     connection.execute(insert(COURSES).values(bed=bed).on_conflict_do_nothing())
     row = connection.execute(select(COURSES).where(COURSES.c.bed == bed).with_for_update()).one()
     return Course(

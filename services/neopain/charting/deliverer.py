@@ -17,9 +17,11 @@ from neopain.charting.database import translated
 from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
+from neopain.charting.statuses import change_of
 from neopain.charting.tables import OUTBOX
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import StatusChange
+from neopain.domain.review import ChartEntry
 from neopain.errors import ContractBroken, EhrUnavailable, RejectedByEhr
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -35,7 +37,16 @@ EVENTS = {
     Happening.NOT_IDENTIFIED: "entry_not_located",
 }
 """What the audit says; an EHR that is not there is in the log and the metrics."""
+STATUS_EVENTS = {
+    Happening.CONFIRMED: "status_confirmed",
+    Happening.ACCEPTED: "status_accepted",
+    Happening.REFUSED: "status_rejected",
+    Happening.NOT_IDENTIFIED: "status_not_located",
+}
+"""The same of a status that the EHR is told of."""
 SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED})
+CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
+"""Of the row that creates an entry: the EHR has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +134,20 @@ class Deliverer:
 
     def _attempt(self, row: OutboxRow) -> Outcome:
         try:
-            return self._send(row, self._entry(row))
+            send = self._send if row.change == outbox.CREATION else self._send_status
+            return send(row, self._entry(row))
         except EhrUnavailable as error:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
             may_be_there = error.was_sent or row.attempted is not None
             return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait, may_be_there=may_be_there)
         except RejectedByEhr as error:
-            may_be_there = self.channel.reads_back
+            # A status is read before it is changed: after a clear no, nothing is in doubt.
+            may_be_there = self.channel.reads_back and row.change == outbox.CREATION
             return Outcome(Happening.REFUSED, str(error), words=error.words, may_be_there=may_be_there)
         except ContractBroken as error:
             return Outcome(Happening.REFUSED, str(error))
 
-    def _send(self, row: OutboxRow, entry: ChartedEntry) -> Outcome:
+    def _send(self, row: OutboxRow, entry: ChartEntry) -> Outcome:
         located = self.channel.locate(entry)
         if isinstance(located, NotLocated):
             return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
@@ -150,7 +163,7 @@ class Deliverer:
             raise EhrUnavailable("the EHR took the entry and does not show it yet")
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
-    def _send_unasked(self, row: OutboxRow, entry: ChartedEntry, located: Located) -> Outcome:
+    def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:
         """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""
         sent = row.attempted or self.clock.now()
         if row.attempted is None:
@@ -158,7 +171,34 @@ class Deliverer:
                 outbox.begin_attempt(unit.connection, row, now=sent)
         return Outcome(Happening.ACCEPTED, ehr_reference=self.channel.create(replace(entry, sent=sent), located))
 
-    def _entry(self, row: OutboxRow) -> ChartedEntry:
+    def _send_status(self, row: OutboxRow, entry: ChartEntry) -> Outcome:
+        """A status of an entry that the EHR has. May be repeated: what the EHR says already is not changed again."""
+        change, reference = self._change(row)
+        sent = row.attempted or self.clock.now()
+        if not self.channel.reads_back:
+            located = self.channel.locate(entry)
+            if isinstance(located, NotLocated):
+                return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
+        with unit_of_work(self.engine, self.clock) as unit:
+            # To an EHR that cannot be asked it goes out again as it was, with the time of the first sending.
+            attempted = self.clock.now() if self.channel.reads_back else sent
+            outbox.begin_attempt(unit.connection, row, now=attempted)
+        told = self.channel.change(replace(entry, sent=sent), change, reference)
+        done = Happening.CONFIRMED if self.channel.reads_back else Happening.ACCEPTED
+        return Outcome(done, ehr_reference=told)
+
+    def _change(self, row: OutboxRow) -> tuple[StatusChange, str]:
+        """The change that a row is about, and the entry's reference at the EHR, where it was created before."""
+        created = select(OUTBOX.c.state, OUTBOX.c.ehr_reference).where(
+            OUTBOX.c.entry_id == row.entry_id, OUTBOX.c.change == outbox.CREATION
+        )
+        with translated("reading a status"), self.engine.connect() as connection:
+            creation = connection.execute(created).one_or_none()
+            if creation is None or RowState(creation.state) not in CREATED:
+                raise ContractBroken(f"entry {row.entry_id} was never created at the EHR: no status is told of it")
+            return change_of(connection, row.entry_id, row.change), creation.ehr_reference or ""
+
+    def _entry(self, row: OutboxRow) -> ChartEntry:
         with translated("reading an entry"), self.engine.connect() as connection:
             return charted_entry(connection, row.entry_id)
 
@@ -180,7 +220,13 @@ class Deliverer:
                 unit.audit(_audited(row, outcome))
         counter("charting_deliveries_total").labels(outcome.happening.value).inc()
         tell = LOG.info if outcome.happening in SETTLED_WELL else LOG.warning
-        tell("delivery_ended", entry=row.entry_id, outcome=outcome.happening.value, why=outcome.reason or "-")
+        tell(
+            "delivery_ended",
+            entry=row.entry_id,
+            change=row.change,
+            outcome=outcome.happening.value,
+            why=outcome.reason or "-",
+        )
 
     def _due_row(self, infant: str) -> OutboxRow | None:
         now = self.clock.now()
@@ -215,10 +261,12 @@ class Deliverer:
 
 
 def _audited(row: OutboxRow, outcome: Outcome) -> AuditEvent:
+    is_creation = row.change == outbox.CREATION
+    detail = {"ehr_reference": outcome.ehr_reference, "attempts": row.attempts + 1, "reason": outcome.reason}
     return AuditEvent(
-        event=EVENTS[outcome.happening],
+        event=(EVENTS if is_creation else STATUS_EVENTS)[outcome.happening],
         actor=ACTOR,
         entry_id=row.entry_id,
         patient=row.infant,
-        detail={"ehr_reference": outcome.ehr_reference, "attempts": row.attempts + 1, "reason": outcome.reason},
+        detail=detail if is_creation else {**detail, "change": row.change},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from sqlalchemy import Engine
@@ -15,12 +16,13 @@ from sqlalchemy import Engine
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import connect, translated
-from neopain.charting.entries import raise_version
-from neopain.charting.outbox import DONE, Happening, OutboxRow, RowState
+from neopain.charting.outbox import CREATION, DONE, Happening, OutboxRow, RowState
+from neopain.charting.statuses import NOT_SENT, changes_of, give_up, locked_entry, write_status
 from neopain.charting.tables import ENTRIES, OUTBOX
-from neopain.charting.tracing import WITH_DELIVERY, TracedEntry, traced
-from neopain.charting.unit_of_work import unit_of_work
-from neopain.errors import ConfigurationError
+from neopain.charting.tracing import WITH_DELIVERY, TracedEntry, grouped, traced
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.domain.entry_status import EntryStatus, StatusChange, may_become
+from neopain.errors import ConfigurationError, ContractBroken
 from neopain.runtime.clock import Clock
 
 
@@ -62,35 +64,61 @@ def read_outbox(engine: Engine, states: Collection[RowState], *, most: int) -> t
 
 
 def read_entry(engine: Engine, entry_id: str) -> TracedEntry:
-    """An entry with its delivery; ``ConfigurationError`` when it is in no outbox. ``DatabaseUnavailable``."""
+    """An entry with its delivery, and that of what became of it; ``ConfigurationError`` when it is in no outbox.
+
+    ``DatabaseUnavailable``.
+    """
     query = WITH_DELIVERY.where(ENTRIES.c.entry_id == entry_id, OUTBOX.c.entry_id == entry_id)
     with translated("reading the outbox"), engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
+        found = grouped(connection.execute(query.order_by(OUTBOX.c.change)))
+    if not found:
         raise _unknown(entry_id)
-    return traced(row)
+    return found[0]
 
 
 def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> RowState:
-    """Does with the entry's row as decided and returns its new state.
+    """Does as decided with the oldest row of the entry that something is to be done about; returns its new state.
+
+    An entry whose creation is cancelled is ``cancelled``, unless it is final already; what was to be told of it is
+    cancelled too.
 
     ``ConfigurationError`` where that cannot be: there is no such row, nothing is to be done about it any more, it is
     being delivered, or it may be in the EHR and is to be cancelled. ``DatabaseUnavailable``: nothing was changed.
     """
+    now = clock.now()
     with unit_of_work(engine, clock) as unit:
-        row = outbox.locked_row(unit.connection, entry_id)
-        if row is None:
+        before = _locked(unit, entry_id)
+        rows = outbox.locked_rows(unit.connection, entry_id)
+        if not rows:
             raise _unknown(entry_id)
+        row = next((one for one in rows if one.state not in DONE), rows[-1])
         if refusal := _refusal(row, decision.verdict):
             raise ConfigurationError(f"entry {entry_id} {refusal}")
         if outbox.is_in_hand(unit.connection, row.infant):
             raise ConfigurationError(f"entry {entry_id}: its infant's entries are being delivered: try again")
-        values = {"due": clock.now(), "attempts": 0} if decision.verdict is Verdict.RETRY else {}
+        values = {"due": now, "attempts": 0} if decision.verdict is Verdict.RETRY else {}
         state = outbox.settle(unit.connection, row, HAPPENINGS[decision.verdict], **values)
-        if decision.verdict is Verdict.CANCEL:
-            raise_version(unit.connection, entry_id, now=clock.now())
         unit.audit(_audited(row, decision))
+        if decision.verdict is Verdict.CANCEL and row.change == CREATION:
+            give_up(unit, rows[1:], actor=decision.by, why="the entry is not sent")
+            _cancel(unit, entry_id, before, decision, now=now)
         return state
+
+
+def _locked(unit: UnitOfWork, entry_id: str) -> EntryStatus:
+    try:
+        return EntryStatus(locked_entry(unit.connection, entry_id).status)
+    except ContractBroken as error:
+        raise _unknown(entry_id) from error
+
+
+def _cancel(unit: UnitOfWork, entry_id: str, before: EntryStatus, decision: Decision, *, now: datetime) -> None:
+    if may_become(before, EntryStatus.CANCELLED):
+        number = len(changes_of(unit.connection, entry_id)) + 1
+        change = StatusChange(
+            number, before, EntryStatus.CANCELLED, decision.by, now, cause=NOT_SENT, reason=decision.reason
+        )
+        write_status(unit.connection, entry_id, change)
 
 
 def _refusal(row: OutboxRow, verdict: Verdict) -> str:
@@ -111,5 +139,10 @@ def _audited(row: OutboxRow, decision: Decision) -> AuditEvent:
         actor=decision.by,
         entry_id=row.entry_id,
         patient=row.infant,
-        detail={"was": row.state.value, "attempts": row.attempts, "why": decision.reason},
+        detail={
+            "was": row.state.value,
+            "attempts": row.attempts,
+            "change": row.change,
+            "why": decision.reason,
+        },
     )

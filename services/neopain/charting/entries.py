@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, false, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting.tables import ENTRIES
 from neopain.domain.assignment import Assignment
 from neopain.domain.charting import ChartedEntry, DraftEntry, entry_id
-from neopain.domain.identity import PatientId
+from neopain.domain.correction import Stretch
+from neopain.domain.entry_status import EntryStatus
+from neopain.domain.identity import BedId, PatientId
+from neopain.domain.review import AssessmentDraft, ChartEntry, NurseAssessment
+from neopain.domain.runs import Run
 from neopain.errors import ContractBroken
 
+T = TypeVar("T")
 DRAFT = TypeAdapter(DraftEntry)
+ASSESSMENT = TypeAdapter(AssessmentDraft)
+RUNS = TypeAdapter(tuple[Run, ...])
+OF_NURSE = "nurse-"
+"""Before the kind of an entry that a nurse's own one takes the place of."""
 
 
 class EntryState(Enum):
@@ -24,16 +35,66 @@ class EntryState(Enum):
 
     CHARTED = "charted"
     HELD = "held"
-    """Not sent: it is not known whose it is, or it is not for this EHR. A person resolves it."""
+    """Not sent: it is not known whose it is, or it is not for this EHR. A message or a person resolves it."""
+    WITHDRAWN = "withdrawn"
+    """Was charted, and turned out not to be that infant's: entered in error."""
+    REPLACED = "replaced"
+    """Was held; what its windows say is in another entry by now."""
+    DISCARDED = "discarded"
+    """Was held; a person decided that nothing is charted of it."""
 
 
-def add_entry(connection: Connection, draft: DraftEntry, whose: Assignment, *, held_reason: str, now: datetime) -> bool:
-    """Writes an entry unless its stretch of the bed has one; returns whether it is new."""
-    patient = whose.patient
+STANDING = (EntryState.CHARTED.value, EntryState.HELD.value)
+"""Entries that nothing was written instead of."""
+IS_STANDING = and_(ENTRIES.c.state.in_(STANDING), not_(ENTRIES.c.kind.startswith(OF_NURSE, autoescape=True)))
+"""What a nurse wrote herself is hers: no message takes it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an entry rests on: its windows, and the entry that it is written instead of, if it is."""
+
+    runs: tuple[Run, ...]
+    replaces: StandingEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StandingEntry:
+    """An entry that stands. ``patient`` is whom it is about, as far as that is known; ``runs`` None: not kept."""
+
+    id: str
+    state: EntryState
+    held_reason: str
+    patient: PatientId | None
+    draft: DraftEntry
+    runs: tuple[Run, ...] | None
+    corrects: str
+    status: EntryStatus
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is not sent."""
+        return self.state is EntryState.HELD
+
+    @property
+    def key(self) -> str:
+        """The infant as the outbox and the audit name it; empty where it is not known."""
+        return f"{self.patient.assigning_authority}|{self.patient.value}" if self.patient is not None else ""
+
+
+def add_entry(
+    connection: Connection, draft: DraftEntry, whose: Assignment, basis: Basis, *, held_reason: str, now: datetime
+) -> str | None:
+    """Writes an entry unless one stands for its stretch of the bed; returns its id, None if it is not new."""
+    patient, before = whose.patient, basis.replaces
+    known_as = entry_id(draft, patient, correction=_written_before(connection, draft) if before is not None else 0)
+    corrects = None
+    if before is not None:
+        corrects = (before.corrects or None) if before.is_held else before.id
     added = connection.execute(
         insert(ENTRIES)
         .values(
-            entry_id=entry_id(draft, patient),
+            entry_id=known_as,
             bed=draft.bed,
             kind=draft.kind.value,
             begins=draft.begin,
@@ -47,13 +108,78 @@ def add_entry(connection: Connection, draft: DraftEntry, whose: Assignment, *, h
             visit=whose.visit,
             value=draft.value,
             draft=DRAFT.dump_python(draft, mode="json"),
+            runs=RUNS.dump_python(basis.runs, mode="json"),
+            replaces=before.id if before is not None else None,
+            corrects=corrects,
         )
         .on_conflict_do_nothing()
     )
-    return bool(added.rowcount == 1)
+    return known_as if added.rowcount == 1 else None
 
 
-def charted_entry(connection: Connection, wanted: str) -> ChartedEntry:
+def _written_before(connection: Connection, draft: DraftEntry) -> int:
+    """How many entries this stretch of the bed has had."""
+    query = select(func.count()).where(
+        ENTRIES.c.bed == draft.bed,
+        ENTRIES.c.kind == draft.kind.value,
+        ENTRIES.c.begins == draft.begin,
+        ENTRIES.c.ends == draft.end,
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def standing_entries(connection: Connection, bed: BedId, stretches: Sequence[Stretch]) -> list[StandingEntry]:
+    """The entries of a bed that stand and may have windows in any of the stretches, in the order of their ends."""
+    # The narrow question first: of a bed in which one infant has lain for months there are many.
+    within = or_(
+        false(),
+        *(
+            and_(ENTRIES.c.ends >= one.begin, true() if one.end is None else ENTRIES.c.begins < one.end)
+            for one in stretches
+        ),
+    )
+    query = select(ENTRIES).where(ENTRIES.c.bed == bed, IS_STANDING, within)
+    rows = connection.execute(query.order_by(ENTRIES.c.ends, ENTRIES.c.entry_id))
+    found = [_standing(row) for row in rows]
+    return [one for one in found if any(each.touches(*_observed(one)) for each in stretches)]
+
+
+def standing_entry(connection: Connection, wanted: str) -> StandingEntry | None:
+    """The entry of that id, if it stands; nobody else changes it before the transaction ends."""
+    query = select(ENTRIES).where(ENTRIES.c.entry_id == wanted, IS_STANDING).with_for_update()
+    row = connection.execute(query).one_or_none()
+    return _standing(row) if row is not None else None
+
+
+def leave_standing(connection: Connection, entry: StandingEntry, state: EntryState) -> None:
+    """Says of an entry that it stands no more. ``ContractBroken``: it did not stand."""
+    changed = connection.execute(
+        update(ENTRIES)
+        .where(ENTRIES.c.entry_id == entry.id, ENTRIES.c.state == entry.state.value)
+        .values(state=state.value)
+    )
+    if changed.rowcount != 1:
+        raise ContractBroken(f"entry {entry.id} was changed by another while it was corrected")
+
+
+def hold_otherwise(connection: Connection, wanted: str, held_reason: str) -> None:
+    """Gives a held entry another reason."""
+    held = update(ENTRIES).where(ENTRIES.c.entry_id == wanted, ENTRIES.c.state == EntryState.HELD.value)
+    connection.execute(held.values(held_reason=held_reason))
+
+
+def renumber(connection: Connection, wanted: str, patient: PatientId, *, now: datetime) -> None:
+    """Gives an entry the number that its infant has by now; its id stays."""
+    named = {
+        "patient_authority": patient.assigning_authority,
+        "patient_value": patient.value,
+        "patient_type": patient.type_code,
+    }
+    renamed = update(ENTRIES).where(ENTRIES.c.entry_id == wanted)
+    connection.execute(renamed.values(**named, version=ENTRIES.c.version + 1, updated=now))
+
+
+def charted_entry(connection: Connection, wanted: str) -> ChartEntry:
     """An entry as the EHR is to get it; ``ContractBroken`` when there is none or nobody knows whose it is."""
     row = connection.execute(select(ENTRIES).where(ENTRIES.c.entry_id == wanted)).one_or_none()
     if row is None or row.patient_value is None:
@@ -61,22 +187,44 @@ def charted_entry(connection: Connection, wanted: str) -> ChartedEntry:
     return entry_of(row)
 
 
-def entry_of(row: Row[Any]) -> ChartedEntry:
+def entry_of(row: Row[Any]) -> ChartEntry:
     """The entry of a row that has an infant; ``ContractBroken`` when another version wrote it otherwise."""
-    try:
-        draft = DRAFT.validate_python(row.draft)
-    except ValidationError as error:
-        places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-        raise ContractBroken(f"entry {row.entry_id} is not what this version writes, at {places}") from error
+    patient = PatientId(row.patient_value, row.patient_authority or "", row.patient_type)
+    if row.kind.startswith(OF_NURSE):
+        return NurseAssessment(_read(ASSESSMENT, row), patient, row.visit, row.issued)
     return ChartedEntry(
-        draft=draft,
-        patient=PatientId(row.patient_value, row.patient_authority or "", row.patient_type),
+        draft=_read(DRAFT, row),
+        patient=patient,
         visit=row.visit,
         issued=row.issued,
+        known_as=row.entry_id,
+        corrects=row.corrects or "",
     )
 
 
-def raise_version(connection: Connection, wanted: str, *, now: datetime) -> None:
-    """Says that what is told of an entry has changed."""
-    raised = update(ENTRIES).where(ENTRIES.c.entry_id == wanted)
-    connection.execute(raised.values(version=ENTRIES.c.version + 1, updated=now))
+def _standing(row: Row[Any]) -> StandingEntry:
+    patient = None
+    if row.patient_value is not None:
+        patient = PatientId(row.patient_value, row.patient_authority or "", row.patient_type)
+    return StandingEntry(
+        id=row.entry_id,
+        state=EntryState(row.state),
+        held_reason=row.held_reason,
+        patient=patient,
+        draft=_read(DRAFT, row),
+        runs=RUNS.validate_python(row.runs) if row.runs is not None else None,
+        corrects=row.corrects or "",
+        status=EntryStatus(row.status),
+    )
+
+
+def _observed(entry: StandingEntry) -> tuple[datetime, datetime]:
+    return entry.draft.observed_from, entry.draft.observed_to
+
+
+def _read(written: TypeAdapter[T], row: Row[Any]) -> T:
+    try:
+        return written.validate_python(row.draft)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise ContractBroken(f"entry {row.entry_id} is not what this version writes, at {places}") from error

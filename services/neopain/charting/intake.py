@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -15,17 +15,18 @@ from neopain.charting.alerts import follow_score
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
 from neopain.charting.courses import locked_course, save_course
-from neopain.charting.entries import add_entry
+from neopain.charting.entries import Basis, StandingEntry, add_entry
 from neopain.charting.live import mark_slot, write_live
 from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import COURSES, WINDOWS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
 from neopain.domain.calibration import ga_band
-from neopain.domain.charting import DraftEntry, Folded, close, entry_id, fold
+from neopain.domain.charting import DraftEntry, Folded, close, fold
 from neopain.domain.drafting import draft
 from neopain.domain.identity import BedId
 from neopain.domain.policy import SitePolicies
+from neopain.domain.runs import runs_of
 from neopain.domain.score import Score
 from neopain.domain.span import EntryKind, Span
 from neopain.domain.window import VITALS_SPAN
@@ -58,6 +59,24 @@ class Written:
     charted: int = 0
     held: int = 0
     is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """An entry to be written: what it says, whose it is or why it is held, and what it rests on."""
+
+    draft: DraftEntry
+    whose: Assignment
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenEntry:
+    """An entry that was written: ``infant`` as the outbox names it; ``held_reason`` is empty if it goes to the EHR."""
+
+    id: str
+    infant: str
+    held_reason: str
 
 
 def take_score(intake: Intake, score: Score) -> Written:
@@ -118,22 +137,30 @@ def _write(intake: Intake, unit: UnitOfWork, folded: Folded) -> Written:
 
 def write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Written:
     """Writes the entries of a span of a bed whose course is locked: one, or one for each infant of an interval."""
-    windows = _windows_of(unit.connection, bed, span)
+    windows = windows_of(unit.connection, bed, span)
     if not windows:
         return Written()
     history = history_of(unit.connection, bed, since=windows[0].window_end - VITALS_SPAN)
+    written = [write_entry(intake, unit, one) for one in drafted(intake, span, windows, history)]
+    is_held = [one.held_reason != "" for one in written if one is not None]
+    return Written(is_held.count(False), is_held.count(True))
+
+
+def drafted(intake: Intake, span: Span, windows: list[Score], history: Sequence[CensusFact]) -> list[Drafted]:
+    """The entries of a span of a bed from its windows (at least one), as the history says whose they are."""
     parts = _parts(span, windows, history)
     if span.kind is not EntryKind.INTERVAL_SUMMARY and len(parts) > 1:
         parts = [(span, windows, Assignment(held_reason=CHANGED))]
-    policy = intake.policies.of(bed)
-    charted = [
-        _write_entry(intake, unit, draft(one, scores, policy, band=ga_band(whose.gestational_age_days)), whose)
+    policy = intake.policies.of(windows[0].bed)
+    return [
+        Drafted(draft(one, scores, policy, band=ga_band(whose.gestational_age_days)), whose, Basis(runs_of(scores)))
         for one, scores, whose in parts
     ]
-    return Written(charted.count(True), charted.count(False))
 
 
-def _parts(span: Span, windows: list[Score], history: list[CensusFact]) -> list[tuple[Span, list[Score], Assignment]]:
+def _parts(
+    span: Span, windows: list[Score], history: Sequence[CensusFact]
+) -> list[tuple[Span, list[Score], Assignment]]:
     """The span cut where the windows become another infant's: two infants are never summed up in one entry."""
     assigned = [(score, assign(history, score.window_end, score.patients)) for score in windows]
     groups = [list(group) for _, group in groupby(assigned, key=lambda pair: pair[1])]
@@ -145,31 +172,34 @@ def _parts(span: Span, windows: list[Score], history: list[CensusFact]) -> list[
     ]
 
 
-def _write_entry(intake: Intake, unit: UnitOfWork, entry: DraftEntry, whose: Assignment) -> bool | None:
-    """Entry, outbox row and audit event; returns whether it goes to the EHR, None when it was there already."""
-    now = intake.clock.now()
-    entry = replace(entry, processing=least_of(entry.processing, whose.processing))
+def write_entry(intake: Intake, unit: UnitOfWork, drafted: Drafted, *, actor: str = ACTOR) -> WrittenEntry | None:
+    """Entry, outbox row and audit event; None when an entry stands there already."""
+    now, whose = intake.clock.now(), drafted.whose
+    entry = replace(drafted.draft, processing=least_of(drafted.draft.processing, whose.processing))
     held_reason = whose.held_reason or why_not_for_this_ehr(entry.processing, is_test_ehr=intake.takes_test_input)
-    if not add_entry(unit.connection, entry, whose, held_reason=held_reason, now=now):
+    known_as = add_entry(unit.connection, entry, whose, drafted.basis, held_reason=held_reason, now=now)
+    if known_as is None:
         return None
-    known_as = entry_id(entry, whose.patient)
     if held_reason:
         counter("charting_held_total").labels(held_reason).inc()
     else:
         counter("charting_entries_total").labels(entry.kind.value).inc()
         outbox.put(unit.connection, entry_id=known_as, infant=whose.key, now=now)
-    unit.audit(_audited(entry, known_as, whose, held_reason))
+    written = WrittenEntry(known_as, whose.key, held_reason)
+    unit.audit(_audited(entry, written, drafted.basis.replaces, actor=actor))
     LOG.info("entry_held" if held_reason else "entry_charted", entry=known_as, bed=entry.bed, kind=entry.kind.value)
-    return not held_reason
+    return written
 
 
-def _audited(entry: DraftEntry, known_as: str, whose: Assignment, held_reason: str) -> AuditEvent:
+def _audited(entry: DraftEntry, written: WrittenEntry, before: StandingEntry | None, *, actor: str) -> AuditEvent:
+    instead = {} if before is None else {"replaces": before.id, "replaces_entry_of": before.key}
     return AuditEvent(
-        event="entry_held" if held_reason else "entry_charted",
-        actor=ACTOR,
-        entry_id=known_as,
-        patient=whose.key,
+        event="entry_held" if written.held_reason else "entry_charted",
+        actor=actor,
+        entry_id=written.id,
+        patient=written.infant,
         detail={
+            **instead,
             "bed": entry.bed,
             "kind": entry.kind.value,
             "begin": entry.begin.isoformat(),
@@ -184,7 +214,7 @@ def _audited(entry: DraftEntry, known_as: str, whose: Assignment, held_reason: s
             "weights": entry.weights.value,
             "policy": entry.policy,
             "processing": entry.processing.value,
-            "held_reason": held_reason,
+            "held_reason": written.held_reason,
             "drugs": "; ".join(f"{one.drug_class} {one.ingredient} {one.basis}" for one in entry.drugs),
         },
     )
@@ -205,7 +235,8 @@ def _add_window(connection: Connection, score: Score) -> bool:
     return connection.execute(insert(WINDOWS).values(values).on_conflict_do_nothing()).rowcount == 1
 
 
-def _windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
+def windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
+    """The windows of a span of a bed that are kept, in the order of their ends."""
     query = (
         select(WINDOWS.c.score)
         .where(WINDOWS.c.bed == bed, WINDOWS.c.window_end > span.begin, WINDOWS.c.window_end <= span.end)

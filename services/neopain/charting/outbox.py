@@ -1,6 +1,8 @@
 """The outbox: what is still to reach the EHR, and the table of what may become of a row.
 
-The row is the truth; a message at the broker only says "look". Order is kept per infant: its oldest open row first.
+The row is the truth; a message at the broker only says "look". Order is kept per infant: its oldest open row first. An
+entry has one row that creates it and one for each status that it gets afterwards. A status waits as long as an older
+row of its entry is held or rejected, and keeps nothing else of the infant waiting meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +12,21 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from neopain.charting.tables import OUTBOX
 from neopain.errors import ContractBroken
@@ -29,7 +45,7 @@ class RowState(Enum):
     REJECTED = "rejected"
     """The EHR refused for good: a dead letter that a person sees."""
     CANCELLED = "cancelled"
-    """A person decided that it is not sent."""
+    """It is not sent: a person decided so, or there is nothing at the EHR that it could be about."""
 
 
 class Happening(Enum):
@@ -61,6 +77,11 @@ TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
 DONE = frozenset({RowState.CONFIRMED, RowState.ACCEPTED, RowState.CANCELLED})
 """Nothing more is to be done."""
 
+STUCK = (RowState.HELD, RowState.REJECTED)
+"""A status of the same entry waits behind a row in one of these."""
+CREATION = 0
+"""``change`` of the row that creates the entry at the EHR."""
+
 INFANT_LOCK = 7_305_103
 """Second word of the advisory lock of an infant, which whoever delivers for it holds."""
 
@@ -70,9 +91,14 @@ HAND_OUT_AGAIN = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR."""
+    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR.
 
+    ``change`` is the number of the entry's status that the EHR is to be told, ``CREATION`` of the row that creates it.
+    """
+
+    place: int
     entry_id: str
+    change: int
     infant: str
     state: RowState
     attempts: int
@@ -88,14 +114,21 @@ def after(state: RowState, happening: Happening) -> RowState:
         raise ContractBroken(f"an outbox row that is {state.value} cannot become {happening.value}") from error
 
 
-def put(connection: Connection, *, entry_id: str, infant: str, now: datetime) -> None:
-    """Puts an entry into the outbox, due at once."""
-    values = {"entry_id": entry_id, "infant": infant, "state": RowState.PENDING.value, "due": now}
+def put(connection: Connection, *, entry_id: str, infant: str, now: datetime, change: int = CREATION) -> None:
+    """Puts an entry, or a status of one that is in it, into the outbox; due at once."""
+    values = {
+        "entry_id": entry_id,
+        "change": change,
+        "infant": infant,
+        "state": RowState.PENDING.value,
+        "due": now,
+    }
     connection.execute(insert(OUTBOX).values(values))
 
 
 def hand_out(connection: Connection, *, now: datetime, doubt: timedelta, limit: int = 500) -> list[str]:
-    """The rows that are the oldest open one of their infant, due and in nobody's hands; marks them as handed out.
+    """The entries whose rows are the oldest open one of their infant, due and in nobody's hands; marks them as handed
+    out.
 
     One that was sent less than ``doubt`` ago without an answer is not due: the EHR may still be at work on it.
 
@@ -103,38 +136,42 @@ def hand_out(connection: Connection, *, now: datetime, doubt: timedelta, limit: 
     """
     _ask_again_for_held(connection, now)
     older = OUTBOX.alias()
-    is_blocked = exists().where(
-        older.c.infant == OUTBOX.c.infant, older.c.state == RowState.PENDING.value, older.c.place < OUTBOX.c.place
-    )
+    is_blocked = exists().where(older.c.infant == OUTBOX.c.infant, _is_open(older), older.c.place < OUTBOX.c.place)
     is_free = or_(OUTBOX.c.handed_out.is_(None), OUTBOX.c.handed_out < now - HAND_OUT_AGAIN)
     is_clear = or_(OUTBOX.c.attempted.is_(None), OUTBOX.c.attempted <= now - doubt)
     heads = (
-        select(OUTBOX.c.entry_id)
-        .where(OUTBOX.c.state == RowState.PENDING.value, OUTBOX.c.due <= now, is_clear, is_free, ~is_blocked)
+        select(OUTBOX.c.place)
+        .where(_is_open(OUTBOX), OUTBOX.c.due <= now, is_clear, is_free, ~is_blocked)
         .order_by(OUTBOX.c.place)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    marked = update(OUTBOX).where(OUTBOX.c.entry_id.in_(heads)).values(handed_out=now)
+    marked = update(OUTBOX).where(OUTBOX.c.place.in_(heads)).values(handed_out=now)
     found = connection.execute(marked.returning(OUTBOX.c.place, OUTBOX.c.entry_id)).all()
     return [entry_id for _, entry_id in sorted(tuple(row) for row in found)]
 
 
-def oldest_open(connection: Connection, infant: str) -> OutboxRow | None:
-    """The infant's oldest pending row: none may be delivered before it."""
-    query = (
-        select(OUTBOX)
-        .where(OUTBOX.c.infant == infant, OUTBOX.c.state == RowState.PENDING.value)
-        .order_by(OUTBOX.c.place)
-        .limit(1)
+def _is_open(rows: FromClause) -> ColumnElement[bool]:
+    """Whether a row is pending and waits for no row of its own entry that is held or rejected."""
+    before = OUTBOX.alias()
+    is_stuck = exists().where(
+        before.c.entry_id == rows.c.entry_id,
+        before.c.change < rows.c.change,
+        before.c.state.in_([state.value for state in STUCK]),
     )
+    return and_(rows.c.state == RowState.PENDING.value, or_(rows.c.change == CREATION, not_(is_stuck)))
+
+
+def oldest_open(connection: Connection, infant: str) -> OutboxRow | None:
+    """The infant's oldest row that can be delivered: none may be delivered before it."""
+    query = select(OUTBOX).where(OUTBOX.c.infant == infant, _is_open(OUTBOX)).order_by(OUTBOX.c.place).limit(1)
     return _row(connection.execute(query).one_or_none())
 
 
-def locked_row(connection: Connection, entry_id: str) -> OutboxRow | None:
-    """The entry's row, which nobody else changes before the transaction ends; None when it has none."""
-    query = select(OUTBOX).where(OUTBOX.c.entry_id == entry_id).with_for_update()
-    return _row(connection.execute(query).one_or_none())
+def locked_rows(connection: Connection, entry_id: str) -> list[OutboxRow]:
+    """The entry's rows, creation first, which nobody else changes before the transaction ends."""
+    query = select(OUTBOX).where(OUTBOX.c.entry_id == entry_id).order_by(OUTBOX.c.change).with_for_update()
+    return [_read(row) for row in connection.execute(query)]
 
 
 def is_in_hand(connection: Connection, infant: str) -> bool:
@@ -144,8 +181,8 @@ def is_in_hand(connection: Connection, infant: str) -> bool:
 
 
 def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
-    """Says, before anything is sent, that the EHR may have the entry from now on."""
-    connection.execute(update(OUTBOX).where(OUTBOX.c.entry_id == row.entry_id).values(attempted=now))
+    """Says, before anything is sent, that the EHR may have it from now on."""
+    connection.execute(update(OUTBOX).where(OUTBOX.c.place == row.place).values(attempted=now))
 
 
 def settle(connection: Connection, row: OutboxRow, happening: Happening, **values: object) -> RowState:
@@ -153,12 +190,18 @@ def settle(connection: Connection, row: OutboxRow, happening: Happening, **value
     state = after(row.state, happening)
     changed = connection.execute(
         update(OUTBOX)
-        .where(OUTBOX.c.entry_id == row.entry_id, OUTBOX.c.state == row.state.value)
+        .where(OUTBOX.c.place == row.place, OUTBOX.c.state == row.state.value)
         .values(state=state.value, handed_out=None, **values)
     )
     if changed.rowcount != 1:
         raise ContractBroken(f"outbox row {row.entry_id} was changed by another while it was delivered")
     return state
+
+
+def readdress(connection: Connection, entry_id: str, *, infant: str) -> None:
+    """Delivers what is still to be delivered of an entry in the order of its infant's number of now."""
+    is_open = OUTBOX.c.state.not_in([state.value for state in DONE])
+    connection.execute(update(OUTBOX).where(OUTBOX.c.entry_id == entry_id, is_open).values(infant=infant))
 
 
 def count_by_state(connection: Connection) -> dict[RowState, int]:
@@ -168,9 +211,20 @@ def count_by_state(connection: Connection) -> dict[RowState, int]:
 
 
 def _row(row: Row[Any] | None) -> OutboxRow | None:
-    if row is None:
-        return None
-    return OutboxRow(row.entry_id, row.infant, RowState(row.state), row.attempts, row.due, row.attempted)
+    return _read(row) if row is not None else None
+
+
+def _read(row: Row[Any]) -> OutboxRow:
+    return OutboxRow(
+        place=row.place,
+        entry_id=row.entry_id,
+        change=row.change,
+        infant=row.infant,
+        state=RowState(row.state),
+        attempts=row.attempts,
+        due=row.due,
+        attempted=row.attempted,
+    )
 
 
 def _ask_again_for_held(connection: Connection, now: datetime) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from neopain.charting.database import connect, translated
 from neopain.charting.entries import EntryState
-from neopain.charting.outbox import RowState
+from neopain.charting.outbox import CREATION, RowState
 from neopain.charting.tables import ENTRIES, OUTBOX
 from neopain.domain.identity import BedId
 
@@ -42,7 +42,9 @@ def count_entries(database_url: str, *, since: datetime | None = None) -> dict[B
             func.count().filter(is_held),
             func.count().filter(OUTBOX.c.state == RowState.ACCEPTED.value),
         )
-        .join_from(ENTRIES, OUTBOX, isouter=True)
+        .join_from(
+            ENTRIES, OUTBOX, (OUTBOX.c.entry_id == ENTRIES.c.entry_id) & (OUTBOX.c.change == CREATION), isouter=True
+        )
         .group_by(ENTRIES.c.bed)
     )
     if since is not None:

@@ -17,9 +17,9 @@ from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.chain import ensure_partitions
 from neopain.charting.broker import keep_our_logging, make_app, nudge
-from neopain.charting.census import record_fact
 from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
+from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
 from neopain.charting.migrate import wait_for_schema
 from neopain.charting.replays import record_replay
@@ -122,17 +122,19 @@ class ChartingConsumer:
             raise TransientError(f"stopping: {error}") from error
 
     async def take_fact(self, entry: Entry) -> None:
-        """A fact of the census into the history."""
+        """A fact of the census into the history, with what it corrects."""
         state = decode_bed_state(entry.payload)
         arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
-        await asyncio.to_thread(record_fact, self.engine, self.clock, fact_id=entry.id, state=state, arrived=arrived)
+        taken = await asyncio.to_thread(take_fact, self._intake, fact_id=entry.id, state=state, arrived=arrived)
+        if taken.charted:
+            self._has_news.set()
         # News of who lies there anyway takes nothing from anybody. After a kill nothing is known, and all is looked at.
         if self._since.get(state.bed) == state.since:
             return
-        taken = await asyncio.to_thread(take_away, self._intake, state.bed, now=self.clock.now())
+        gone = await asyncio.to_thread(take_away, self._intake, state.bed, now=self.clock.now())
         self._since[state.bed] = state.since
-        if taken:
-            LOG.info("aggregates_taken_away", bed=state.bed, aggregates=taken)
+        if gone:
+            LOG.info("aggregates_taken_away", bed=state.bed, aggregates=gone)
 
     async def take_replay(self, entry: Entry) -> None:
         """What a person did with a dead letter into the audit trail."""

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
 
 Lifetimes: windows go soon after their interval is charted; aggregates with their day's partition; census, entries,
-outbox and alerts stay; rows of alerts, of their events and of the audit never change.
+outbox and alerts stay; rows of alerts, of their events, of entries' statuses, of reviews and of the audit never change.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ PATIENT_KEY = "(COALESCE(patient_authority, '') || '|') || patient_value"
 PATIENT_ID = f"md5({PATIENT_KEY})"
 """Of an entry, the id of its Patient (``codecs.fhir.ids``), as PostgreSQL writes it back: an index is over it."""
 ENCOUNTER_ID = f"md5((({PATIENT_KEY}) || '|') || visit)"
+STANDING = text("state IN ('charted', 'held')")
+"""Entries that nothing was written instead of."""
 
 CENSUS_FACTS = Table(
     "census_facts",
@@ -43,6 +45,7 @@ CENSUS_FACTS = Table(
     Column("bed", Text, nullable=False),
     Column("effective", MOMENT, nullable=False, comment="When it became true"),
     Column("arrived", MOMENT, nullable=False, comment="When it was told"),
+    Column("settles", MOMENT, comment="From when on it says who lay there while the bed was held"),
     Column("held_reason", Text, nullable=False),
     Column("state", JSONB, nullable=False, comment="domain.census.BedState"),
     Index("census_facts_of_bed", "bed", "effective"),
@@ -150,7 +153,19 @@ ENTRIES = Table(
     Column("draft", JSONB, nullable=False, comment="domain.charting.DraftEntry"),
     Column("version", Integer, nullable=False, server_default=text("1"), comment="Raised when what it says changes"),
     Column("updated", MOMENT, comment="When it got a version after the first; null before"),
-    UniqueConstraint("bed", "kind", "begins", "ends", name="entries_one_per_stretch"),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default="preliminary",
+        comment="domain.entry_status.EntryStatus: that of its last row in entry_statuses",
+    ),
+    Column("runs", JSONB, comment="domain.runs.Run of its windows; null in entries of before"),
+    Column("replaces", String(32), comment="The entry of the same windows that it stands instead of"),
+    Column("corrects", String(32), comment="The last charted one of those, if any was"),
+    Index("entries_one_per_stretch", "bed", "kind", "begins", "ends", unique=True, postgresql_where=STANDING),
+    Index("entries_held", "ends", "entry_id", postgresql_where=text("state = 'held'")),
+    Index("entries_that_replace", "replaces", postgresql_where=text("replaces IS NOT NULL")),
     Index("entries_of_bed", "bed", "ends"),
     Index("entries_of_patient", "patient_value", "patient_authority", "ends"),
     Index("entries_by_end", "ends", "entry_id"),
@@ -158,13 +173,34 @@ ENTRIES = Table(
     Index("entries_by_update", text("coalesce(updated, issued)"), "entry_id"),
     Index("entries_of_patient_id", text(PATIENT_ID), "ends"),
     Index("entries_of_encounter_id", text(ENCOUNTER_ID)),
+    Index("entries_by_status", "status", "ends", "entry_id"),
+)
+
+ENTRY_STATUSES = Table(
+    "entry_statuses",
+    METADATA,
+    Column("entry_id", String(32), ForeignKey("entries.entry_id"), nullable=False),
+    Column("number", Integer, nullable=False, comment="1, 2, 3 ... within the entry; before the first: preliminary"),
+    Column("status", Text, nullable=False, comment="domain.entry_status.EntryStatus"),
+    Column("made_by", Text, nullable=False, comment="A person, or one of our own processes"),
+    Column("moment", MOMENT, nullable=False),
+    Column("cause", Text, nullable=False, comment="One of our own words"),
+    Column("reason", Text, nullable=False, comment="What the person said; empty for nothing"),
+    PrimaryKeyConstraint("entry_id", "number"),
 )
 
 OUTBOX = Table(
     "outbox",
     METADATA,
-    Column("entry_id", String(32), ForeignKey("entries.entry_id"), primary_key=True),
-    Column("place", BigInteger, Identity(always=True), nullable=False, unique=True, comment="Order of delivery"),
+    Column("place", BigInteger, Identity(always=True), primary_key=True, comment="Order of delivery"),
+    Column("entry_id", String(32), ForeignKey("entries.entry_id"), nullable=False),
+    Column(
+        "change",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="0: creates the entry at the EHR; else the number of the status that the EHR is to be told",
+    ),
     Column("infant", Text, nullable=False, comment="Assigning authority|value: order is kept per infant"),
     Column("state", Text, nullable=False, comment="charting.outbox.RowState"),
     Column("attempts", Integer, nullable=False, server_default=text("0"), comment="Failed ones"),
@@ -175,8 +211,29 @@ OUTBOX = Table(
     Column("last_error", Text, nullable=False, server_default=""),
     Column("ehr_reference", Text, comment="Observation/<id> at the EHR"),
     Column("confirmed", MOMENT),
+    UniqueConstraint("entry_id", "change", name="outbox_one_per_change"),
     Index("outbox_open_of_infant", "infant", "place", postgresql_where=text("state = 'pending'")),
     Index("outbox_due", "due", postgresql_where=text("state IN ('pending', 'held')")),
+)
+
+REVIEWS = Table(
+    "reviews",
+    METADATA,
+    Column("entry_id", String(32), ForeignKey("entries.entry_id"), nullable=False),
+    Column("number", Integer, nullable=False, comment="1, 2, 3 ... within the entry"),
+    Column("act", Text, nullable=False, comment="domain.review.ReviewAct"),
+    Column("reviewer", Text, nullable=False, comment="The person's id, as the token says"),
+    Column("issuer", Text, nullable=False, comment="Who vouches for it"),
+    Column("display", Text, nullable=False, comment="How the person is called"),
+    Column("moment", MOMENT, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("seen_version", Integer, nullable=False, comment="Of the entry that was looked at"),
+    Column("suggested", Float, comment="Of 10, what she saw; null when there was no number"),
+    Column("nips", Integer, comment="What she scored, 0 to 7; null when she scored nothing"),
+    Column("items", JSONB, comment="domain.review.NipsItems"),
+    Column("assessment_id", String(32), ForeignKey("entries.entry_id"), comment="Her own entry"),
+    PrimaryKeyConstraint("entry_id", "number"),
+    Index("reviews_by_moment", "moment"),
 )
 
 ALERTS = Table(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +12,25 @@ from sqlalchemy import Connection, Row, select
 
 from neopain.charting.courses import WAITING
 from neopain.charting.database import connect, translated
-from neopain.charting.tables import COURSES, ENTRIES, OUTBOX, WINDOWS
+from neopain.charting.tables import COURSES, ENTRIES, ENTRY_STATUSES, OUTBOX, WINDOWS
 from neopain.domain.identity import BedId
 from neopain.domain.score import Score
 from neopain.wire.score import decode_score
 
-WITH_DELIVERY = select(
-    ENTRIES, *(column for column in OUTBOX.c if column.name not in ENTRIES.c), OUTBOX.c.state.label("row")
-).join_from(ENTRIES, OUTBOX, isouter=True)
-"""Entries with their outbox rows, for ``traced``."""
+WITH_DELIVERY = (
+    select(
+        ENTRIES,
+        *(column for column in OUTBOX.c if column.name not in ENTRIES.c),
+        OUTBOX.c.state.label("row"),
+        ENTRY_STATUSES.c.status.label("told"),
+    )
+    .join_from(ENTRIES, OUTBOX, isouter=True)
+    .outerjoin(
+        ENTRY_STATUSES,
+        (ENTRY_STATUSES.c.entry_id == OUTBOX.c.entry_id) & (ENTRY_STATUSES.c.number == OUTBOX.c.change),
+    )
+)
+"""Entries with their outbox rows, for ``traced`` and ``grouped``: one for the creation, one for each later status."""
 
 Stretch = tuple[BedId, datetime, datetime]
 """A bed, and the ends of windows: from the first (included) to the last (not)."""
@@ -32,6 +42,9 @@ class TracedEntry:
 
     ``due`` is when it is tried next, ``attempted`` when it was last sent (first, to an EHR that cannot be asked),
     ``confirmed`` when it was read back or accepted. ``ehr_words`` are the EHR's own about a refusal: patient data.
+
+    ``status`` is what the entry stands at, ``told`` the status that the row tells the EHR of, empty where it creates
+    the entry; ``changes`` are the rows of the statuses after that.
     """
 
     id: str
@@ -55,6 +68,18 @@ class TracedEntry:
     ehr_reference: str = ""
     last_error: str = ""
     ehr_words: str = ""
+    status: str = ""
+    told: str = ""
+    changes: tuple[TracedEntry, ...] = ()
+
+    @property
+    def value_said(self) -> str:
+        """The value with its interval, which a nurse's own has none of, or why there is none."""
+        if self.value is None:
+            return f"no value ({self.absent_reason})"
+        if self.low is None or self.high is None:
+            return f"{self.value:.1f}, by a nurse"
+        return f"{self.value:.1f} ({self.low:.1f} to {self.high:.1f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +137,16 @@ def _scores(connection: Connection, bed: BedId, begin: datetime, end: datetime) 
 
 def _entries(connection: Connection, bed: BedId, begin: datetime, end: datetime) -> tuple[TracedEntry, ...]:
     of_stretch = (ENTRIES.c.bed == bed) & (ENTRIES.c.begins < end) & (ENTRIES.c.ends >= begin)
-    query = WITH_DELIVERY.where(of_stretch).order_by(ENTRIES.c.ends, ENTRIES.c.kind)
-    return tuple(traced(row) for row in connection.execute(query))
+    query = WITH_DELIVERY.where(of_stretch).order_by(ENTRIES.c.ends, ENTRIES.c.kind, OUTBOX.c.change)
+    return grouped(connection.execute(query))
+
+
+def grouped(rows: Iterable[Row[Any]]) -> tuple[TracedEntry, ...]:
+    """Rows of ``WITH_DELIVERY``, in the order of their changes, as one for each entry."""
+    found: dict[str, list[TracedEntry]] = {}
+    for row in rows:
+        found.setdefault(row.entry_id, []).append(traced(row))
+    return tuple(replace(first, changes=tuple(later)) for first, *later in found.values())
 
 
 def traced(row: Row[Any]) -> TracedEntry:
@@ -141,4 +174,6 @@ def traced(row: Row[Any]) -> TracedEntry:
         ehr_reference=row.ehr_reference or "",
         last_error=last_error,
         ehr_words=ehr_words,
+        status=row.status,
+        told=row.told or "",
     )

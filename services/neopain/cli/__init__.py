@@ -16,6 +16,7 @@ from neopain.cli.integration import add_integration
 from neopain.cli.line import add_line
 from neopain.cli.model import add_model
 from neopain.cli.training import add_training
+from neopain.cli.verification import add_verification
 from neopain.errors import ConfigurationError, NeopainError, UnreadableRecording
 
 NOTICE = (
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_line(commands)
     add_alerts(commands)
+    add_verification(commands)
     add_integration(commands)
     add_training(commands)
     add_model(commands)

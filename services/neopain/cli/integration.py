@@ -9,11 +9,12 @@ from neopain.cli.grammar import Commands, command, group, natural, positive, sai
 
 
 def add_integration(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Messages, sources, dead letters, the outbox."""
+    """Messages, sources, dead letters, the outbox, held entries."""
     _add_trace(commands)
     _add_sources(commands)
     _add_dead_letters(commands)
     _add_outbox(commands)
+    _add_held(commands)
     _add_flowsheet(commands)
 
 
@@ -70,6 +71,25 @@ def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
         decided.add_argument("ids", metavar="ENTRY", nargs="+", help="as listed")
         decided.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
         decided.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
+
+
+def _add_held(commands: Commands[argparse.ArgumentParser]) -> None:
+    entries = group(commands, "held", "Entries that are not charted, since it is not known whose they are")
+    text = "One line each, oldest first: entry, bed, kind, times, the reason"
+    listed = command(entries, "list", _held_list, text)
+    listed.add_argument("--bed", default="", metavar="BED", help="only of this bed, unit/room/bed@facility")
+    listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
+    listed.add_argument("--json", action="store_true", help="print one JSON object per line")
+    shown = command(
+        entries, "show", _held_show, "One entry with its value, and what it stands instead of: patient data"
+    )
+    shown.add_argument("id", metavar="ENTRY", help="as listed")
+    shown.add_argument("--json", action="store_true", help="print one JSON object")
+    text = "Decide that nothing is charted of held entries; audited, and cannot be undone"
+    discarded = command(entries, "discard", _held_discard, text)
+    discarded.add_argument("ids", metavar="ENTRY", nargs="+", help="as listed")
+    discarded.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
+    discarded.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
 
 
 def _trace(options: argparse.Namespace) -> int:
@@ -137,6 +157,24 @@ def _flowsheet(options: argparse.Namespace) -> int:
     if options.message or options.message_without_score:
         return print_message(file=options.file, has_number=options.message)
     return show_flowsheet(file=options.file, as_json=options.json)
+
+
+def _held_list(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.held import list_held
+
+    return list_held(bed=options.bed, most=options.most, as_json=options.json)
+
+
+def _held_show(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.held import show_held
+
+    return show_held(options.id, as_json=options.json)
+
+
+def _held_discard(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.held import discard_held
+
+    return discard_held(options.ids, by=options.by, reason=options.reason)
 
 
 def _outbox_list(options: argparse.Namespace) -> int:

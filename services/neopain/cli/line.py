@@ -88,7 +88,7 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
     beds.add_argument("--held", action="store_true", help="only beds that are held")
     beds.add_argument("--json", action="store_true", help="print one JSON object per line")
     parts = beds.add_subparsers(title="commands", metavar="COMMAND")
-    text = "Let a held bed go, after looking at the infant; who decided it and why is kept and audited"
+    text = "Let a held bed go, after looking at the infant; what was held meanwhile is charted for it; kept and audited"
     release = command(parts, "release", _beds_release, text)
     release.add_argument("bed", metavar="BED", help="the bed as listed, unit/room/bed@facility")
     release.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")

@@ -25,6 +25,8 @@ BELOW = "below"
 """The score fell below the lowest level."""
 ANOTHER_INFANT = "another-infant"
 INFANT_LEFT = "infant-left"
+WRONG_INFANT = "wrong-infant"
+"""The census was corrected: it was about another infant from the beginning."""
 SWITCHED_OFF = "switched-off"
 """The site's policy has no alerts there any more."""
 

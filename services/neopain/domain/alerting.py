@@ -18,6 +18,7 @@ from neopain.domain.alert import (
     INFANT_LEFT,
     LEVELS,
     SWITCHED_OFF,
+    WRONG_INFANT,
     Alert,
     AlertEvent,
     AlertEventKind,
@@ -26,7 +27,7 @@ from neopain.domain.alert import (
     alert_id,
 )
 from neopain.domain.alert_policy import AlertPolicy
-from neopain.domain.assignment import EMPTY_BED, LEFT, Assignment
+from neopain.domain.assignment import CHANGED, EMPTY_BED, LEFT, Assignment
 from neopain.domain.calibration import ga_band
 from neopain.domain.identity import BedId
 from neopain.domain.policy import ChartingPolicy
@@ -105,6 +106,17 @@ def pass_time(watch: Watch, moment: datetime, policy: ChartingPolicy, whose: Ass
         return Followed(watch)
     ended = _end_without_looking(watch, policy, whose)
     return _told(watch, _end(watch, moment, ended) if ended else _escalate(watch, moment, policy.alert))
+
+
+def disown(watch: Watch, whose: Assignment) -> Followed:
+    """Ends the open alert if it turns out not to be about the infant of the bed; ``whose`` is the census's answer of
+    now for the moment at which it opened."""
+    if watch.alert is None or watch.newest is None:
+        return Followed(watch)
+    is_anothers = whose.patient is not None and not whose.is_about(watch.alert.patient)
+    if not is_anothers and whose.held_reason not in (EMPTY_BED, LEFT, CHANGED):
+        return Followed(watch)
+    return _told(watch, _end(watch, max(watch.newest, watch.alert.opened), WRONG_INFANT))
 
 
 def _told(before: Watch, after: Watch) -> Followed:

@@ -108,6 +108,10 @@ class ChartedEntry:
     issued: datetime
     sent: datetime | None = None
     """When it is sent to the EHR; None while it is not."""
+    known_as: str = ""
+    """Its id, where it has one by now: a correction or a merge of numbers changes whose it is, and no id."""
+    corrects: str = ""
+    """Id of the entry that it was charted instead of, since that was another infant's."""
 
     @property
     def late_by(self) -> timedelta | None:
@@ -119,16 +123,18 @@ class ChartedEntry:
     @property
     def id(self) -> str:
         """See ``entry_id``."""
-        return entry_id(self.draft, self.patient)
+        return self.known_as or entry_id(self.draft, self.patient)
 
 
-def entry_id(draft: DraftEntry, patient: PatientId | None) -> str:
+def entry_id(draft: DraftEntry, patient: PatientId | None, *, correction: int = 0) -> str:
     """The same stretch of the same bed, charted for the same cause and infant, has the same id: a replay adds nothing.
 
-    The infant is in it since two hospitals that share an EHR may both have a bed 1 in a room 1.
+    The infant is in it since two hospitals that share an EHR may both have a bed 1 in a room 1. ``correction`` is how
+    many entries of the stretch were taken back before: one that is the first infant's again is another entry.
     """
     whose = f"{patient.assigning_authority}|{patient.value}" if patient else ""
     text = f"{draft.bed}|{draft.kind.value}|{draft.begin.isoformat()}|{draft.end.isoformat()}|{whose}"
+    text += f"|{correction}" if correction else ""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

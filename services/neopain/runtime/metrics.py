@@ -97,6 +97,13 @@ METRICS = (
     MetricSpec("charting_entries_total", "counter", "1", "Entries written, by kind", ("kind",)),
     MetricSpec("charting_late_scores_total", "counter", "1", "Scores that came after their interval was charted"),
     MetricSpec("charting_held_total", "counter", "1", "Entries held, by reason", ("reason",)),
+    MetricSpec(
+        "charting_corrections_total",
+        "counter",
+        "1",
+        "Entries that a later fact or a person corrected, by what was done with them",
+        ("event",),
+    ),
     MetricSpec("charting_deliveries_total", "counter", "1", "Deliveries to the EHR, by outcome", ("outcome",)),
     MetricSpec("charting_alerts_open", "gauge", "1", "Alerts that go on, by level", ("level",)),
     MetricSpec("charting_alert_events_total", "counter", "1", "Events of alerts, by kind and level", ("kind", "level")),

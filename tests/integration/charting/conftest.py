@@ -16,11 +16,11 @@ import httpx
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from neopain.charting.census import record_fact
 from neopain.charting.database import connect
 from neopain.charting.deliverer import Deliverer, RetryPolicy
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4 import R4Channel
+from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, take_score
 from neopain.charting.migrate import migrate
 from neopain.charting.tables import METADATA
@@ -172,7 +172,7 @@ class Ward:
         since = NOON + timedelta(seconds=at)
         infant = Infant(infants, visit="V1") if infants else None
         state = BedState(bed or self.bed, since, infant, held)
-        record_fact(self.engine, self.clock, fact_id=uuid.uuid4().hex, state=state, arrived=since)
+        take_fact(self.intake, fact_id=uuid.uuid4().hex, state=state, arrived=since)
 
     def score(
         self,
@@ -321,6 +321,7 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
             self._answer(answer.status_code, {"Content-Type": "application/fhir+json"}, answer.content)
 
         do_POST = do_GET  # noqa: N815 - the name is the base class's
+        do_PUT = do_GET  # noqa: N815 - the name is the base class's
 
         def _forward(self) -> httpx.Response:
             dropped = {"host", "content-length", *ehr.drop_headers}

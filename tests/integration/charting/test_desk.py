@@ -13,7 +13,10 @@ from sqlalchemy import Engine, text
 
 from neopain.bootstrap.outbox import STATES
 from neopain.charting.audit import verify_audit
+from neopain.charting.statuses import change_status
+from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
+from neopain.domain.entry_status import EntryStatus
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Sweep = Callable[[str], int]
@@ -117,7 +120,12 @@ def test_a_held_entry_is_tried_again_at_once(desk: Desk, command: Command) -> No
     (audited,) = desk.rows("SELECT actor, entry_id, patient, detail FROM audit WHERE event = 'delivery_asked_again'")
     assert (audited["actor"], audited["entry_id"]) == ("engineer 3", held)
     assert audited["patient"] == f"HOSP|{desk.ward.infant.value}"
-    assert json.loads(audited["detail"]) == {"attempts": 0, "was": "held", "why": "the EHR has its patients now"}
+    assert json.loads(audited["detail"]) == {
+        "attempts": 0,
+        "was": "held",
+        "change": 0,
+        "why": "the EHR has its patients now",
+    }
 
 
 def test_a_refused_entry_is_cancelled_and_never_sent(
@@ -204,3 +212,27 @@ def test_a_database_that_is_not_there_is_said(command: Command, monkeypatch: pyt
     code, _, error = command("list")
     assert code != 0
     assert "reading the outbox" in error
+
+
+def test_what_became_of_an_entry_is_listed_and_shown_with_its_delivery(desk: Desk, command: Command) -> None:
+    desk.ehr.admit(desk.ward.infant)
+    entry = desk.chart()
+    desk.sweep(desk.ehr.url)
+    with unit_of_work(desk.ward.engine, desk.ward.clock) as unit:
+        change_status(unit, entry, EntryStatus.FINAL, actor="N", cause="review", now=desk.ward.clock.now())
+
+    _, (line,), _ = command("list")
+    _, (listed,), _ = command("list", "--json")
+    _, page, _ = command("show", entry)
+    _, (shown,), _ = command("show", entry, "--json")
+
+    assert "  pending  " in line
+    assert "  to be told final" in line
+    assert json.loads(listed)["status"] == "final"
+    assert [one for one in page if one.startswith(("status", "told", "delivery"))] == [
+        "status      final",
+        "delivery    confirmed",
+        "told        final",
+        "delivery    pending",
+    ]
+    assert [(one["told"], one["delivery"]) for one in json.loads(shown)["changes"]] == [("final", "pending")]

@@ -28,8 +28,11 @@ from neopain.charting.ehr.mllp import MllpAddress, MllpConnection
 from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.entries import charted_entry
 from neopain.charting.flowsheet_file import EXAMPLE, read_flowsheet
+from neopain.charting.statuses import change_status
+from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.hl7v2.flowsheet import Acknowledgement
 from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import PatientId
 from neopain.domain.vitals import Processing
 from neopain.errors import ConfigurationError, ContractBroken, EhrUnavailable
@@ -181,6 +184,13 @@ class Line:
         """What a person decides about the one entry; the state after it."""
         (row,) = self.rows("SELECT entry_id FROM outbox")
         return decide(self.engine, self.ward.clock, row["entry_id"], Decision(verdict, "A. Nurse", "why")).value
+
+    def become(self, status: EntryStatus) -> None:
+        """Gives the one entry another status."""
+        (row,) = self.rows("SELECT entry_id FROM outbox")
+        with unit_of_work(self.engine, self.ward.clock) as unit:
+            now = self.ward.clock.now()
+            change_status(unit, row["entry_id"], status, actor="N. Nurse", cause="review", now=now)
 
     @property
     def states(self) -> list[str]:
@@ -565,3 +575,40 @@ def server_context(authority: Authority, shown: Issued) -> ssl.SSLContext:
     context.load_verify_locations(authority.own.certificate)
     context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+@pytest.mark.parametrize(
+    ("status", "observed", "order"),
+    [(EntryStatus.FINAL, "F", "F"), (EntryStatus.ENTERED_IN_ERROR, "D", "C"), (EntryStatus.CANCELLED, "D", "C")],
+)
+def test_a_status_is_the_same_order_with_another_result_status(
+    line: Line, status: EntryStatus, observed: str, order: str
+) -> None:
+    line.chart()
+    line.sweep()
+    line.become(status)
+
+    assert line.sweep() == 1
+
+    created, changed = line.interface.got
+    assert line.interface.orders[0] == line.interface.orders[1]
+    assert line.interface.control_ids[0] != line.interface.control_ids[1]
+    assert [str(one[3]) for one in changed.segments("OBX")] == [str(one[3]) for one in created.segments("OBX")]
+    assert {str(one[11]) for one in changed.segments("OBX")} == {observed}
+    assert str(changed.segment("OBR")[25]) == order
+    assert line.states == ["accepted", "accepted"]
+
+
+def test_a_status_without_an_answer_goes_out_again_as_it_was(line: Line) -> None:
+    line.chart()
+    line.sweep()
+    line.become(EntryStatus.FINAL)
+    line.interface.script.append(SILENT)
+
+    line.sweep(seconds=SHORT_SECONDS)
+    assert line.states == ["accepted", "pending"]
+    line.pass_by(20)
+    line.sweep()
+
+    assert line.states == ["accepted", "accepted"]
+    assert str(line.interface.got[1]) == str(line.interface.got[2])

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from neopain.charting.audit import verify_audit
-from neopain.charting.census import record_fact
+from neopain.charting.facts import take_fact
 from neopain.charting.intake import Written, close_silent_beds, forget_windows, take_score
 from neopain.charting.reading import EntryCounts, count_entries
 from neopain.domain.census import DEVICE_DISAGREES, BedState, Dispute, Infant, Release
@@ -283,7 +283,7 @@ def test_a_person_s_release_of_a_bed_is_audited_and_ends_the_hold(ward: Any, row
     free = replace(held, held_reason="", overruled=(named,), release=Release("nurse 12", "looked at the band"))
     for second, state in ((-30, held), (0, free)):
         moment = NOON + timedelta(seconds=second)
-        record_fact(ward.engine, ward.clock, fact_id=f"f{second}", state=state, arrived=moment)
+        take_fact(ward.intake, fact_id=f"f{second}", state=state, arrived=moment)
 
     ward.take(ward.score(1, named=(BERT,)), ward.score(12))
 

@@ -143,3 +143,60 @@ def test_a_database_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(DatabaseUnavailable):
         require_schema(engine)
     engine.dispose()
+
+
+def test_an_entry_that_was_cancelled_before_statuses_has_one(empty_database: str) -> None:
+    migrate(empty_database, target="0004")
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        for name, state in (("sent", "confirmed"), ("cancelled", "cancelled"), ("forgotten", "cancelled")):
+            for statement in (
+                "INSERT INTO entries (entry_id, bed, kind, begins, ends, issued, state, draft)"
+                " VALUES (:name, :name, 'x', now(), now(), '2026-10-05T12:00Z', 'charted', '{}')",
+                "INSERT INTO outbox (entry_id, infant, state, due) VALUES (:name, 'i', :state, now())",
+            ):
+                connection.execute(text(statement), {"name": name, "state": state})
+        connection.execute(
+            text(
+                "INSERT INTO audit VALUES ('charting', 1, '2026-10-05T13:00Z', 'delivery_cancelled', 'N. Nurse',"
+                """ 'cancelled', '', '{"why":"charted by hand"}', '', '')"""
+            )
+        )
+    migrate(empty_database)
+    migrate_down(empty_database, target="0004")
+    migrate(empty_database)
+
+    with engine.connect() as connection:
+        query = "SELECT entry_id, number, status, made_by, moment, reason FROM entry_statuses ORDER BY entry_id"
+        found = [tuple(row) for row in connection.execute(text(query))]
+        entries = connection.execute(text("SELECT status FROM entries ORDER BY entry_id")).scalars().all()
+    engine.dispose()
+    assert found == [
+        ("cancelled", 1, "cancelled", "N. Nurse", datetime(2026, 10, 5, 13, 0, tzinfo=UTC), "charted by hand"),
+        ("forgotten", 1, "cancelled", "not known", datetime(2026, 10, 5, 12, 0, tzinfo=UTC), ""),
+    ]
+    assert entries == ["cancelled", "cancelled", "preliminary"]
+
+
+def test_going_back_before_corrections_keeps_the_entry_of_a_stretch_that_stands(empty_database: str) -> None:
+    migrate(empty_database)
+    engine = create_engine(empty_database)
+    with engine.begin() as connection:
+        for name, state in (("wrong", "withdrawn"), ("right", "charted")):
+            for statement in (
+                "INSERT INTO entries (entry_id, bed, kind, begins, ends, issued, state, draft)"
+                " VALUES (:name, 'b', 'x', '2026-10-05', '2026-10-06', now(), :state, '{}')",
+                "INSERT INTO outbox (entry_id, infant, state, due) VALUES (:name, 'i', 'confirmed', now())",
+                "INSERT INTO entry_statuses VALUES (:name, 1, 'final', 'N. Nurse', now(), 'review', '')",
+            ):
+                connection.execute(text(statement), {"name": name, "state": state})
+    migrate_down(empty_database, target="0005")
+    migrate(empty_database)
+
+    with engine.connect() as connection:
+        found = [
+            connection.execute(text(f"SELECT entry_id FROM {table}")).scalars().all()  # noqa: S608 - the test's own
+            for table in ("entries", "outbox", "entry_statuses")
+        ]
+    engine.dispose()
+    assert found == [["right"], ["right"], ["right"]]

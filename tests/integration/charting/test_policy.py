@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from neopain.bootstrap.policy import chart_bed
-from neopain.charting.census import record_fact
+from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
 from neopain.charting.requests import Asked, chart_on_request
 from neopain.charting.tracing import read_stretches
@@ -47,7 +47,7 @@ def test_an_episode_begins_at_the_threshold_of_the_infants_age(
 ) -> None:
     since = NOON - timedelta(seconds=30)
     infant = Infant((ward.infant,), gestational_age_days=weeks * 7)
-    record_fact(ward.engine, ward.clock, fact_id="ga", state=BedState(ward.bed, since, infant), arrived=since)
+    take_fact(ward.intake, fact_id="ga", state=BedState(ward.bed, since, infant), arrived=since)
     ward.policy = replace(POLICY, threshold=Threshold(5.0, {"<28": 4.0}))
 
     ward.take(*(ward.score(second, 4.5) for second in range(1, 5)))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from neopain.domain.assignment import Assignment, CensusFact, assign, fact_of
+from neopain.domain.assignment import Assignment, CensusFact, assign, fact_of, names_the_same
 from neopain.domain.census import DEVICE_DISAGREES, BedState, Dispute, Infant
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Processing
@@ -28,7 +28,7 @@ def state(minutes: float, *infants: PatientId, held: str = "", visit: str = "") 
 def history(*told: tuple[float, BedState]) -> list[CensusFact]:
     facts: list[CensusFact] = []
     for arrived, fact in told:
-        facts.append(fact_of(fact, previous=facts[-1] if facts else None, arrived=at(arrived)))
+        facts.append(fact_of(fact, facts, arrived=at(arrived)))
     return facts
 
 
@@ -105,6 +105,13 @@ def test_a_source_that_names_another_infant_holds_the_window() -> None:
 
 def test_a_source_that_names_the_infant_without_authority_agrees() -> None:
     assert assign(ANNA_THEN_BERT, at(5), [PatientId("1")]).patient == ANNA
+
+
+def test_news_of_an_infant_name_the_same() -> None:
+    doubted = state(0, ANNA, held="two infants in one bed")
+
+    assert names_the_same(state(0, ANNA, visit="V2"), state(0, ANNA))
+    assert not any(names_the_same(one, state(0, ANNA)) for one in (state(0, BERT), state(1, ANNA), state(0), doubted))
 
 
 def test_an_infant_without_identifier_is_held() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from neopain.bootstrap.trace.found import Message
 from neopain.bootstrap.trace.windows import Way, is_open, vitals_are_kept
 from neopain.bus.streams import RECEIPTS
+from neopain.charting.entries import EntryState
 from neopain.charting.tracing import TracedEntry
 from neopain.domain.census import BedState
 from neopain.domain.drugs import DrugFact
@@ -140,6 +141,8 @@ def _way_lines(way: Way, now: datetime) -> Iterator[str]:
     for one in way.entries:
         yield f"charted    {one.id}  {one.kind} {_moment(one.begins)} to {_moment(one.ends)}: {_entry_said(one)}"
         yield f"EHR        {_delivery_said(one)}"
+        for change in one.changes:
+            yield f"EHR        told {change.told}: {_delivery_said(change)}"
     if note := _entries_note(way):
         yield f"charted    {note}"
 
@@ -201,28 +204,31 @@ def _entry(entry: TracedEntry) -> dict[str, object]:
         "low": entry.low,
         "high": entry.high,
         "absent_reason": entry.absent_reason,
-        "ehr": {
-            "state": entry.delivery or None,
-            "failed_attempts": entry.attempts,
-            "attempted": _iso(entry.attempted),
-            "confirmed": _iso(entry.confirmed),
-            "reference": entry.ehr_reference,
-            "last_error": entry.last_error,
-        },
+        "status": entry.status,
+        "ehr": _delivery(entry),
+        "changes": [{"status": change.told, "ehr": _delivery(change)} for change in entry.changes],
+    }
+
+
+def _delivery(entry: TracedEntry) -> dict[str, object]:
+    return {
+        "state": entry.delivery or None,
+        "failed_attempts": entry.attempts,
+        "attempted": _iso(entry.attempted),
+        "confirmed": _iso(entry.confirmed),
+        "reference": entry.ehr_reference,
+        "last_error": entry.last_error,
     }
 
 
 def _entry_said(entry: TracedEntry) -> str:
-    if entry.value is None or entry.low is None or entry.high is None:
-        value = f"no value ({entry.absent_reason})"
-    else:
-        value = f"{entry.value:.1f} ({entry.low:.1f} to {entry.high:.1f})"
-    return f"{value}, infant {entry.infant or 'not known'}, issued {_moment(entry.issued)}"
+    return f"{entry.value_said}, infant {entry.infant or 'not known'}, issued {_moment(entry.issued)}"
 
 
 def _delivery_said(entry: TracedEntry) -> str:
     if not entry.delivery:
-        return f"not sent: held, {entry.held_reason}"
+        became = "held" if entry.state == EntryState.HELD.value else f"{entry.state}, was held"
+        return f"not sent: {became}, {entry.held_reason}"
     if entry.confirmed is not None:
         return f"{entry.delivery} {_moment(entry.confirmed)} as {entry.ehr_reference}"
     tried = f", last sent {_moment(entry.attempted)}" if entry.attempted is not None else ""

@@ -1,4 +1,4 @@
-"""The FHIR R4 API for dashboards and other readers: charted entries, the census, the audit trail.
+"""The FHIR R4 API: charted entries, the census and the audit trail for readers, and a nurse's review of an entry.
 
-It writes nothing but who has read what.
+It writes nothing else but who has read what.
 """

@@ -69,6 +69,8 @@ class Access:
     units: tuple[Unit, ...] | None = None
     expires: datetime | None = None
     """When the token ends, and with it a stream of events."""
+    display: str = ""
+    """How the person is called, by the claim ``name``; else the subject."""
 
     def limits(self, resource_type: str, action: str) -> Limits:
         """What the action on the type is limited to; ``Refused`` (403) when no scope grants it."""
@@ -80,6 +82,12 @@ class Access:
     def may(self, resource_type: str, action: str) -> Limits | None:
         """The same; None when no scope grants it."""
         return self._limits(resource_type, action)
+
+    def limits_of_person(self, resource_type: str, action: str) -> Limits:
+        """What a write is limited to; ``Refused`` (403) unless a ``user/`` scope grants it: a review is a person's."""
+        if Context.USER not in contexts_for(self.grants, resource_type, action):
+            raise forbidden(f"no scope of the token grants user/{resource_type}.{action}: only a person may write")
+        return self.limits(resource_type, action)
 
     def _limits(self, resource_type: str, action: str) -> Limits | None:
         contexts = contexts_for(self.grants, resource_type, action)
@@ -161,6 +169,7 @@ class TokenVerifier:
             served_units=site.served_units,
             units=_units(claims, site.units_claim) if site.units_claim else None,
             expires=datetime.fromtimestamp(float(str(claims["exp"])), UTC),
+            display=_text(claims.get("name")) or _name(claims, "sub"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,14 +34,15 @@ from neopain.charting.api.found import (
     identifier_condition,
 )
 from neopain.charting.api.scene import Scene
-from neopain.charting.entries import EntryState, entry_of
-from neopain.charting.outbox import RowState
-from neopain.charting.tables import ENCOUNTER_ID, ENTRIES, MOMENT, OUTBOX, PATIENT_ID
+from neopain.charting.entries import OF_NURSE, EntryState, entry_of
+from neopain.charting.statuses import changes_of_all
+from neopain.charting.tables import ENCOUNTER_ID, ENTRIES, MOMENT, PATIENT_ID
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.charted import EntryStatus, ServedEntry, provenance_of, served_observation
+from neopain.codecs.fhir.charted import ServedEntry, provenance_of, served_observation
 from neopain.codecs.fhir.cursor import Place
 from neopain.codecs.fhir.ids import key_of
 from neopain.codecs.fhir.search import Criterion, Dates, References, Search, Token, Tokens
+from neopain.domain.entry_status import EntryStatus
 
 OF_PATIENT: ColumnElement[str] = literal_column(PATIENT_ID)
 OF_ENCOUNTER: ColumnElement[str] = literal_column(ENCOUNTER_ID)
@@ -48,13 +50,9 @@ AUTHORITY: ColumnElement[str] = func.coalesce(ENTRIES.c.patient_authority, "")
 UPDATED: ColumnElement[datetime] = func.coalesce(ENTRIES.c.updated, ENTRIES.c.issued)
 OBSERVED_FROM: ColumnElement[datetime] = cast(ENTRIES.c.draft["observed_from"].astext, MOMENT)
 OBSERVED_TO: ColumnElement[datetime] = cast(ENTRIES.c.draft["observed_to"].astext, MOMENT)
-IS_CANCELLED: Condition = OUTBOX.c.state == RowState.CANCELLED.value
-IS_SERVED: Condition = and_(ENTRIES.c.state == EntryState.CHARTED.value, ENTRIES.c.patient_value.is_not(None))
-SERVED = (
-    select(ENTRIES, IS_CANCELLED.label("is_cancelled"), UPDATED.label("updated_at"))
-    .join_from(ENTRIES, OUTBOX)
-    .where(IS_SERVED)
-)
+WAS_CHARTED: Condition = ENTRIES.c.state.in_([EntryState.CHARTED.value, EntryState.WITHDRAWN.value])
+IS_SERVED: Condition = and_(WAS_CHARTED, ENTRIES.c.patient_value.is_not(None))
+SERVED = select(ENTRIES, UPDATED.label("updated_at")).where(IS_SERVED)
 SORTS: dict[str, ColumnElement[datetime]] = {
     "date": ENTRIES.c.ends,
     "_lastUpdated": UPDATED,
@@ -62,7 +60,11 @@ SORTS: dict[str, ColumnElement[datetime]] = {
 }
 """``date`` is by the end of what an entry is about."""
 CATEGORY = (terms.OBSERVATION_CATEGORY, "survey")
-CODE = (terms.SCORES, terms.PAIN_SCORE)
+IS_OF_NURSE: Condition = ENTRIES.c.kind.startswith(OF_NURSE, autoescape=True)
+CODES: tuple[tuple[tuple[str, str], Condition], ...] = (
+    ((terms.SCORES, terms.PAIN_SCORE), not_(IS_OF_NURSE)),
+    ((terms.LOINC, terms.NIPS_TOTAL["code"]), IS_OF_NURSE),
+)
 
 
 def search_entries(connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
@@ -75,21 +77,21 @@ def search_entries(connection: Connection, search: Search, limits: Limits, scene
     shown = rows[: search.count]
     is_more = len(rows) > len(shown)
     return Page(
-        matches=tuple(_found(row, search.resource_type) for row in shown),
+        matches=tuple(_found(connection, shown, search.resource_type)),
         next_place=_place(shown[-1], search) if is_more else None,
     )
 
 
 def read_entry(connection: Connection, resource_type: str, own_id: str, limits: Limits) -> Found | None:
     """The Observation or the Provenance of an entry; None when there is none to be told."""
-    row = connection.execute(SERVED.where(within(limits), ENTRIES.c.entry_id == own_id)).one_or_none()
-    return _found(row, resource_type) if row is not None else None
+    rows = connection.execute(SERVED.where(within(limits), ENTRIES.c.entry_id == own_id)).all()
+    return next(_found(connection, rows, resource_type), None)
 
 
 def read_entries(connection: Connection, ids: set[str], limits: Limits) -> list[Found]:
     """The Observations of these entries."""
-    rows = connection.execute(SERVED.where(within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id))
-    return [_found(row, "Observation") for row in rows]
+    query = SERVED.where(within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id)
+    return list(_found(connection, connection.execute(query).all(), "Observation"))
 
 
 def within(limits: Limits) -> Condition:
@@ -98,12 +100,15 @@ def within(limits: Limits) -> Condition:
     return and_(of_patient, bed_condition(ENTRIES.c.bed, limits))
 
 
-def _found(row: Row[Any], resource_type: str) -> Found:
-    entry = entry_of(row)
-    status = EntryStatus.CANCELLED if row.is_cancelled else EntryStatus.PRELIMINARY
-    served = ServedEntry(entry, status, row.version, row.updated_at)
-    resource = served_observation(served) if resource_type == "Observation" else provenance_of(entry)
-    return Found(resource, key_of(entry.patient), entry.patient, entry.visit, served)
+def _found(connection: Connection, rows: Sequence[Row[Any]], resource_type: str) -> Iterator[Found]:
+    changed = [row.entry_id for row in rows if row.status != EntryStatus.PRELIMINARY.value]
+    changes = changes_of_all(connection, changed)
+    for row in rows:
+        entry = entry_of(row)
+        told = tuple(changes.get(row.entry_id, ()))
+        served = ServedEntry(entry, EntryStatus(row.status), row.version, row.updated_at, row.ends, told)
+        resource = served_observation(served) if resource_type == "Observation" else provenance_of(entry)
+        yield Found(resource, key_of(entry.patient), entry.patient, entry.visit, served)
 
 
 def _in_order(query: Select[Any], search: Search) -> Select[Any]:
@@ -146,20 +151,15 @@ def _condition(criterion: Criterion, connection: Connection, scene: Scene) -> Co
         case Tokens("category"):
             return true() if criterion.mean(*CATEGORY) else false()
         case Tokens("code"):
-            return true() if criterion.mean(*CODE) else false()
+            return any_of(is_so for code, is_so in CODES if criterion.mean(*code))
         case Tokens("status"):
-            return any_of(
-                _is(status) for status in EntryStatus if criterion.mean(terms.OBSERVATION_STATUS, status.value)
-            )
+            meant = [one.value for one in EntryStatus if criterion.mean(terms.OBSERVATION_STATUS, one.value)]
+            return ENTRIES.c.status.in_(meant)
         case Tokens("_id", values):
             return ENTRIES.c.entry_id.in_([token.code for token in values if token.system is None])
         case Tokens("identifier", values):
             return any_of(_is_identified(token) for token in values)
     raise NotImplementedError(f"a criterion of the table that is not made into SQL: {criterion.name}")
-
-
-def _is(status: EntryStatus) -> Condition:
-    return IS_CANCELLED if status is EntryStatus.CANCELLED else not_(IS_CANCELLED)
 
 
 def _is_identified(token: Token) -> Condition:

@@ -100,4 +100,4 @@ def _moment(found: Found, search: Search) -> datetime:
     served = found.served
     if served is None:
         return moment_of(found, search)
-    return served.entry.draft.end if search.sorts_by == "date" else served.updated
+    return served.ends if search.sorts_by == "date" else served.updated

@@ -8,12 +8,15 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from neopain.charting.api.settings import BASE_PATH
+from neopain.codecs.fhir.alert_act import OPERATIONS
 from neopain.codecs.fhir.ids import ID
 from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
 from neopain.codecs.fhir.search import SEARCHES, Pair
 
 READING = ("GET", "HEAD")
 FORM = "application/x-www-form-urlencoded"
+WRITTEN = ("Observation",)
+"""Types that can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,35 @@ class AskSearch:
     pairs: tuple[Pair, ...]
 
 
-Question = AskCapability | AskRead | AskSearch
+@dataclass(frozen=True, slots=True)
+class AskUpdate:
+    """PUT of ``/Type/id``."""
+
+    resource_type: str
+    id: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskCreate:
+    """POST of ``/Type``."""
+
+    resource_type: str
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskOperation:
+    """POST of ``/Type/id/$operation``."""
+
+    resource_type: str
+    id: str
+    operation: str
+    pairs: tuple[Pair, ...]
+
+
+Write = AskUpdate | AskCreate | AskOperation
+Question = AskCapability | AskRead | AskSearch | Write
 
 
 def read_question(method: str, target: str, *, form: str = "") -> Question:
@@ -48,9 +79,11 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
     path, _, query = target.partition("?")
     segments = _segments(path)
     is_form = segments[1:] == ["_search"]
+    if (write := _write(method, segments, read_pairs(query))) is not None:
+        return write
     if method not in READING and not (is_form and method == "POST"):
-        allowed = "GET, HEAD, POST" if is_form else "GET, HEAD"
-        text = "this server is for reading: GET, HEAD, and POST of _search"
+        allowed = "GET, HEAD, POST" if is_form else _allowed(segments)
+        text = "a nurse's review can be written (PUT and POST of Observation), and her answer to a Flag"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "not-supported", text, headers={"Allow": allowed})
     pairs = (*read_pairs(query), *read_pairs(form))
     match segments:
@@ -63,6 +96,25 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
         case [resource_type, own_id] if resource_type in SEARCHES and ID.fullmatch(own_id):
             return AskRead(resource_type, own_id, pairs)
     raise not_found("such address")
+
+
+def _allowed(segments: list[str]) -> str:
+    if segments[-1] in OPERATIONS:
+        return "POST"
+    if segments[0] not in WRITTEN:
+        return "GET, HEAD"
+    return "GET, HEAD, PUT" if len(segments) > 1 else "GET, HEAD, POST"
+
+
+def _write(method: str, segments: list[str], pairs: tuple[Pair, ...]) -> Write | None:
+    match method, segments:
+        case "PUT", [resource_type, own_id] if resource_type in WRITTEN and ID.fullmatch(own_id):
+            return AskUpdate(resource_type, own_id, pairs)
+        case "POST", [resource_type] if resource_type in WRITTEN:
+            return AskCreate(resource_type, pairs)
+        case "POST", ["Flag", own_id, operation] if operation in OPERATIONS and ID.fullmatch(own_id):
+            return AskOperation("Flag", own_id, operation, pairs)
+    return None
 
 
 def takes_form(method: str, target: str) -> bool:

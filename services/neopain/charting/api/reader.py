@@ -16,6 +16,7 @@ from neopain.charting.api.access import Access, Limits
 from neopain.charting.api.audit_events import read_audit, search_audit
 from neopain.charting.api.census import read_all, read_census, search_census
 from neopain.charting.api.entries import read_entries, read_entry, search_entries
+from neopain.charting.api.flags import read_flag, search_flags
 from neopain.charting.api.found import Found, Page
 from neopain.charting.api.observations import is_aggregate, is_live, is_uncharted, read_observation, search_observations
 from neopain.charting.api.question import AskRead, AskSearch, write_query
@@ -31,11 +32,13 @@ from neopain.codecs.fhir.refusal import Warnings, bad_request, forbidden, not_fo
 from neopain.codecs.fhir.scopes import READ, SEARCH
 from neopain.codecs.fhir.search import SEARCHES, Search, Summary, read_search
 from neopain.codecs.fhir.terminology import Json
+from neopain.domain.policy import SitePolicies
 from neopain.runtime.clock import Clock
 
 OBSERVATION = "Observation"
 CHARTED = (OBSERVATION, "Provenance")
 AUDIT = "AuditEvent"
+FLAG = "Flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Reader:
     naming: Naming
     base_url: str
     server_address: str
+    policies: SitePolicies
     stale_after: timedelta = timedelta(seconds=10)
     """How old the newest score may be for its number to be told."""
     watching: Watching = field(default_factory=Watching)
@@ -130,6 +134,8 @@ class Reader:
             return read_entry(connection, asked.resource_type, asked.id, limits)
         if asked.resource_type == AUDIT:
             return read_audit(connection, asked.id)
+        if asked.resource_type == FLAG:
+            return read_flag(connection, asked.id, limits, scene, self.policies)
         return read_census(connection, asked.resource_type, asked.id, limits, scene)
 
     def _search(self, connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
@@ -139,6 +145,8 @@ class Reader:
             return search_entries(connection, search, limits, scene)
         if search.resource_type == AUDIT:
             return search_audit(connection, search, scene)
+        if search.resource_type == FLAG:
+            return search_flags(connection, search, limits, scene, self.policies)
         return search_census(connection, search, limits, scene)
 
     def _included(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -22,17 +23,22 @@ from neopain.charting.api.feed import Feed
 from neopain.charting.api.question import (
     FORM,
     AskCapability,
+    AskOperation,
     AskRead,
     AskSearch,
+    AskUpdate,
     Question,
+    Write,
     read_question,
     takes_form,
 )
 from neopain.charting.api.reader import Caller, Reader, Told
 from neopain.charting.api.stream import PATH, EventStreams
+from neopain.charting.api.writer import Writer, Wrote
 from neopain.codecs.fhir.capability import capability_statement
 from neopain.codecs.fhir.digest import entity_tag, is_known
 from neopain.codecs.fhir.refusal import Issue, Refused, bad_request, outcome_of
+from neopain.codecs.fhir.review import wrong
 from neopain.codecs.fhir.search import handling_of, require_json
 from neopain.codecs.fhir.terminology import Json
 from neopain.errors import TransientError
@@ -47,6 +53,8 @@ MOST_FORM_BYTES = 65_536
 LEAST_GZIP_BYTES = 1_024
 GZIP_LEVEL = 5
 COME_AGAIN_SECONDS = "5"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class FhirServer:
         streams: int = 32,
     ) -> None:
         self._reader = reader
+        self._writer = Writer(reader.engine, reader.clock, reader.naming, reader.policies)
         self._verifier = verifier
         self._most = threads + waiting
         self._in_hand = 0
@@ -160,11 +169,26 @@ class FhirServer:
             is_strict=handling_of(request.headers.getall("Prefer", [])),
             if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
         )
-        told = await self._told(question, caller)
+        if isinstance(question, Write):
+            told: Told | Wrote = await self._wrote(question, caller, request)
+        else:
+            told = await self._told(question, caller)
         headers = {"ETag": told.tag}
+        if isinstance(told, Wrote) and told.is_new:
+            headers["Location"] = _location(self._reader.base_url, told.resource)
         if told.last_updated:
             headers["Last-Modified"] = format_datetime(datetime.fromisoformat(told.last_updated), usegmt=True)
         return Answer(told.status, told.resource, headers)
+
+    async def _wrote(self, question: Write, caller: Caller, request: web.BaseRequest) -> Wrote:
+        if isinstance(question, AskOperation):
+            parameters = await _resource(request, "Parameters")
+            return await self._on_thread(lambda: self._writer.operate(question, caller, parameters))
+        body = await _resource(request, question.resource_type)
+        if_match = ", ".join(request.headers.getall("If-Match", []))
+        if isinstance(question, AskUpdate):
+            return await self._on_thread(lambda: self._writer.update(question, caller, body, if_match))
+        return await self._on_thread(lambda: self._writer.create(question, caller, body))
 
     def _told_capability(self, request: web.BaseRequest) -> Answer:
         tag = entity_tag(self._capability)
@@ -173,18 +197,20 @@ class FhirServer:
         return Answer(HTTPStatus.OK, self._capability, {"ETag": tag})
 
     async def _told(self, question: Question, caller: Caller) -> Told:
+        match question:
+            case AskRead():
+                return await self._on_thread(lambda: self._reader.read(question, caller))
+            case AskSearch():
+                return await self._on_thread(lambda: self._reader.search(question, caller))
+            case _:
+                raise TypeError(question)
+
+    async def _on_thread(self, do: Callable[[], T]) -> T:
         if self._in_hand >= self._most:
             raise Busy(f"{self._in_hand} requests are in hand")
         self._in_hand += 1
         try:
-            loop = asyncio.get_running_loop()
-            match question:
-                case AskRead():
-                    return await loop.run_in_executor(self._pool, self._reader.read, question, caller)
-                case AskSearch():
-                    return await loop.run_in_executor(self._pool, self._reader.search, question, caller)
-                case _:
-                    raise TypeError(question)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, do)
         finally:
             self._in_hand -= 1
 
@@ -192,17 +218,38 @@ class FhirServer:
 async def _form(request: web.BaseRequest) -> str:
     if request.content_type != FORM:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-supported", f"the body of _search is {FORM}")
+    return await _text(request, what="a query")
+
+
+async def _resource(request: web.BaseRequest, resource_type: str) -> Json:
+    """The body as a resource of the type; ``Refused`` (400, 413, 415, 422)."""
+    if request.content_type not in ("application/fhir+json", "application/json"):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-supported", "the body is application/fhir+json")
+    try:
+        body = json.loads(await _text(request, what="a resource"))
+    except (ValueError, RecursionError) as error:
+        raise bad_request("the body is no JSON", code="structure") from error
+    if not isinstance(body, dict) or body.get("resourceType") != resource_type:
+        raise wrong("resourceType", f"the body is one {resource_type}")
+    return body
+
+
+async def _text(request: web.BaseRequest, *, what: str) -> str:
     body = b""
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > MOST_FORM_BYTES:
             raise Refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", f"a query has at most {MOST_FORM_BYTES} bytes"
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", f"{what} has at most {MOST_FORM_BYTES} bytes"
             )
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise bad_request("the body is no UTF-8") from error
+
+
+def _location(base_url: str, resource: Json) -> str:
+    return f"{base_url}/{resource['resourceType']}/{resource['id']}/_history/{resource['meta']['versionId']}"
 
 
 async def _response(request: web.BaseRequest, answer: Answer, request_id: str) -> web.Response:

@@ -62,6 +62,7 @@ async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncI
             settings.naming,
             settings.base_url,
             settings.api_host,
+            settings.charting_policies(),
             timedelta(seconds=settings.api_live_seconds),
             Watching(timedelta(seconds=settings.api_watch_seconds)),
         ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import StatusChange
+from neopain.domain.review import ChartEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,23 @@ class EhrChannel(Protocol):
     def check(self) -> None:
         """Asks the EHR what it is; ``ConfigurationError`` when it cannot be charted to."""
 
-    def locate(self, entry: ChartedEntry) -> Located | NotLocated:
+    def locate(self, entry: ChartEntry) -> Located | NotLocated:
         """Finds the patient and the encounter."""
 
-    def find(self, entry: ChartedEntry, located: Located) -> str | None:
+    def find(self, entry: ChartEntry, located: Located) -> str | None:
         """The reference of the entry at the EHR, if it is there."""
 
-    def create(self, entry: ChartedEntry, located: Located) -> str | None:
+    def create(self, entry: ChartEntry, located: Located) -> str | None:
         """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it.
 
         After an ``EhrUnavailable`` it may be there or not, unless ``was_sent`` is False: ``find`` before sending again,
         or send the same again where nothing can be found.
+        """
+
+    def change(self, entry: ChartEntry, change: StatusChange, reference: str) -> str | None:
+        """Has the EHR's copy, which ``reference`` names, say the status; returns what it was confirmed or acknowledged
+        with.
+
+        May be repeated after any ``EhrUnavailable``: what the EHR says already is not changed again, or the same is
+        sent again where it cannot be asked.
         """

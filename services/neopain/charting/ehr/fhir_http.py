@@ -18,6 +18,8 @@ from neopain.errors import EhrUnavailable, RejectedByEhr
 LATER = {401, 408, 409, 425, 429}
 """Client errors that another try may mend: credentials being renewed, time-outs, conflicts, too many requests."""
 
+STALE = {409, 412}
+
 
 class FhirHttp:
     """One FHIR base URL. Safe to share between threads."""
@@ -43,18 +45,34 @@ class FhirHttp:
         headers = {"Content-Type": "application/fhir+json", "If-None-Exist": if_none_exist}
         self._send("POST", resource["resourceType"], json=resource, headers=headers, needs_body=False)
 
+    def update(self, path: str, resource: Json, *, version: str) -> bool:
+        """Puts the resource in place of that version of it (R4 http.html#concurrency); False where it has another one.
+
+        Some servers say 409 of that, where R4 has 412 (interop.md 4.5).
+        """
+        headers = {"Content-Type": "application/fhir+json", "If-Match": f'W/"{version}"'}
+        answer = self._ask("PUT", path, json=resource, headers=headers)
+        if answer.status_code in STALE:
+            return False
+        if not answer.is_success:
+            raise _refusal(f"PUT {path}", answer)
+        return True
+
     def _send(self, method: str, path: str, *, needs_body: bool = True, **options: Any) -> Json:
         action = f"{method} {path}"
-        try:
-            answer = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise EhrUnavailable(f"{action}: {type(error).__name__}") from error
+        answer = self._ask(method, path, **options)
         if not answer.is_success:
             raise _refusal(action, answer)
         body = _json(answer)
         if body is None and needs_body:
             raise EhrUnavailable(f"{action}: HTTP {answer.status_code} whose body is no JSON object")
         return body or {}
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise EhrUnavailable(f"{method} {path}: {type(error).__name__}") from error
 
 
 @cache

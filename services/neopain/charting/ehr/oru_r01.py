@@ -14,7 +14,8 @@ from neopain.charting.ehr.mllp import MllpConnection
 from neopain.codecs.hl7v2.acknowledgement import Answer, read_answer
 from neopain.codecs.hl7v2.flowsheet import Acknowledgement, Flowsheet
 from neopain.codecs.hl7v2.oru import OruMessage, write_oru
-from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import EntryStatus, StatusChange
+from neopain.domain.review import ChartEntry, NurseAssessment
 from neopain.domain.vitals import Processing
 from neopain.errors import ContractBroken, EhrUnavailable, MalformedMessage, RejectedByEhr
 
@@ -32,7 +33,7 @@ class OruChannel:
         """Connects. An interface does not say what it takes: the first entry shows it."""
         self.connection.open()
 
-    def locate(self, entry: ChartedEntry) -> Located | NotLocated:
+    def locate(self, entry: ChartEntry) -> Located | NotLocated:
         """The patient as the receiver names it, by the flowsheet's authorities; nothing is asked."""
         authority = self.flowsheet.authorities.get(entry.patient.assigning_authority)
         if authority is None:
@@ -43,15 +44,26 @@ class OruChannel:
             return NotLocated("the infant has no visit number, and an encounter is required")
         return Located(f"{authority.sent}|{entry.patient.value}", entry.visit or None)
 
-    def find(self, entry: ChartedEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
+    def find(self, entry: ChartEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
         """None: HL7 v2 cannot ask for it."""
         return None
 
-    def create(self, entry: ChartedEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
-        """Sends the entry as preliminary and returns its control id with the acknowledgement that settled it."""
+    def create(self, entry: ChartEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
+        """Sends the entry, a nurse's as final, else as preliminary.
+
+        Returns its control id with the acknowledgement that settled it.
+        """
+        is_of_nurse = isinstance(entry, NurseAssessment)
+        return self._send(entry, EntryStatus.FINAL if is_of_nurse else EntryStatus.PRELIMINARY)
+
+    def change(self, entry: ChartEntry, change: StatusChange, reference: str) -> str | None:  # noqa: ARG002 - the port's
+        """Sends the same order with the status that it has now; returns the same as ``create``."""
+        return self._send(entry, change.status)
+
+    def _send(self, entry: ChartEntry, status: EntryStatus) -> str:
         if entry.draft.processing is not Processing.PRODUCTION:
             raise ContractBroken(f"entry {entry.id} is of test input, which is not sent to a flowsheet")
-        message = self._message(entry)
+        message = self._message(entry, status)
         expected = Expected(message.control_id, self.flowsheet.acknowledgement)
         try:
             answer = self.connection.ask(message.raw, expected.take)
@@ -63,9 +75,9 @@ class OruChannel:
             raise _refusal(message, answer)
         return f"MSH-10 {message.control_id}, {answer.code}"
 
-    def _message(self, entry: ChartedEntry) -> OruMessage:
+    def _message(self, entry: ChartEntry, status: EntryStatus) -> OruMessage:
         try:
-            return write_oru(entry, self.flowsheet)
+            return write_oru(entry, self.flowsheet, status)
         except MalformedMessage as error:
             raise RejectedByEhr(f"entry {entry.id} cannot be written as ORU^R01: {error}") from error
 

@@ -48,6 +48,14 @@ ACTIONS = {
     "entry_held": "C",
     "delivery_asked_again": "U",
     "delivery_cancelled": "U",
+    "entry_status_changed": "U",
+    "entry_reviewed": "U",
+    "alert_answered": "U",
+    "entry_withdrawn": "U",
+    "entry_released": "U",
+    "entry_renumbered": "U",
+    "entry_held_otherwise": "U",
+    "entry_discarded": "U",
     "bed_released": "U",
 }
 """What an event did, in the letters of audit-event-action; all others executed something (E)."""

@@ -23,6 +23,8 @@ SUMMARY_ELEMENTS: dict[str, tuple[str, ...]] = {
         "encounter",
         "effectivePeriod",
         "issued",
+        "performer",
+        "derivedFrom",
         "valueQuantity",
         "dataAbsentReason",
         "note",
@@ -31,6 +33,8 @@ SUMMARY_ELEMENTS: dict[str, tuple[str, ...]] = {
     "Patient": ("identifier", "active", "gender", "birthDate", "link"),
     "Encounter": ("extension", "identifier", "status", "class", "subject"),
     "Device": ("identifier", "patient"),
+    # text and extension are none of R4's summary: they say that it is no alarm, and what it stands at.
+    "Flag": ("text", "extension", "identifier", "status", "category", "code", "subject", "encounter", "period"),
     "Provenance": ("target", "recorded", "agent"),
     "AuditEvent": ("type", "subtype", "action", "recorded", "outcome", "agent", "source", "entity"),
 }
@@ -39,6 +43,7 @@ MANDATORY_ELEMENTS: dict[str, tuple[str, ...]] = {
     "Patient": (),
     "Encounter": ("status", "class"),
     "Device": (),
+    "Flag": ("status", "code", "subject"),
     "Provenance": ("target", "recorded", "agent"),
     "AuditEvent": ("type", "recorded", "agent", "source"),
 }

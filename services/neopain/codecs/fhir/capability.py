@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from neopain import __version__
+from neopain.codecs.fhir.alert_act import OPERATIONS
 from neopain.codecs.fhir.search import SEARCHES, Kind, SearchType
-from neopain.codecs.fhir.terminology import Json
+from neopain.codecs.fhir.terminology import BASE, Json
 
 FHIR_VERSION = "4.0.1"
 SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -16,9 +17,17 @@ MEANINGS = {
     "Patient": "Infants: those in a bed by the census; by _id, identifier or reference also those of whom an entry is.",
     "Encounter": "Visits of infants in a bed by the census; by _id or reference also those that an entry names.",
     "Device": "Devices that are associated with an infant at a bed (IHE PCIM).",
+    "Flag": "Alerts: notices of investigational software, no medical alarms. A nurse answers by an operation.",
     "Provenance": "Who wrote an entry, and about what time.",
     "AuditEvent": "The audit trail; for clients that are limited neither to an infant nor to units.",
 }
+WRITES = {"Observation": ("update", "create")}
+"""What a nurse may write: a review of an Observation (docs/verification.md)."""
+OPERATIONS_OF = {"Flag": tuple(OPERATIONS)}
+SECURITY = (
+    "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs; for a nurse also user/Observation.write, v2 .cu); "
+    "every read and every write is audited, polls of newest scores and aggregates once a minute."
+)
 CHAINED = "Also as {name}.identifier."
 
 
@@ -31,7 +40,7 @@ def capability_statement(*, url: str, started: datetime) -> Json:
         "publisher": "neopain",
         "kind": "instance",
         "software": {"name": "neopain", "version": __version__},
-        "implementation": {"description": "Charted entries and the census, for reading", "url": url},
+        "implementation": {"description": "Charted entries, their review by a nurse, and the census", "url": url},
         "fhirVersion": FHIR_VERSION,
         "format": ["json", "application/fhir+json"],
         "rest": [
@@ -48,8 +57,7 @@ def capability_statement(*, url: str, started: datetime) -> Json:
 def _security() -> Json:
     return {
         "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
-        "description": "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs); every read is audited, "
-        "polls of newest scores and aggregates once a minute.",
+        "description": SECURITY,
     }
 
 
@@ -57,12 +65,17 @@ def _resource(name: str, search: SearchType) -> Json:
     resource: Json = {
         "type": name,
         "documentation": MEANINGS[name],
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "versioning": "versioned",
+        "interaction": [{"code": code} for code in ("read", "search-type", *WRITES.get(name, ()))],
+        "versioning": "versioned-update" if name in WRITES else "versioned",
         "readHistory": False,
         "conditionalRead": "not-match",
         "searchParam": [_parameter(own, kind, search) for own, kind in search.parameters.items() if "." not in own],
     }
+    if name in OPERATIONS_OF:
+        resource["operation"] = [
+            {"name": one.removeprefix("$"), "definition": f"{BASE}/OperationDefinition/{name}-{one.removeprefix('$')}"}
+            for one in OPERATIONS_OF[name]
+        ]
     if search.includes:
         resource["searchInclude"] = [f"{name}:{own}" for own in search.includes]
     return resource

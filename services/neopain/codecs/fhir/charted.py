@@ -4,51 +4,60 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from neopain.codecs.fhir.assessment import assessment_observation, performer_of
 from neopain.codecs.fhir.digest import versioned
 from neopain.codecs.fhir.ids import encounter_id, patient_id
 from neopain.codecs.fhir.observation import DEVICE, device_of, labels_of, observation_of
 from neopain.codecs.fhir.terminology import Json, concept
-from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import EntryStatus, StatusChange
+from neopain.domain.review import ChartEntry, NurseAssessment
 
 PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 OPERATIONS = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
-class EntryStatus(Enum):
-    """Status of an entry's Observation (R4 valueset-observation-status.html), as far as charting knows."""
-
-    PRELIMINARY = "preliminary"
-    """No nurse has acted on it here."""
-    CANCELLED = "cancelled"
-    """A person decided that it does not go to the EHR."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServedEntry:
-    """An entry, what has become of it, its version and when it got that."""
+    """An entry, what it stands at and how it came to that, its version and when it got that.
 
-    entry: ChartedEntry
+    ``ends`` is the end of the stretch of time that it is written for, by which entries are in order.
+    """
+
+    entry: ChartEntry
     status: EntryStatus
     version: int
     updated: datetime
+    ends: datetime
+    changes: tuple[StatusChange, ...] = ()
 
 
 def served_observation(served: ServedEntry) -> Json:
     """The Observation of an entry with id, version and status; subject and encounter are resources of ours."""
     entry = served.entry
-    resource = observation_of(
-        entry,
-        subject=f"Patient/{patient_id(entry.patient)}",
-        encounter=f"Encounter/{encounter_id(entry.patient, entry.visit)}" if entry.visit else None,
-    )
-    meta = {"versionId": str(served.version), "lastUpdated": served.updated.isoformat(), **resource["meta"]}
-    return {**resource, "id": entry.id, "meta": meta, "status": served.status.value}
+    subject = f"Patient/{patient_id(entry.patient)}"
+    encounter = f"Encounter/{encounter_id(entry.patient, entry.visit)}" if entry.visit else None
+    if isinstance(entry, NurseAssessment):
+        resource = assessment_observation(
+            entry,
+            subject=subject,
+            encounter=encounter,
+            derived_from=f"Observation/{entry.draft.about}",
+            status=served.status,
+            changes=served.changes,
+        )
+    else:
+        resource = observation_of(
+            entry, subject=subject, encounter=encounter, status=served.status, changes=served.changes
+        )
+    meta = {"versionId": str(served.version), "lastUpdated": served.updated.isoformat(), **resource.get("meta", {})}
+    return {**resource, "id": entry.id, "meta": meta}
 
 
-def provenance_of(entry: ChartedEntry) -> Json:
-    """Who wrote an entry, and about what time (R4 provenance.html): the software. Its id is the entry's."""
+def provenance_of(entry: ChartEntry) -> Json:
+    """Who wrote an entry, and about what time (R4 provenance.html): the software, or a nurse. Its id is the entry's."""
+    if isinstance(entry, NurseAssessment):
+        return _provenance_of_nurse(entry)
     draft = entry.draft
     return versioned(
         {
@@ -66,5 +75,21 @@ def provenance_of(entry: ChartedEntry) -> Json:
                     "who": {"reference": f"#{DEVICE}"},
                 }
             ],
+        }
+    )
+
+
+def _provenance_of_nurse(entry: NurseAssessment) -> Json:
+    draft = entry.draft
+    return versioned(
+        {
+            "resourceType": "Provenance",
+            "id": entry.id,
+            "target": [{"reference": f"Observation/{entry.id}"}],
+            "occurredPeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
+            "recorded": entry.issued.isoformat(),
+            "activity": concept(OPERATIONS, "CREATE", "create"),
+            "agent": [{"type": concept(PARTICIPANTS, "author", "Author"), "who": performer_of(draft.by)}],
+            "entity": [{"role": "source", "what": {"reference": f"Observation/{draft.about}"}}],
         }
     )

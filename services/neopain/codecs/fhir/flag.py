@@ -31,6 +31,7 @@ LEVEL_TEXT = {
 END_TEXT = {
     "below": "the score fell below the mild level",
     "another-infant": "another infant is in the bed",
+    "wrong-infant": "the census was corrected: another infant was in the bed",
     "infant-left": "the infant left the bed",
     "switched-off": "the site switched alerts off",
     "neuromuscular-block": "a neuromuscular blocker is in effect: a paralysed infant shows no pain",

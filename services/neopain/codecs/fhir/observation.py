@@ -6,6 +6,8 @@ software stands in ``device``. Without a number there is a ``dataAbsentReason``,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fhir.resources.R4B.observation import Observation
 from pydantic import ValidationError
 
@@ -13,6 +15,7 @@ from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.drugs import Basis, DrugClass
+from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Modality, Weights
 from neopain.domain.span import EntryKind
@@ -50,8 +53,17 @@ WEIGHTS_NOTE = {
 }
 
 
-def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None = None) -> Json:
+def observation_of(
+    entry: ChartedEntry,
+    *,
+    subject: str,
+    encounter: str | None = None,
+    status: EntryStatus = EntryStatus.PRELIMINARY,
+    changes: Iterable[StatusChange] = (),
+) -> Json:
     """The Observation of an entry about ``subject`` (``Patient/1``), checked against R4B.
+
+    ``status`` is what it stands at, ``changes`` how it came to that.
 
     ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
     """
@@ -61,20 +73,24 @@ def observation_of(entry: ChartedEntry, *, subject: str, encounter: str | None =
         "meta": {"security": labels_of(draft)},
         "contained": [device_of(draft)],
         "identifier": [identifier_of(entry.id)],
-        "status": "preliminary",
+        "status": status.value,
         "category": [concept(terms.OBSERVATION_CATEGORY, "survey", "Survey")],
         "code": own_concept(terms.PAIN_SCORE),
         "subject": {"reference": subject},
         "effectivePeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
         "issued": entry.issued.isoformat(),
         **_score(draft.value, draft),
-        "note": [{"text": note_of(entry)}],
+        "note": [{"text": note_of(entry, label=label_of(status))}, *map(status_note, changes)],
         "method": concept(terms.METHODS, draft.scale_map, f"Multimodal estimate, scale map {draft.scale_map}"),
         "device": {"reference": f"#{DEVICE}"},
         "component": [*_components(draft), *_late(entry)],
     }
     if encounter is not None:
         resource["encounter"] = {"reference": encounter}
+    if entry.corrects:
+        # By its identifier alone: it lies in another infant's record.
+        replaced = {"type": "Observation", "identifier": identifier_of(entry.corrects)}
+        resource["extension"] = [{"url": terms.REPLACES, "valueReference": replaced}]
     return _checked(resource)
 
 
@@ -114,8 +130,23 @@ def note_of(entry: ChartedEntry, *, label: str = TO_BE_VERIFIED) -> str:
     return (
         f"{label} {KIND_TEXT[draft.kind]}. "
         f"Model {draft.model}, {WEIGHTS_NOTE[draft.weights]}."
-        f"{_withheld_note(draft)}{_drug_note(draft)}{_late_note(entry)}"
+        f"{_withheld_note(draft)}{_drug_note(draft)}{_late_note(entry)}{_correction_note(entry)}"
     )
+
+
+def label_of(status: EntryStatus) -> str:
+    """What an entry is called in its note."""
+    return TO_BE_VERIFIED if status is EntryStatus.PRELIMINARY else SUGGESTION
+
+
+def status_note(change: StatusChange) -> Json:
+    """Who gave an entry its status, when and why, as an Annotation."""
+    reason = f" {change.reason}" if change.reason else ""
+    return {
+        "authorString": change.actor,
+        "time": change.moment.isoformat(),
+        "text": f"{change.number}. status: {change.status.value} ({change.cause}).{reason}",
+    }
 
 
 def _withheld_note(draft: DraftEntry) -> str:
@@ -129,6 +160,10 @@ def _late_note(entry: ChartedEntry) -> str:
     return (
         f" Charted late: {entry.late_by.total_seconds() / 60:.0f} min after its end; its times are the original ones."
     )
+
+
+def _correction_note(entry: ChartedEntry) -> str:
+    return " Corrected: these windows were charted for another infant before." if entry.corrects else ""
 
 
 def _drug_note(draft: DraftEntry) -> str:

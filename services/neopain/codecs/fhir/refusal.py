@@ -16,15 +16,25 @@ class Issue:
     code: str
     text: str
     severity: str = "error"
+    expression: str = ""
+    """The element that it is about, as a FHIRPath; empty for none."""
 
 
 class Refused(Exception):
     """A request that is not answered as asked: the HTTP status, and why. To be told to the client as it is."""
 
-    def __init__(self, status: HTTPStatus, code: str, text: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        text: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expression: str = "",
+    ) -> None:
         super().__init__(text)
         self.status = status
-        self.issue = Issue(code, text)
+        self.issue = Issue(code, text, expression=expression)
         self.headers: Mapping[str, str] = headers or {}
 
 
@@ -47,8 +57,13 @@ def outcome_of(issues: Sequence[Issue]) -> Json:
     """The OperationOutcome of one or more issues."""
     return {
         "resourceType": "OperationOutcome",
-        "issue": [{"severity": one.severity, "code": one.code, "diagnostics": one.text} for one in issues],
+        "issue": [_issue(one) for one in issues],
     }
+
+
+def _issue(issue: Issue) -> Json:
+    told: Json = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.text}
+    return {**told, "expression": [issue.expression]} if issue.expression else told
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""SMART scopes (SMART App Launch 2.x, scopes-and-launch-context.html): what a client may read, and whose.
+"""SMART scopes (SMART App Launch 2.x, scopes-and-launch-context.html): what a client may read and write, and whose.
 
 ``patient/Observation.rs``, ``user/*.read``, ``system/AuditEvent.r``. A scope with a query (``?category=``) narrows in a
 way that is not followed here: it grants nothing.
@@ -13,9 +13,11 @@ from enum import Enum
 
 READ = "r"
 SEARCH = "s"
+CREATE = "c"
+UPDATE = "u"
 V2 = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]*)\.(c?r?u?d?s?)")
 V1 = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]*)\.(read|write|\*)")
-ACTIONS_OF_V1 = {"read": READ + SEARCH, "write": "", "*": READ + SEARCH}
+ACTIONS_OF_V1 = {"read": READ + SEARCH, "write": CREATE + UPDATE, "*": CREATE + READ + UPDATE + SEARCH}
 
 
 class Context(Enum):

@@ -100,6 +100,11 @@ SEARCHES: dict[str, SearchType] = {
         {"_id": Kind.TOKEN, **OF_PATIENT, "identifier": Kind.TOKEN},
         includes={"patient": "Patient"},
     ),
+    "Flag": SearchType(
+        {"_id": Kind.TOKEN, "_lastUpdated": Kind.DATE, **OF_SUBJECT, "identifier": Kind.TOKEN, "status": Kind.TOKEN},
+        sorts=("-date", "date"),
+        includes={"patient": "Patient", "subject": "Patient"},
+    ),
     "Provenance": SearchType(
         {"_id": Kind.TOKEN, **OF_PATIENT, "recorded": Kind.DATE, "target": Kind.REFERENCE},
         sorts=("-recorded", "recorded"),

@@ -14,6 +14,8 @@ SCORES = f"{BASE}/CodeSystem/score"
 METHODS = f"{BASE}/CodeSystem/method"
 ENTRY_KINDS = f"{BASE}/CodeSystem/entry-kind"
 WEIGHTS = f"{BASE}/CodeSystem/weights"
+REPLACES = "http://hl7.org/fhir/StructureDefinition/observation-replaces"
+"""Extension of an Observation (R4 extension-observation-replaces.html): the one that it replaces."""
 ENTRY_IDENTIFIERS = f"{BASE}/identifier/entry"
 """System of the stable business identifier of an entry; the value is the entry's id."""
 ALERT_LEVELS = f"{BASE}/CodeSystem/alert-level"
@@ -28,6 +30,7 @@ UCUM = "http://unitsofmeasure.org"
 OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 DATA_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+FLAG_STATUS = "http://hl7.org/fhir/flag-status"
 FLAG_CATEGORY = "http://terminology.hl7.org/CodeSystem/flag-category"
 FLAG_PRIORITY = "http://hl7.org/fhir/flag-priority-code"
 FLAG_PRIORITY_EXTENSION = "http://hl7.org/fhir/StructureDefinition/flag-priority"
@@ -78,6 +81,12 @@ OWN_CODES = {
     "modality-cry": "Share of windows with sound",
     "modality-physiology": "Share of windows with vital signs",
     "modality-movement": "Share of windows with body movement",
+    "nips-facial-expression": "NIPS item facial expression, 0 or 1",
+    "nips-cry": "NIPS item cry, 0 to 2",
+    "nips-breathing": "NIPS item breathing pattern, 0 or 1",
+    "nips-arms": "NIPS item arms, 0 or 1",
+    "nips-legs": "NIPS item legs, 0 or 1",
+    "nips-arousal": "NIPS item state of arousal, 0 or 1",
     "drug-analgesic": "Analgesics in effect",
     "drug-sedative": "Sedatives in effect",
     "drug-neuromuscular-blocker": "Neuromuscular blockers in effect",

@@ -5,7 +5,7 @@ A value that is missing is never written as a number, nor as an empty one, which
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -13,8 +13,10 @@ from neopain.codecs.fhir.observation import SUGGESTION, WEIGHTS_NOTE, note_of
 from neopain.codecs.fhir.terminology import OWN_CODES, PAIN_SCORE
 from neopain.codecs.hl7v2.flowsheet import Coded, Missing, Row, ValueType
 from neopain.domain.charting import ChartedEntry, DraftEntry
+from neopain.domain.review import NurseAssessment
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Modality
+from neopain.errors import MalformedMessage
 
 UNITS: dict[tuple[str, str], Decimal] = {
     ("{score}", "{score}"): Decimal(1),
@@ -66,6 +68,23 @@ def cell_of(row: Row, entry: ChartedEntry, *, leaves_nothing_out: bool = False) 
         return Cell(row, ValueType.STRING, _in_words(_absence(row, entry), row), Coded(""))
     told = _in_words(source.text(entry), row) if source.text is not None else ""
     return Cell(row, row.kind, told, Coded("")) if told else None
+
+
+def assessment_cells(rows: Iterable[Row], entry: NurseAssessment) -> list[Cell]:
+    """What a nurse's own score says: its total in the row of NIPS, and its identifier where a row takes that.
+
+    The other rows are about what software saw, and hers says nothing of that. ``MalformedMessage`` (207) where no row
+    takes NIPS: nothing could be told of it.
+    """
+    told = list(rows)
+    total = [
+        Cell(row, row.kind, _decimal(entry.draft.items.total, row, SOURCES["nips"]), row.sent_unit)
+        for row in told
+        if row.value == "nips"
+    ]
+    if not total:
+        raise MalformedMessage("OBX", "the flowsheet has no row of nips, which a nurse's own score needs")
+    return [*total, *(Cell(row, row.kind, entry.id, Coded("")) for row in told if row.value == "entry")]
 
 
 def _decimal(value: float, row: Row, source: Source) -> str:

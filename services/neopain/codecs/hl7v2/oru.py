@@ -10,20 +10,21 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b32encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
+from neopain.codecs.fhir.assessment import NOTE as NURSE_NOTE
 from neopain.codecs.fhir.observation import SUGGESTION, TO_BE_VERIFIED, note_of
 from neopain.codecs.hl7v2.ack import one_line
 from neopain.codecs.hl7v2.flowsheet import Acknowledgement, Authority, Coded, Flowsheet, ValueType
-from neopain.codecs.hl7v2.flowsheet_values import Cell, cell_of
+from neopain.codecs.hl7v2.flowsheet_values import Cell, assessment_cells, cell_of
 from neopain.codecs.hl7v2.message import APPLICATION_ERROR, Delimiters, escape
 from neopain.codecs.hl7v2.soundness import require_sound
 from neopain.codecs.hl7v2.time import write_moment
-from neopain.domain.charting import ChartedEntry
+from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import parts_of
+from neopain.domain.review import ChartEntry, NurseAssessment
 from neopain.errors import ContractBroken, MalformedMessage
 
 VERSION = "2.5.1"
@@ -36,20 +37,10 @@ _CONTROL_ID_LETTERS = 19
 """After the first one: MSH-10 holds 20 characters (v2.5.1 chapter 2.15.9.10); 95 bits of the digest."""
 
 
-class ResultStatus(Enum):
-    """What a message does with the entry at the receiver."""
-
-    PRELIMINARY = "preliminary"
-    """No nurse has verified it."""
-    FINAL = "final"
-    CORRECTED = "corrected"
-    """Replaces a final one."""
-    ENTERED_IN_ERROR = "entered-in-error"
-
-
-OBX_STATUS = {ResultStatus.PRELIMINARY: "P", ResultStatus.FINAL: "F", ResultStatus.CORRECTED: "C"}
-"""OBX-11 (table 0085); for what was entered in error the site's choice of D and W."""
-OBR_STATUS = OBX_STATUS | {ResultStatus.ENTERED_IN_ERROR: "C"}
+OBX_STATUS = {EntryStatus.PRELIMINARY: "P", EntryStatus.FINAL: "F", EntryStatus.AMENDED: "C"}
+"""OBX-11 (table 0085); for what was retracted the site's choice of D and W. X, "results cannot be obtained", says
+nothing of a value that is filed already."""
+OBR_STATUS = OBX_STATUS | {EntryStatus.ENTERED_IN_ERROR: "C", EntryStatus.CANCELLED: "C"}
 """OBR-25 (table 0123), which has no D and no W: a retraction is a correction of the results."""
 WANTED = {
     Acknowledgement.APPLICATION: ("AL", "AL"),
@@ -67,7 +58,7 @@ class OruMessage:
     raw: bytes
 
 
-def write_oru(entry: ChartedEntry, flowsheet: Flowsheet, status: ResultStatus = ResultStatus.PRELIMINARY) -> OruMessage:
+def write_oru(entry: ChartEntry, flowsheet: Flowsheet, status: EntryStatus = EntryStatus.PRELIMINARY) -> OruMessage:
     """The message that tells the entry: the same bytes for the same entry, moment of sending, flowsheet and status.
 
     Raises ``ContractBroken`` where the flowsheet does not know the infant's assigning authority, and
@@ -95,7 +86,7 @@ def _control_id(lines: Iterable[str]) -> str:
     return f"N{b32encode(digest)[:_CONTROL_ID_LETTERS].decode()}"
 
 
-def _msh(entry: ChartedEntry, flowsheet: Flowsheet, control_id: str) -> str:
+def _msh(entry: ChartEntry, flowsheet: Flowsheet, control_id: str) -> str:
     signs = _SIGNS.component + _SIGNS.repetition + _SIGNS.escape + _SIGNS.subcomponent
     names = (_written(name) for name in (*flowsheet.sender, *flowsheet.receiver))
     sent = _moment(entry.sent or entry.issued, flowsheet)
@@ -107,7 +98,7 @@ def _msh(entry: ChartedEntry, flowsheet: Flowsheet, control_id: str) -> str:
     )
 
 
-def _pid(entry: ChartedEntry, authority: Authority) -> str:
+def _pid(entry: ChartEntry, authority: Authority) -> str:
     named = _written(authority.sent)
     if _OID.fullmatch(authority.sent):
         named = f"&{named}&ISO"
@@ -116,7 +107,7 @@ def _pid(entry: ChartedEntry, authority: Authority) -> str:
     return _joined("PID", "1", "", number, "", "~^^^^^^U")
 
 
-def _pv1(entry: ChartedEntry, flowsheet: Flowsheet) -> str:
+def _pv1(entry: ChartEntry, flowsheet: Flowsheet) -> str:
     place = "^".join(_written(part) for part in parts_of(entry.draft.bed)).rstrip("^")
     fields = ["PV1", "1", flowsheet.patient_class, place]
     if entry.visit:
@@ -124,7 +115,7 @@ def _pv1(entry: ChartedEntry, flowsheet: Flowsheet) -> str:
     return _joined(*fields)
 
 
-def _obr(entry: ChartedEntry, flowsheet: Flowsheet, status: ResultStatus) -> str:
+def _obr(entry: ChartEntry, flowsheet: Flowsheet, status: EntryStatus) -> str:
     draft = entry.draft
     begun, ended = (_moment(one, flowsheet) for one in (draft.observed_from, draft.observed_to))
     issued = _moment(entry.issued, flowsheet)
@@ -132,22 +123,29 @@ def _obr(entry: ChartedEntry, flowsheet: Flowsheet, status: ResultStatus) -> str
     return _joined(*fields, *[""] * 13, issued, "", "", OBR_STATUS[status])
 
 
-def _nte(entry: ChartedEntry, status: ResultStatus) -> str:
-    label = TO_BE_VERIFIED if status is ResultStatus.PRELIMINARY else SUGGESTION
+def _nte(entry: ChartEntry, status: EntryStatus) -> str:
+    if isinstance(entry, NurseAssessment):
+        return _joined("NTE", "1", "L", _written(NURSE_NOTE))
+    label = TO_BE_VERIFIED if status is EntryStatus.PRELIMINARY else SUGGESTION
     return _joined("NTE", "1", "L", _written(one_line(note_of(entry, label=label))))
 
 
-def _observations(entry: ChartedEntry, flowsheet: Flowsheet, status: ResultStatus) -> Iterator[str]:
-    corrects = status is ResultStatus.CORRECTED
-    told = (cell_of(row, entry, leaves_nothing_out=corrects) for row in flowsheet.rows)
+def _observations(entry: ChartEntry, flowsheet: Flowsheet, status: EntryStatus) -> Iterator[str]:
     code = OBX_STATUS.get(status, flowsheet.retraction)
     observed = _moment(entry.draft.observed_to, flowsheet)
-    device = f"{_written(entry.draft.model)}^{OUR_NAMESPACE}"
+    if isinstance(entry, NurseAssessment):
+        told: Iterable[Cell | None] = assessment_cells(flowsheet.rows, entry)
+        observer, device = f"{_written(entry.draft.by.id)}^{_written(entry.draft.by.display)}", ""
+    else:
+        corrects = status is EntryStatus.AMENDED
+        told = (cell_of(row, entry, leaves_nothing_out=corrects) for row in flowsheet.rows)
+        observer, device = "", f"{_written(entry.draft.model)}^{OUR_NAMESPACE}"
     for number, cell in enumerate((one for one in told if one is not None), 1):
-        yield _obx(number, cell, code=code, observed=observed, device=device)
+        yield _obx(number, cell, after=(code, "", "", observed, "", observer, "", device))
 
 
-def _obx(number: int, cell: Cell, *, code: str, observed: str, device: str) -> str:
+def _obx(number: int, cell: Cell, *, after: Sequence[str]) -> str:
+    """``after`` are OBX-11 to OBX-18."""
     unit = _coded(cell.unit) if cell.kind is ValueType.NUMBER else ""
     fields = [
         "OBX",
@@ -158,7 +156,7 @@ def _obx(number: int, cell: Cell, *, code: str, observed: str, device: str) -> s
         _written(one_line(cell.text)),
         unit,
     ]
-    return _joined(*fields, "", "", "", "", code, "", "", observed, "", "", "", device)
+    return _joined(*fields, "", "", "", "", *after)
 
 
 def _coded(coded: Coded) -> str:

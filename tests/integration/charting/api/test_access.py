@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from neopain.charting.census import record_fact
+from neopain.charting.facts import take_fact
 from neopain.domain.census import BedState, DeviceAssociation, Infant
 from neopain.domain.identity import BedId, PatientId
 
@@ -254,7 +254,7 @@ def two_wards(ward: Any, engine: Any, clock: Any) -> tuple[Any, Any]:
 
 
 def tell(ward: Any, state: BedState) -> None:
-    record_fact(ward.engine, ward.clock, fact_id=uuid.uuid4().hex, state=state, arrived=state.since)
+    take_fact(ward.intake, fact_id=uuid.uuid4().hex, state=state, arrived=state.since)
 
 
 def patient_of(api: Any, infant: PatientId) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from neopain.charting.census import record_fact
+from neopain.charting.facts import take_fact
+from neopain.charting.intake import Intake
 from neopain.domain.census import BedState, DeviceAssociation, Infant
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.vitals import Processing
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
@@ -27,7 +29,8 @@ def tell(engine: Any, clock: Any) -> Tell:
     """Puts a fact into the history of its bed."""
 
     def run(state: BedState) -> None:
-        record_fact(engine, clock, fact_id=uuid.uuid4().hex, state=state, arrived=NOON)
+        intake = Intake(engine, SitePolicies(ChartingPolicy()), clock)
+        take_fact(intake, fact_id=uuid.uuid4().hex, state=state, arrived=NOON)
 
     return run
 
@@ -178,7 +181,7 @@ def test_what_is_and_what_was_is_found_by_every_parameter(
     since = NOON - timedelta(seconds=60)
     for visit, infant, at in (("PAST", BERT, since), ("NOW", ANNA, NOON + timedelta(seconds=60))):
         state = BedState(bedside.bed, at, Infant((infant,), visit=visit))
-        record_fact(bedside.engine, bedside.clock, fact_id=uuid.uuid4().hex, state=state, arrived=at)
+        take_fact(bedside.intake, fact_id=uuid.uuid4().hex, state=state, arrived=at)
         if visit == "PAST":
             bedside.chart()
 

@@ -70,11 +70,27 @@ def test_every_error_is_an_operation_outcome(api: Any, path: str, status: int, c
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "OPTIONS"])
-def test_nothing_can_be_written(api: Any, method: str) -> None:
-    answer = api.ask("Observation", method=method)
+def test_what_is_no_review_cannot_be_written(api: Any, method: str) -> None:
+    answer = api.ask("Patient", method=method)
 
     assert outcome(answer) == (405, "not-supported")
     assert answer.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "Observation", "GET, HEAD, POST"),
+        ("DELETE", "Observation/1", "GET, HEAD, PUT"),
+        ("PATCH", "Observation/1", "GET, HEAD, PUT"),
+        ("PUT", "Flag/1", "GET, HEAD"),
+        ("PUT", "Flag/1/$acknowledge", "POST"),
+    ],
+)
+def test_what_an_address_knows_is_said(api: Any, method: str, path: str, allowed: str) -> None:
+    answer = api.ask(path, method=method)
+
+    assert (outcome(answer), answer.headers["Allow"]) == ((405, "not-supported"), allowed)
 
 
 @pytest.mark.parametrize(

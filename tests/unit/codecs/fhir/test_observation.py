@@ -302,3 +302,21 @@ def test_an_entry_that_reaches_the_ehr_late_keeps_its_times_and_is_marked() -> N
 
 def test_an_entry_that_is_not_late_is_not_marked() -> None:
     assert "late" not in str(at_ehr(5))
+
+
+def test_what_was_charted_for_another_infant_is_referred_to_by_its_identifier_alone() -> None:
+    entry = ChartedEntry(DRAFT, PatientId("4711", "HOSP"), "V1", NOON, known_as="e2", corrects="e1")
+
+    resource = observation_of(entry, subject="Patient/p1")
+
+    assert resource["identifier"][0]["value"] == "e2"
+    assert resource["extension"] == [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/observation-replaces",
+            "valueReference": {
+                "type": "Observation",
+                "identifier": {"system": "https://neopain.org/fhir/identifier/entry", "value": "e1"},
+            },
+        }
+    ]
+    assert "charted for another infant before" in resource["note"][0]["text"]

@@ -141,7 +141,7 @@ def test_the_capability_statement_is_valid_and_says_what_the_tables_say() -> Non
     CapabilityStatement.model_validate(statement)
     (rest,) = statement["rest"]
     told = {one["type"]: {own["name"] for own in one["searchParam"]} for one in rest["resource"]}
-    assert set(told) == {"Observation", "Patient", "Encounter", "Device", "Provenance", "AuditEvent"}
+    assert set(told) == {"Observation", "Patient", "Encounter", "Device", "Flag", "Provenance", "AuditEvent"}
     assert told["Observation"] == {
         "_id",
         "_lastUpdated",
@@ -154,7 +154,13 @@ def test_the_capability_statement_is_valid_and_says_what_the_tables_say() -> Non
         "status",
         "subject",
     }
-    assert {code["code"] for one in rest["resource"] for code in one["interaction"]} == {"read", "search-type"}
+    offered = {one["type"]: [code["code"] for code in one["interaction"]] for one in rest["resource"]}
+    assert offered.pop("Observation") == ["read", "search-type", "update", "create"]
+    assert all(codes == ["read", "search-type"] for codes in offered.values())
+    operations = {
+        one["type"]: [own["name"] for own in one["operation"]] for one in rest["resource"] if "operation" in one
+    }
+    assert operations == {"Flag": ["acknowledge", "snooze"]}
 
 
 def test_every_type_has_its_summary() -> None:

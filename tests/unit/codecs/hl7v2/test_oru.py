@@ -25,9 +25,10 @@ from neopain.codecs.hl7v2.flowsheet import (
     ValueType,
 )
 from neopain.codecs.hl7v2.message import Message, Segment, parse
-from neopain.codecs.hl7v2.oru import ResultStatus, write_oru
+from neopain.codecs.hl7v2.oru import write_oru
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.drugs import DrugMark
+from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Weights
 from neopain.domain.span import EntryKind
@@ -100,8 +101,8 @@ SHEET = Flowsheet(
 )
 
 
-def read(entry: ChartedEntry = ENTRY, sheet: Flowsheet = SHEET, status: ResultStatus | None = None) -> Message:
-    return parse(write_oru(entry, sheet, status or ResultStatus.PRELIMINARY).raw)
+def read(entry: ChartedEntry = ENTRY, sheet: Flowsheet = SHEET, status: EntryStatus | None = None) -> Message:
+    return parse(write_oru(entry, sheet, status or EntryStatus.PRELIMINARY).raw)
 
 
 def first(message: Message, name: str) -> Segment:
@@ -118,14 +119,14 @@ def rows(message: Message) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(
     ("name", "entry", "status"),
     [
-        ("oru-preliminary", ENTRY, ResultStatus.PRELIMINARY),
-        ("oru-without-score", WITHHELD, ResultStatus.PRELIMINARY),
-        ("oru-final", ENTRY, ResultStatus.FINAL),
-        ("oru-corrected-without-score", WITHHELD, ResultStatus.CORRECTED),
-        ("oru-entered-in-error", ENTRY, ResultStatus.ENTERED_IN_ERROR),
+        ("oru-preliminary", ENTRY, EntryStatus.PRELIMINARY),
+        ("oru-without-score", WITHHELD, EntryStatus.PRELIMINARY),
+        ("oru-final", ENTRY, EntryStatus.FINAL),
+        ("oru-corrected-without-score", WITHHELD, EntryStatus.AMENDED),
+        ("oru-entered-in-error", ENTRY, EntryStatus.ENTERED_IN_ERROR),
     ],
 )
-def test_the_golden_messages_are_written_and_are_valid(name: str, entry: ChartedEntry, status: ResultStatus) -> None:
+def test_the_golden_messages_are_written_and_are_valid(name: str, entry: ChartedEntry, status: EntryStatus) -> None:
     golden = (GOLDEN / f"{name}.hl7").read_text(encoding="utf-8").replace("\n", "\r")
 
     assert write_oru(entry, SHEET, status).raw.decode() == golden
@@ -139,14 +140,14 @@ def test_the_same_entry_sent_at_the_same_moment_is_the_same_message() -> None:
 @pytest.mark.parametrize(
     ("entry", "sheet", "status"),
     [
-        (replace(ENTRY, sent=NOON + timedelta(hours=1)), SHEET, ResultStatus.PRELIMINARY),
-        (ENTRY, replace(SHEET, rows=SHEET.rows[:3]), ResultStatus.PRELIMINARY),
-        (ENTRY, SHEET, ResultStatus.FINAL),
+        (replace(ENTRY, sent=NOON + timedelta(hours=1)), SHEET, EntryStatus.PRELIMINARY),
+        (ENTRY, replace(SHEET, rows=SHEET.rows[:3]), EntryStatus.PRELIMINARY),
+        (ENTRY, SHEET, EntryStatus.FINAL),
     ],
     ids=["moment", "flowsheet", "status"],
 )
 def test_another_message_has_another_control_id_and_the_same_order_number(
-    entry: ChartedEntry, sheet: Flowsheet, status: ResultStatus
+    entry: ChartedEntry, sheet: Flowsheet, status: EntryStatus
 ) -> None:
     same, other = read(), read(entry, sheet, status)
 
@@ -177,7 +178,7 @@ def test_a_withheld_number_may_be_told_in_words_in_its_own_row() -> None:
 
 
 def test_a_correction_leaves_no_number_standing_that_is_no_longer_there() -> None:
-    told = rows(read(WITHHELD, status=ResultStatus.CORRECTED))
+    told = rows(read(WITHHELD, status=EntryStatus.AMENDED))
 
     assert told["3001"] == ("ST", "deep-sedation")
     assert told["3006"] == ("ST", "deep-sedation")
@@ -186,15 +187,17 @@ def test_a_correction_leaves_no_number_standing_that_is_no_longer_there() -> Non
 @pytest.mark.parametrize(
     ("status", "retraction", "observed", "order"),
     [
-        (ResultStatus.PRELIMINARY, "D", "P", "P"),
-        (ResultStatus.FINAL, "D", "F", "F"),
-        (ResultStatus.CORRECTED, "D", "C", "C"),
-        (ResultStatus.ENTERED_IN_ERROR, "D", "D", "C"),
-        (ResultStatus.ENTERED_IN_ERROR, "W", "W", "C"),
+        (EntryStatus.PRELIMINARY, "D", "P", "P"),
+        (EntryStatus.FINAL, "D", "F", "F"),
+        (EntryStatus.AMENDED, "D", "C", "C"),
+        (EntryStatus.ENTERED_IN_ERROR, "D", "D", "C"),
+        (EntryStatus.ENTERED_IN_ERROR, "W", "W", "C"),
+        (EntryStatus.CANCELLED, "D", "D", "C"),
+        (EntryStatus.CANCELLED, "W", "W", "C"),
     ],
 )
 def test_the_status_is_told_on_every_row_and_on_the_order(
-    status: ResultStatus, retraction: str, observed: str, order: str
+    status: EntryStatus, retraction: str, observed: str, order: str
 ) -> None:
     message = read(ENTRY, replace(SHEET, retraction=retraction), status)
 

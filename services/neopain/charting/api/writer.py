@@ -1,0 +1,219 @@
+"""What a nurse writes over the API: her review of an Observation, her answer to an alert.
+
+Refused exactly, repeated harmlessly, audited.
+
+To be called on a thread that may block.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, select
+
+from neopain.charting.alert_desk import Asked, answer
+from neopain.charting.api.access import Access, Limits
+from neopain.charting.api.entries import read_entry, within
+from neopain.charting.api.flags import found_flag, read_flag
+from neopain.charting.api.question import AskCreate, AskOperation, AskUpdate
+from neopain.charting.api.reader import Caller
+from neopain.charting.api.scene import Scene
+from neopain.charting.database import translated
+from neopain.charting.reviews import Review, is_repeat, review, reviews_of
+from neopain.charting.tables import ENTRIES
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.alert_act import read_act
+from neopain.codecs.fhir.census import Naming
+from neopain.codecs.fhir.digest import entity_tag
+from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
+from neopain.codecs.fhir.review import read_assessment, read_judgement, require_same, wrong
+from neopain.codecs.fhir.scopes import CREATE, UPDATE
+from neopain.codecs.fhir.terminology import Json
+from neopain.domain.alert import Alert, AlertEventKind
+from neopain.domain.alert_acts import Act
+from neopain.domain.policy import SitePolicies
+from neopain.domain.review import ReviewAct, Reviewer
+from neopain.errors import ImpossibleTransition
+from neopain.runtime.clock import Clock
+
+OBSERVATION = "Observation"
+TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The Observation as it is now, and whether it was made by this request."""
+
+    resource: Json
+    is_new: bool = False
+
+    @property
+    def status(self) -> HTTPStatus:
+        """201 for what was made, else 200."""
+        return HTTPStatus.CREATED if self.is_new else HTTPStatus.OK
+
+    @property
+    def tag(self) -> str:
+        """Its ETag."""
+        return entity_tag(self.resource)
+
+    @property
+    def last_updated(self) -> str:
+        """When it got this version."""
+        return str(self.resource["meta"]["lastUpdated"])
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """One API's writes. Safe to share between threads."""
+
+    engine: Engine
+    clock: Clock
+    naming: Naming
+    policies: SitePolicies
+
+    def update(self, asked: AskUpdate, caller: Caller, body: Json, if_match: str) -> Wrote:
+        """Accepts or rejects an Observation. ``Refused`` (403, 404, 412, 422, 428), ``DatabaseUnavailable``."""
+        limits = caller.access.limits_of_person(OBSERVATION, UPDATE)
+        seen = _seen(if_match)
+        with unit_of_work(self.engine, self.clock) as unit:
+            entry = _locked(unit.connection, asked.id, limits)
+            current = _served(unit.connection, asked.id, limits)
+            if seen != entry.version:
+                _require_repeat(unit.connection, entry, current, body, by=_reviewer(caller.access), seen=seen)
+                return Wrote(current)
+            judgement = read_judgement(body, current)
+            wanted = Review(judgement.act, _reviewer(caller.access), seen, judgement.reason, asked=_asked(caller))
+            try:
+                review(unit, entry, wanted, now=self.clock.now())
+            except ImpossibleTransition as error:
+                raise wrong("Observation.status", str(error)) from error
+            return Wrote(_served(unit.connection, asked.id, limits))
+
+    def create(self, asked: AskCreate, caller: Caller, body: Json) -> Wrote:  # noqa: ARG002 - there is one type
+        """Charts what a nurse scored in place of an Observation. ``Refused`` (403, 404, 412, 422)."""
+        limits = caller.access.limits_of_person(OBSERVATION, CREATE)
+        assessed = read_assessment(body)
+        by = _reviewer(caller.access)
+        wanted = Review(
+            ReviewAct.CHANGE, by, assessed.seen_version, assessed.reason, assessed.items, asked=_asked(caller)
+        )
+        _require_herself(body, by)
+        with unit_of_work(self.engine, self.clock) as unit:
+            entry = _locked(unit.connection, assessed.about, limits)
+            current = _served(unit.connection, assessed.about, limits)
+            require_same(body, current, "category", "subject", "encounter", "effectivePeriod")
+            if assessed.seen_version != entry.version:
+                found = _last_review(unit.connection, entry)
+                if found is None or not is_repeat(found, wanted):
+                    raise _stale()
+                return Wrote(_served(unit.connection, found.assessment_id, limits))
+            try:
+                own = review(unit, entry, wanted, now=self.clock.now())
+            except ImpossibleTransition as error:
+                raise wrong("Observation.derivedFrom", str(error)) from error
+            return Wrote(_served(unit.connection, own, limits), is_new=True)
+
+    def operate(self, asked: AskOperation, caller: Caller, body: Json) -> Wrote:
+        """Acknowledges or snoozes an alert. ``Refused`` (403, 404, 409, 422), ``DatabaseUnavailable``."""
+        limits = caller.access.limits_of_person(asked.resource_type, UPDATE)
+        by = _reviewer(caller.access)
+        wanted = read_act(asked.operation, body, by=by.display)
+        scene = Scene(self.clock.now(), self.naming)
+        with translated("reading an alert"), self.engine.connect() as connection:
+            if read_flag(connection, asked.id, limits, scene, self.policies) is None:
+                raise not_found(asked.resource_type)
+        answered = answer(self.engine, self.clock, self.policies, asked.id, wanted, asked=Asked(by.id, _asked(caller)))
+        if answered.alert is None:
+            raise not_found(asked.resource_type)
+        if answered.refusal and not _is_acknowledged_by(answered.alert, wanted):
+            raise Refused(HTTPStatus.CONFLICT, "conflict", f"the alert {answered.refusal}")
+        return Wrote(found_flag(answered.alert, scene, self.policies).resource)
+
+
+def _is_acknowledged_by(alert: Alert, wanted: Act) -> bool:
+    """Whether the same person has done so already: the answer to the first time may have been lost."""
+    noticed = alert.last(AlertEventKind.ACKNOWLEDGED)
+    is_hers = noticed is not None and (noticed.by, noticed.note) == (wanted.by, wanted.note)
+    return is_hers and wanted.snooze is None and alert.standing.ended is None and not alert.standing.wants_answer
+
+
+def _locked(connection: Connection, entry_id: str, limits: Limits) -> Row[Any]:
+    # What is refused here must not be told from what is not there.
+    if read_entry(connection, OBSERVATION, entry_id, limits) is None:
+        raise not_found(OBSERVATION)
+    query = select(ENTRIES).where(ENTRIES.c.entry_id == entry_id, within(limits)).with_for_update()
+    return connection.execute(query).one()
+
+
+def _served(connection: Connection, entry_id: str, limits: Limits) -> Json:
+    found = read_entry(connection, OBSERVATION, entry_id, limits)
+    if found is None:
+        raise not_found(OBSERVATION)
+    return found.resource
+
+
+def _seen(if_match: str) -> int:
+    if not if_match:
+        text = "If-Match names the version that was seen, as its ETag does: nobody judges what she has not seen"
+        raise Refused(HTTPStatus.PRECONDITION_REQUIRED, "required", text)
+    found = TAG.fullmatch(if_match.strip())
+    if found is None:
+        raise bad_request('If-Match is one ETag of the Observation, W/"1"')
+    return int(found.group(1))
+
+
+def _last_review(connection: Connection, entry: Row[Any]) -> Row[Any] | None:
+    found = reviews_of(connection, entry.entry_id)
+    return found[-1] if found else None
+
+
+def _require_repeat(
+    connection: Connection, entry: Row[Any], current: Json, body: Json, *, by: Reviewer, seen: int
+) -> None:
+    """What was done already may be asked for again: the answer to the first time may have been lost."""
+    found = _last_review(connection, entry)
+    # The review itself has added a note since.
+    added = body.get("note", [])[len(current["note"]) - 1 :] if isinstance(body.get("note", []), list) else []
+    texts = [" ".join(str(one.get("text")).split()) for one in added if isinstance(one, dict)]
+    is_repeat_of_it = (
+        found is not None
+        and (found.reviewer, found.issuer, found.seen_version) == (by.id, by.issuer, seen)
+        and entry.version == seen + 1
+        and body.get("status") == entry.status
+        and "".join(texts) == found.reason
+    )
+    if not is_repeat_of_it:
+        raise _stale()
+
+
+def _stale() -> Refused:
+    text = "it has another version than the one that was seen: read it again, and decide about that"
+    return Refused(HTTPStatus.PRECONDITION_FAILED, "conflict", text)
+
+
+def _require_herself(body: Json, by: Reviewer) -> None:
+    if "performer" not in body:
+        return
+    performers = body["performer"]
+    only = performers[0] if isinstance(performers, list) and len(performers) == 1 else None
+    identifier = only.get("identifier") if isinstance(only, dict) else None
+    if not isinstance(identifier, dict) or identifier.get("value") != by.id:
+        raise wrong("Observation.performer", "she who writes, by the identifier that her token has as sub, or left out")
+
+
+def _reviewer(access: Access) -> Reviewer:
+    return Reviewer(access.subject, access.issuer, access.display or access.subject)
+
+
+def _asked(caller: Caller) -> dict[str, str]:
+    return {
+        "request_id": caller.request_id,
+        "address": caller.address,
+        "client": caller.access.client,
+        "issuer": caller.access.issuer,
+        "token_id": caller.access.token_id,
+    }

@@ -1,0 +1,86 @@
+"""What a nurse scored in place of an entry, as a FHIR R4 Observation: NIPS by LOINC 98012-8, its items as components.
+
+Item names and numbers only. It is a person's: it bears no label of software, and names her as performer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fhir.resources.R4B.observation import Observation
+from pydantic import ValidationError
+
+from neopain.codecs.fhir import terminology as terms
+from neopain.codecs.fhir.observation import TEST_DATA, identifier_of, status_note
+from neopain.codecs.fhir.terminology import Json, concept, own_concept
+from neopain.domain.entry_status import EntryStatus, StatusChange
+from neopain.domain.review import ITEM_RANGES, NurseAssessment, Reviewer
+from neopain.domain.vitals import Processing
+from neopain.errors import ContractBroken
+
+ITEM_CODES: dict[str, str] = {name: f"nips-{name.replace('_', '-')}" for name in ITEM_RANGES}
+"""Our own code of each item. LOINC's item codes are shared with scales of other ranges (interop.md 1.4)."""
+NOTE = "Scored by a nurse, who had seen the suggestion of software that it takes the place of."
+
+
+def assessment_observation(
+    entry: NurseAssessment,
+    *,
+    subject: str,
+    derived_from: str = "",
+    encounter: str | None = None,
+    status: EntryStatus = EntryStatus.FINAL,
+    changes: Iterable[StatusChange] = (),
+) -> Json:
+    """The Observation of a nurse's own entry about ``subject``; ``derived_from`` is the reference of ours, where known.
+
+    ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
+    """
+    draft = entry.draft
+    source: Json = {"type": "Observation", "identifier": identifier_of(draft.about)}
+    if derived_from:
+        source["reference"] = derived_from
+    resource: Json = {
+        "resourceType": "Observation",
+        "identifier": [identifier_of(entry.id)],
+        "status": status.value,
+        "category": [concept(terms.OBSERVATION_CATEGORY, "survey", "Survey")],
+        "code": {"coding": [terms.NIPS_TOTAL], "text": "NIPS, 0 to 7, by a nurse"},
+        "subject": {"reference": subject},
+        "effectivePeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
+        "issued": entry.issued.isoformat(),
+        "performer": [performer_of(draft.by)],
+        "valueQuantity": _points(draft.items.total),
+        "note": [{"text": NOTE}, *map(status_note, changes)],
+        "derivedFrom": [source],
+        "component": [
+            {"code": own_concept(code), "valueInteger": getattr(draft.items, name)} for name, code in ITEM_CODES.items()
+        ],
+    }
+    if draft.processing is not Processing.PRODUCTION:
+        resource["meta"] = {"security": [TEST_DATA]}
+    if encounter is not None:
+        resource["encounter"] = {"reference": encounter}
+    return _checked(resource)
+
+
+def performer_of(by: Reviewer) -> Json:
+    """The person as a logical reference: her id under who vouches for it."""
+    return {
+        "type": "Practitioner",
+        "identifier": {"system": by.issuer, "value": by.id},
+        "display": by.display,
+    }
+
+
+def _points(total: int) -> Json:
+    return {"value": total, "unit": "score", "system": terms.UCUM, "code": "{score}"}
+
+
+def _checked(resource: Json) -> Json:
+    try:
+        Observation.model_validate(resource)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise ContractBroken(f"the Observation built for a nurse's entry is not valid R4: {faults}") from error
+    return resource
