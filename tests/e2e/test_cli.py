@@ -24,6 +24,8 @@ Command = Callable[..., "subprocess.Popen[str]"]
         (("scoring", "nurse"), "nurse"),
         (("policy", "--file", "no-such-policy.toml"), "no-such-policy.toml"),
         (("beds", "chart", "NICU/1/A"), "--by"),
+        (("disclosures", "4711", "--by", "A"), "--reason"),
+        (("disclosures", "4711", "--by", "A", "--reason", "B", "--since", "noon"), "no ISO 8601 date or time"),
     ],
 )
 def test_wrong_arguments_are_named_and_exit_2(arguments: tuple[str, ...], word: str) -> None:

@@ -15,6 +15,7 @@ from neopain.cli.grammar import Action, Wide
 from neopain.cli.integration import add_integration
 from neopain.cli.line import add_line
 from neopain.cli.model import add_model
+from neopain.cli.privacy import add_privacy
 from neopain.cli.training import add_training
 from neopain.cli.verification import add_verification
 from neopain.errors import ConfigurationError, NeopainError, UnreadableRecording
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_line(commands)
     add_alerts(commands)
     add_verification(commands)
+    add_privacy(commands)
     add_integration(commands)
     add_training(commands)
     add_model(commands)

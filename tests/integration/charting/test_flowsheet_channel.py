@@ -61,6 +61,7 @@ class Interface:
         self.connections = 0
         self.has_closed = threading.Event()
         self.port = 0
+        self._open: dict[HL7StreamWriter, asyncio.Task[Any] | None] = {}
         self._tls = tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_begun = threading.Event()
@@ -92,9 +93,13 @@ class Interface:
         self._has_begun.set()
         await self._end.wait()
         server.close()
+        for writer in self._open:
+            writer.transport.abort()
+        await asyncio.gather(*filter(None, self._open.values()))
 
     async def _converse(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
         self.connections += 1
+        self._open[writer] = asyncio.current_task()
         try:
             while True:
                 message = await reader.readmessage()
@@ -109,6 +114,7 @@ class Interface:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+            del self._open[writer]
             self.has_closed.set()
 
     async def _answer(self, writer: HL7StreamWriter, message: hl7.Message, step: str) -> None:

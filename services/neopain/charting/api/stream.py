@@ -61,6 +61,9 @@ class EventStreams:
                 await self._tell(response, subscription, request.headers.get("Last-Event-ID", ""), access, record)
             except (ConnectionError, TimeoutError) as error:
                 LOG.info("stream_left", why=type(error).__name__)
+                if request.transport is not None:
+                    # What the client has not read would keep the connection open.
+                    request.transport.abort()
         return response
 
     async def _tell(

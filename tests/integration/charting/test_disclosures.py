@@ -1,0 +1,141 @@
+"""Who saw or changed what of an infant, whatever numbers it has had, and of nobody else; asking is written down too."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from neopain.bootstrap.disclosures import print_disclosures
+from neopain.charting.audit import verify_audit
+from neopain.charting.audit.chain import AuditEvent, append
+from neopain.charting.audit.of_infant import ASKED, AskedOf, ToldOf, read_rows_of
+from neopain.charting.disclosures import READS
+from neopain.charting.facts import take_fact
+from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.audit_event import READ
+from neopain.domain.census import BedState, Infant
+from neopain.domain.identity import PatientId
+from neopain.errors import ConfigurationError
+
+Rows = Callable[[str], list[dict[str, Any]]]
+Ask = Callable[..., ToldOf]
+
+
+@pytest.fixture
+def ask(ward: Any) -> Ask:
+    """Asks for the infant of the ward, or for what the test gives."""
+
+    def run(**changes: Any) -> ToldOf:
+        asked = AskedOf(ward.infant.value, None, by="privacy officer", reason="the parents' request")
+        return read_rows_of(ward.engine, ward.clock, replace(asked, **changes))
+
+    return run
+
+
+def saw(ward: Any, infant: PatientId, *, actor: str = "nurse-7") -> None:
+    """A read over the API, as it is written down."""
+    key = f"{infant.assigning_authority}|{infant.value}"
+    with unit_of_work(ward.engine, ward.clock) as unit:
+        append(unit.connection, [AuditEvent(READ, actor, patient=key)], now=ward.clock.now(), chain=READS)
+
+
+def test_what_was_written_and_who_read_it_is_told_in_the_order_of_time(ask: Ask, ward: Any) -> None:
+    ward.chart()
+    ward.clock.advance(60)
+    saw(ward, ward.infant)
+
+    told = ask()
+
+    assert told.numbers == (f"HOSP|{ward.infant.value}",)
+    assert [(row.event, row.actor) for row in told.rows] == [
+        ("entry_charted", "charting consumer"),
+        (READ, "nurse-7"),
+        (ASKED, "privacy officer"),
+    ]
+    assert told.rows[0].detail["bed"] == ward.bed
+
+
+def test_nothing_of_another_infant_is_told(ask: Ask, ward: Any) -> None:
+    longer = PatientId(f"9{ward.infant.value}", "HOSP")
+    for one in (longer, PatientId("4711", f"HOSP|{ward.infant.value}")):
+        saw(ward, one, actor="nurse-8")
+    ward.chart()
+
+    assert {row.actor for row in ask().rows} == {"charting consumer", "privacy officer"}
+
+
+def test_the_number_before_a_merge_is_the_same_infants(ask: Ask, ward: Any) -> None:
+    ward.chart()
+    saw(ward, ward.infant)
+    merged = PatientId(f"M-{uuid.uuid4().hex[:8]}", "HOSP")
+    since = ward.clock.now() - timedelta(minutes=1)
+    state = BedState(ward.bed, since, Infant((merged,), visit="V1", formerly=(ward.infant,)))
+    take_fact(ward.intake, fact_id=uuid.uuid4().hex, state=state, arrived=ward.clock.now() + timedelta(minutes=1))
+
+    by_new, by_old = ask(number=merged.value), ask()
+
+    assert set(by_new.numbers) == set(by_old.numbers) == {f"HOSP|{ward.infant.value}", f"HOSP|{merged.value}"}
+    assert (by_new.numbers[0], by_old.numbers[0]) == (f"HOSP|{merged.value}", f"HOSP|{ward.infant.value}")
+    assert {row.event for row in by_new.rows} >= {"entry_charted", READ, "entry_renumbered"}
+
+
+def test_only_rows_of_the_time_that_is_asked_for_are_told(ask: Ask, ward: Any) -> None:
+    for actor in ("first", "second", "third"):
+        saw(ward, ward.infant, actor=actor)
+        ward.clock.advance(60)
+    begin = ward.clock.now() - timedelta(seconds=120)
+
+    told = ask(since=begin, until=begin + timedelta(seconds=60))
+
+    assert [row.actor for row in told.rows] == ["second"]
+
+
+def test_asking_is_written_down_also_when_there_is_nothing(ask: Ask, rows: Rows, database: str) -> None:
+    with pytest.raises(ConfigurationError, match="no row of the audit trail is about number 0815 of authority none"):
+        ask(number="0815", authority="")
+
+    (asked,) = rows("SELECT chain, event, actor, patient, detail FROM audit")
+    assert (asked["chain"], asked["event"], asked["actor"], asked["patient"]) == (READS, ASKED, "privacy officer", "")
+    assert json.loads(asked["detail"])["why"] == "the parents' request"
+    assert verify_audit(database).is_whole
+
+
+def test_a_number_of_two_authorities_is_not_guessed(ask: Ask, ward: Any) -> None:
+    ward.chart()
+    saw(ward, PatientId(ward.infant.value, "OTHER"))
+
+    with pytest.raises(ConfigurationError, match=r"several authorities \(HOSP, OTHER\): say which with --authority"):
+        ask()
+
+    assert [row.actor for row in ask(authority="OTHER").rows] == ["nurse-7", "privacy officer"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_command_says_who_saw_and_who_changed(
+    ward: Any,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    as_json: bool,
+) -> None:
+    ward.chart()
+    saw(ward, ward.infant)
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", database)
+
+    asked = AskedOf(ward.infant.value, "HOSP", by="privacy officer", reason="complaint 12")
+    assert print_disclosures(asked, as_json=as_json) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    if as_json:
+        assert [json.loads(line)["did"] for line in lines] == ["changed", "saw", "saw"]
+    else:
+        assert lines[0] == f"infant HOSP|{ward.infant.value}: 3 rows of the audit trail"
+        assert [line.split("  ")[1].strip() for line in lines[1:]] == ["changed", "saw", "saw"]
+        assert lines[-1].endswith("why complaint 12")
