@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,13 @@ class Interrupted:
 @pytest.fixture(scope="module")
 def interrupted(neopain: Command, descendants: Descendants, state: Path) -> Interrupted:
     """The EHR dies once everything runs; then the person presses Ctrl-C."""
-    process = neopain("demo", "--json", "--state", str(state))
-    _await_descendant(process, descendants, "scoring ticker")
-    family = descendants(process.pid)
-    infants = _infants_by_api(state)
-    os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
-    process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=60)
+    with _not_left_behind(neopain("demo", "--json", "--state", str(state))) as process:
+        _await_descendant(process, descendants, "scoring ticker")
+        family = descendants(process.pid)
+        infants = _infants_by_api(state)
+        os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=60)
     left = [pid for pid in family if _is_alive(pid)]
     return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left, infants)
 
@@ -105,15 +106,23 @@ def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
 
 
 def test_kill_9_of_the_demo_leaves_no_process_behind(neopain: Command, descendants: Descendants, state: Path) -> None:
-    process = neopain("demo", "--state", str(state))
-    _await_descendant(process, descendants, "scoring ticker")
-    family = descendants(process.pid)
-    process.kill()
-    process.communicate()
+    with _not_left_behind(neopain("demo", "--state", str(state))) as process:
+        _await_descendant(process, descendants, "scoring ticker")
+        family = descendants(process.pid)
     deadline = time.monotonic() + 20
     while (left := {pid: line for pid, line in family.items() if _is_alive(pid)}) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert left == {}
+
+
+@contextmanager
+def _not_left_behind(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Kills it in the end, whatever became of the test."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _infants_by_api(state: Path) -> int:

@@ -29,6 +29,7 @@ from neopain.errors import ConfigurationError, NeopainError
 from neopain.models.repository import committed_repository
 from neopain.simulator.settings import SimulatorSettings
 
+WARD_FILE, TOKEN_FILE = "ward.json", "fhir-api.env"
 TOKEN_SETTINGS = (
     "NEOPAIN_CHARTING_DATABASE_URL",
     "NEOPAIN_CHARTING_API_HOST",
@@ -89,7 +90,8 @@ def forget_last_run(state_dir: Path) -> None:
     """Every demo begins with an empty ward: its EHR forgets too. Logs, secrets and installed packages stay."""
     for name in ("bus", "postgres", "audit"):
         shutil.rmtree(state_dir / name, ignore_errors=True)
-    (state_dir / "ward.json").unlink(missing_ok=True)
+    for name in (WARD_FILE, TOKEN_FILE):
+        (state_dir / name).unlink(missing_ok=True)
 
 
 def start_line(line: Line, options: DemoOptions) -> None:
@@ -155,7 +157,7 @@ def as_environment(settings: SimulatorSettings) -> dict[str, str]:
 
 def status_path(line: Line) -> Path:
     """Where the ward writes what it knows: the truth behind the table's procedure column."""
-    return line.settings.state_dir / "ward.json"
+    return line.settings.state_dir / WARD_FILE
 
 
 def watch(line: Line, options: DemoOptions, *, begun: float, stop: threading.Event) -> Observed:
@@ -199,13 +201,12 @@ def print_addresses(line: Line) -> None:
 
 def token_settings_path(line: Line) -> Path:
     """The file with the settings that ``neopain api token`` needs."""
-    return line.settings.state_dir / "fhir-api.env"
+    return line.settings.state_dir / TOKEN_FILE
 
 
 def write_token_settings(line: Line) -> None:
     """Writes them, for this user alone: the database's password is among them."""
     path = token_settings_path(line)
-    path.unlink(missing_ok=True)
     told = {name: value for name, value in line.environment().items() if name in TOKEN_SETTINGS}
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:

@@ -266,6 +266,7 @@ WITHIN = {
     ("ingest, scoring, charting", "bus"): ("bus", DOORS_OF_INGEST | SCORING | {"charting-consumer"}),
     ("charting delivery, beat", "broker (may be the bus)"): ("bus", {"charting-delivery", "charting-beat"}),
     ("ingest, scoring", "media"): ("media", DOORS_OF_INGEST | SCORING),
+    ("charting consumer", "media"): ("media", {"charting-consumer"}),
 }
 NOT_OF_A_POLICY = {("scoring worker", "Triton"), ("orchestrator", "every service")}
 """Within the pod; and kubelets, whom network policies let through."""
