@@ -115,6 +115,8 @@ class Ledgers:
     observations: dict[str, int] = field(default_factory=dict)
     observations_in_all: int = 0
     audit: AuditVerification | None = None
+    audited: Counter[str] = field(default_factory=Counter)
+    """Rows of the audit trail by their event."""
     letters: list[DeadLetter] = field(default_factory=list)
 
     @property
@@ -304,6 +306,7 @@ class Storm:
         ledgers.entries = {entry: reason or state for entry, reason, state in self._rows(ENTRIES)}
         ledgers.summed_up = self._rows(SUMMED_UP)[0][0]
         ledgers.alert_events = self._rows("SELECT count(*) FROM alert_events")[0][0]
+        ledgers.audited = Counter(dict(self._rows("SELECT event, count(*) FROM audit GROUP BY event")))
         ledgers.late = self.line.state.log("charting-consumer").read_text().count("score_came_late")
         for entry in ledgers.entries:
             ledgers.observations[entry] = len(search(ehr, "Observation", identifier=f"{ENTRY_IDENTIFIERS}|{entry}"))
@@ -427,8 +430,15 @@ def test_every_entry_is_exactly_one_observation_in_the_ehr(ledgers: Ledgers) -> 
 def test_the_audit_trail_is_whole(ledgers: Ledgers) -> None:
     assert ledgers.audit is not None
     assert ledgers.audit.is_whole, ledgers.audit
-    # An entry is charted or held; what was charted is confirmed; each event of an alert stands by itself.
-    assert ledgers.audit.rows == len(ledgers.entries) + ledgers.confirmed + ledgers.alert_events
+    # An entry is charted or held; what was charted is confirmed; each event of an alert stands by itself. An admission
+    # that came late tells of more than was known when an entry was held.
+    told = ledgers.audited
+    assert told["entry_charted"] + told["entry_held"] == len(ledgers.entries)
+    assert told["entry_confirmed"] == ledgers.confirmed
+    assert sum(count for event, count in told.items() if event.startswith("alert_")) == ledgers.alert_events
+    others = {event for event in told if not event.startswith("alert_")}
+    assert others <= {"entry_charted", "entry_held", "entry_confirmed", "entry_released", "entry_held_otherwise"}
+    assert ledgers.audit.rows == told.total()
     assert ledgers.audit.anchors > 0
 
 

@@ -187,9 +187,15 @@ class Storm:
 
     async def _follow(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            with contextlib.suppress(BusUnavailable):
-                await self._note()
+            await self._is_noted()
             await asyncio.sleep(READ_SECONDS)
+
+    async def _is_noted(self) -> bool:
+        """Notes what is new; False where the bus was away, or a connection is from before its last death."""
+        with contextlib.suppress(BusUnavailable):
+            await self._note()
+            return True
+        return False
 
     async def _note(self) -> None:
         for place, bed in enumerate(BEDS):
@@ -198,8 +204,9 @@ class Storm:
                 self.ledgers.found[place].append(decode_batch(entry.payload).control_id)
 
     async def _read_ledgers(self) -> None:
-        ledgers = self.ledgers
-        await self._note()
+        ledgers, deadline = self.ledgers, time.monotonic() + START_SECONDS
+        while not await self._is_noted():
+            assert time.monotonic() < deadline
         for bed in BEDS:
             entries = await self.bus.read_range(VITALS, bed=bed)
             ledgers.left.append([decode_batch(entry.payload).control_id for entry in entries])
