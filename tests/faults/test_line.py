@@ -251,6 +251,8 @@ class Storm:
         for name in ("simulator-ward", "scoring-ticker"):
             await asyncio.to_thread(self.line.children.pop(name).stop)
         await self._until(self._is_drained, seconds=DRAIN_SECONDS)
+        # An alert that nobody answers escalates as long as there is somebody to see to it.
+        await asyncio.to_thread(self.line.children.pop("charting-consumer").stop)
 
     async def _is_charting(self) -> bool:
         entries = await asyncio.to_thread(self._rows, "SELECT bed FROM entries JOIN outbox USING (entry_id)")

@@ -117,6 +117,8 @@ async def test_what_is_denied_is_counted_by_reason_stored_nowhere_and_no_token_i
 ) -> None:
     before = {one: denied(one) for one in ("missing", "token", "bed")} | {"stream": denied("stream", "audio")}
     caplog.set_level(logging.DEBUG)
+    # What it says at this level it says while objects of tests before are taken down, and the process has died of it.
+    caplog.set_level(logging.INFO, logger="grpc._cython.cygrpc")
     ca = pki / "ca.pem"
     async with serving(bus, told(pki, device_credentials=pki / "devices.toml")) as address:
         assert await answer(Target(address, "", ca)) is grpc.StatusCode.UNAUTHENTICATED
