@@ -63,7 +63,7 @@ def test_what_was_written_and_who_read_it_is_told_in_the_order_of_time(ask: Ask,
 
 def test_nothing_of_another_infant_is_told(ask: Ask, ward: Any) -> None:
     longer = PatientId(f"9{ward.infant.value}", "HOSP")
-    for one in (longer, PatientId("4711", f"HOSP|{ward.infant.value}")):
+    for one in (longer, PatientId(f"9|{ward.infant.value}", "HOSP")):
         saw(ward, one, actor="nurse-8")
     ward.chart()
 
