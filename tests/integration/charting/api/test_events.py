@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from neopain.charting.aggregates import sum_up_scores
+from neopain.charting.api import stream as streams
 from neopain.codecs.fhir.ids import patient_id
 from neopain.domain.identity import BedId
 
@@ -151,6 +152,19 @@ def test_a_stream_ends_with_its_token(api: Any, ward: Any) -> None:
         event = stream.until("end")
 
     assert event["data"] == {"reason": "the token has ended"}
+
+
+def test_a_client_that_does_not_take_what_is_told_is_cut_off(
+    api: Any, ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with streamed(api) as one:
+        assert one.next()["event"] == "ready"
+        primed(ward, one)
+        # A write that has to wait for the client is over its time at once.
+        monkeypatch.setattr(streams, "SEND_SECONDS", 0.0)
+        ward.take(ward.score(60))
+        with pytest.raises(httpx.RemoteProtocolError):
+            one.until("never")
 
 
 def test_without_a_scope_or_a_token_there_is_no_stream(api: Any) -> None:
