@@ -33,8 +33,11 @@ from neopain.charting.reading import EntryCounts, count_entries
 from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Estimate, ModelVersion, Outcome, Score, Weights
+from neopain.embedded.loopback import free_port
 from neopain.wire.census import encode_bed_state
 from neopain.wire.score import encode_score
+
+from ..streams import serving
 
 BED = BedId("NICU/1/A")
 BEGIN = datetime.fromtimestamp(time.time() // 60 * 60 - 1800, UTC)
@@ -271,10 +274,7 @@ async def test_a_killed_delivery_worker_loses_and_doubles_nothing(
 async def test_an_ehr_that_is_down_and_comes_back_gets_everything_once_and_all_end_cleanly(
     processes: Processes, bus: Bus, infant: PatientId, ehr_url: str
 ) -> None:
-    way = await asyncio.start_server(lambda r, w: forward(r, w, httpx.URL(ehr_url)), "127.0.0.1", 0)
-    port = way.sockets[0].getsockname()[1]
-    way.close()
-    await way.wait_closed()
+    port = free_port()
     processes.env["NEOPAIN_CHARTING_EHR_URL"] = f"http://127.0.0.1:{port}/fhir/R4"
     patient = admit(ehr_url, infant)
     await told(bus, infant)
@@ -282,23 +282,21 @@ async def test_an_ehr_that_is_down_and_comes_back_gets_everything_once_and_all_e
     await publish(bus, range(1, 101))
     await asyncio.to_thread(processes.until, lambda: processes.counts() == EntryCounts(entries=10))
 
-    way = await asyncio.start_server(lambda r, w: forward(r, w, httpx.URL(ehr_url)), "127.0.0.1", port)
-    await asyncio.to_thread(processes.until, lambda: processes.counts().confirmed == 10)
+    async with serving(lambda reader, writer: forward(reader, writer, httpx.URL(ehr_url)), port):
+        await asyncio.to_thread(processes.until, lambda: processes.counts().confirmed == 10)
 
-    assert len(charted_at(ehr_url, patient)) == 10
-    assert await asyncio.to_thread(processes.terminate) == {"consumer": 0, "beat": 0, "delivery": 0}
-    way.close()
+        assert len(charted_at(ehr_url, patient)) == 10
+        assert await asyncio.to_thread(processes.terminate) == {"consumer": 0, "beat": 0, "delivery": 0}
 
 
 async def test_an_ehr_of_another_version_ends_the_worker(processes: Processes, bus: Bus) -> None:
     page = json.dumps({"resourceType": "CapabilityStatement", "fhirVersion": "5.0.0"}).encode()
-    server = await asyncio.start_server(lambda r, w: answer(r, w, page), "127.0.0.1", 0)
-    processes.env["NEOPAIN_CHARTING_EHR_URL"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/fhir"
+    async with serving(lambda reader, writer: answer(reader, writer, page)) as port:
+        processes.env["NEOPAIN_CHARTING_EHR_URL"] = f"http://127.0.0.1:{port}/fhir"
 
-    processes.start("delivery")
-    code = await asyncio.to_thread(processes.running["delivery"].wait, 30)
+        processes.start("delivery")
+        code = await asyncio.to_thread(processes.running["delivery"].wait, 30)
 
-    server.close()
     assert code == 1
     assert "the EHR speaks FHIR 5.0.0, this channel R4" in processes.log_path.read_text()
 
@@ -308,7 +306,6 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pag
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
     await writer.drain()
-    writer.close()
 
 
 async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: httpx.URL) -> None:

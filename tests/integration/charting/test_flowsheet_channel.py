@@ -38,6 +38,7 @@ from neopain.domain.vitals import Processing
 from neopain.errors import ConfigurationError, ContractBroken, EhrUnavailable
 
 from ...certificates import NEEDS_OPENSSL, Authority, Issued
+from ...streams import close_server
 
 Rows = Callable[[str], list[dict[str, Any]]]
 
@@ -61,7 +62,7 @@ class Interface:
         self.connections = 0
         self.has_closed = threading.Event()
         self.port = 0
-        self._open: dict[HL7StreamWriter, asyncio.Task[Any] | None] = {}
+        self._open: set[HL7StreamWriter] = set()
         self._tls = tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_begun = threading.Event()
@@ -92,14 +93,11 @@ class Interface:
         self.port = server.sockets[0].getsockname()[1]
         self._has_begun.set()
         await self._end.wait()
-        server.close()
-        for writer in self._open:
-            writer.transport.abort()
-        await asyncio.gather(*filter(None, self._open.values()))
+        await close_server(server, self._open)
 
     async def _converse(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
         self.connections += 1
-        self._open[writer] = asyncio.current_task()
+        self._open.add(writer)
         try:
             while True:
                 message = await reader.readmessage()
@@ -114,7 +112,7 @@ class Interface:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-            del self._open[writer]
+            self._open.discard(writer)
             self.has_closed.set()
 
     async def _answer(self, writer: HL7StreamWriter, message: hl7.Message, step: str) -> None:

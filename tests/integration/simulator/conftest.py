@@ -14,6 +14,8 @@ import pytest
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1.device_pb2_grpc import DeviceIngestServicer, add_DeviceIngestServicer_to_server
 
+from ...streams import close_server
+
 LOOPBACK = "127.0.0.1"
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -49,10 +51,7 @@ class Listener:
 
     async def stop(self) -> None:
         if self._server is not None:
-            self._server.close()
-            for writer in self._writers:
-                writer.transport.abort()
-            await self._server.wait_closed()
+            await close_server(self._server, self._writers)
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
