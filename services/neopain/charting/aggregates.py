@@ -26,8 +26,8 @@ from neopain.charting.tables import AGGREGATE_SLOTS, AGGREGATES, CENSUS_FACTS, M
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.aggregate import SLOT, ScoreAggregate, VitalAggregate, aggregate_scores, owner_of
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
-from neopain.domain.calibration import ga_band
 from neopain.domain.charting import DraftEntry
+from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Score
 from neopain.domain.vitals import Processing, VitalKind

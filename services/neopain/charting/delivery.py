@@ -27,7 +27,7 @@ from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.charting.ehr.mllp import MllpConnection, read_address
 from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.flowsheet_file import read_flowsheet
-from neopain.charting.migrate import require_schema
+from neopain.charting.schema import require_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.errors import ConfigurationError, DatabaseUnavailable, EhrUnavailable
 from neopain.runtime import log

@@ -21,9 +21,9 @@ from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import COURSES, WINDOWS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
-from neopain.domain.calibration import ga_band
 from neopain.domain.charting import DraftEntry, Folded, close, fold
 from neopain.domain.drafting import draft
+from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId
 from neopain.domain.policy import SitePolicies
 from neopain.domain.runs import runs_of

@@ -13,7 +13,7 @@ from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import AGGREGATE_SLOTS, LIVE_SCORES
 from neopain.domain.aggregate import live_draft, slot_of
 from neopain.domain.assignment import Assignment
-from neopain.domain.calibration import ga_band
+from neopain.domain.gestation import ga_band
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Score
 from neopain.domain.vitals import Processing

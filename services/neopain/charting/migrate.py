@@ -1,28 +1,22 @@
-"""Brings the schema up to date, one process at a time, and tells a service whether it is."""
+"""Brings the schema up to date, one process at a time."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
 from neopain.charting.audit.chain import ensure_partitions
 from neopain.charting.database import connect, translated
-from neopain.errors import ConfigurationError, DatabaseUnavailable
-from neopain.runtime.backoff import Backoff
+from neopain.charting.schema import FOLDER
+from neopain.errors import ConfigurationError
 from neopain.runtime.log import Log
-from neopain.runtime.service import Running
 
 LOG = Log(__name__)
 
-FOLDER = Path(__file__).resolve().parents[3] / "migrations"
 LOCK = 7_305_101
 """Key of the advisory lock that only migrations take."""
 LOCK_WAIT_SECONDS = 120.0
@@ -43,33 +37,6 @@ def migrate(database_url: str, *, target: str = "head") -> None:
 def migrate_down(database_url: str, *, target: str) -> None:
     """Downgrades to a revision (``base`` drops everything)."""
     _run(database_url, target, is_up=False)
-
-
-def require_schema(engine: Engine) -> None:
-    """Refuses a database that lacks a revision this code needs (``ConfigurationError``); a newer one is welcome."""
-    script = ScriptDirectory.from_config(_config())
-    known = {revision.revision for revision in script.walk_revisions()}
-    with translated("reading the schema's revision"), engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found is None or (found in known and found != script.get_current_head()):
-        raise ConfigurationError(
-            f"the database is at revision {found}, this version needs {script.get_current_head()}: "
-            "run neopain charting migrate"
-        )
-
-
-async def wait_for_schema(engine: Engine, running: Running) -> bool:
-    """Waits for the database and looks at its schema; False when asked to stop before. ``ConfigurationError``."""
-    backoff = Backoff()
-    while True:
-        try:
-            await asyncio.to_thread(require_schema, engine)
-        except DatabaseUnavailable as error:
-            LOG.warning("database_unavailable", why=error)
-        else:
-            return True
-        if not await running.pause(backoff.next_seconds()):
-            return False
 
 
 def _run(database_url: str, target: str, *, is_up: bool) -> None:

@@ -16,9 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from neopain.charting.site_file import parse, read_text
 from neopain.domain.alert import AlertLevel
 from neopain.domain.alert_policy import AlertPolicy, LevelRule
-from neopain.domain.calibration import GA_BAND_NAMES, SCALE_MAX
+from neopain.domain.gestation import GA_BAND_NAMES
 from neopain.domain.identity import Unit
 from neopain.domain.policy import ChartingPolicy, SitePolicies, inconsistencies
+from neopain.domain.score import SCALE_MAX
 from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError

@@ -21,8 +21,8 @@ from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
-from neopain.charting.migrate import wait_for_schema
 from neopain.charting.replays import record_replay
+from neopain.charting.schema import wait_for_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass

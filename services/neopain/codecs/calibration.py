@@ -13,18 +13,17 @@ from typing import Any
 
 from neopain.domain.calibration import (
     ANY,
-    GA_BAND_NAMES,
     INTERVALS,
     PATTERNS,
     POOLED,
-    SCALE_MAX,
     AbstentionLimits,
     Calibration,
     Group,
     Margins,
     identity,
 )
-from neopain.domain.score import ModelVersion, Weights
+from neopain.domain.gestation import GA_BAND_NAMES
+from neopain.domain.score import SCALE_MAX, ModelVersion, Weights
 from neopain.errors import ConfigurationError
 
 VERSION = 1

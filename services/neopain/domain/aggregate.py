@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from neopain.domain.assignment import CHANGED, Assignment
-from neopain.domain.calibration import GA_UNKNOWN
 from neopain.domain.charting import DraftEntry
 from neopain.domain.drafting import draft
+from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import PatientId, SourceId
 from neopain.domain.media import MovementSample
 from neopain.domain.policy import ChartingPolicy

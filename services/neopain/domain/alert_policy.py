@@ -13,7 +13,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from neopain.domain.alert import LEVELS, AlertLevel
-from neopain.domain.calibration import GA_BAND_NAMES
+from neopain.domain.gestation import GA_BAND_NAMES
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.threshold import Threshold
 

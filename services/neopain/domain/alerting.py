@@ -28,7 +28,7 @@ from neopain.domain.alert import (
 )
 from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.assignment import CHANGED, EMPTY_BED, LEFT, Assignment
-from neopain.domain.calibration import ga_band
+from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Score

@@ -13,11 +13,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from neopain.domain.score import Modality, Presence
+from neopain.domain.score import SCALE_MAX, Modality, Presence
 
 Floats = npt.NDArray[np.float64]
 
-SCALE_MAX = 10.0
 INTERVALS = (0.5, 0.8, 0.9, 0.95)
 """What the quantiles enclose: of the 9, the fifth is the median, and each interval ends one further to either side."""
 MIDDLE = len(INTERVALS)
@@ -27,12 +26,6 @@ NINETY = INTERVALS.index(0.9)
 PATTERN_LETTERS = {Modality.FACE: "F", Modality.CRY: "C", Modality.PHYSIOLOGY: "P", Modality.MOVEMENT: "M"}
 PATTERNS = tuple("".join(chosen) for count in (4, 3, 2, 1) for chosen in combinations(PATTERN_LETTERS.values(), count))
 """The 15 patterns in which something is present, the fullest first."""
-
-GA_BANDS = ((28, "<28"), (32, "28-31"), (37, "32-36"))
-"""Completed weeks below which a band ends, and its name."""
-TERM = ">=37"
-GA_UNKNOWN = "unknown"
-GA_BAND_NAMES = (*(name for _, name in GA_BANDS), TERM, GA_UNKNOWN)
 
 NOT_FINITE = "model-output-not-finite"
 UNLIKE_TRAINING = "unlike-training-data"
@@ -48,14 +41,6 @@ def pattern_of(presences: Iterable[Presence]) -> str:
     """A letter for each present modality, in the order F C P M; empty when none is."""
     present = {presence.modality for presence in presences if presence.is_present}
     return "".join(letter for modality, letter in PATTERN_LETTERS.items() if modality in present)
-
-
-def ga_band(gestational_age_days: int | None) -> str:
-    """The band of a gestational age: ``<28``, ``28-31``, ``32-36`` or ``>=37`` completed weeks, or ``unknown``."""
-    if gestational_age_days is None:
-        return GA_UNKNOWN
-    weeks = gestational_age_days // 7
-    return next((name for end, name in GA_BANDS if weeks < end), TERM)
 
 
 def fallbacks(pattern: str, band: str) -> Iterator[Group]:

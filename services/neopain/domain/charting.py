@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from neopain.domain.calibration import GA_UNKNOWN
 from neopain.domain.drugs import DrugMark
+from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.pacing import Queue, pace
 from neopain.domain.policy import ChartingPolicy

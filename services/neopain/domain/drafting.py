@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
-from neopain.domain.calibration import GA_UNKNOWN
 from neopain.domain.charting import DraftEntry
 from neopain.domain.drugs import DrugMark
+from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Estimate, Modality, Outcome, Score, Weights
 from neopain.domain.span import Span

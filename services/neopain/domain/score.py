@@ -11,6 +11,9 @@ from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Processing
 
+SCALE_MAX = 10.0
+"""The highest score; the lowest is 0."""
+
 
 class Modality(Enum):
     """What the score can rest on (DESIGN: Modalities)."""

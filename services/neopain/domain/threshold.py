@@ -12,7 +12,7 @@ class Threshold:
 
     usual: float
     by_band: Mapping[str, float] = field(default_factory=dict)
-    """By names of ``calibration.GA_BAND_NAMES``."""
+    """By names of ``gestation.GA_BAND_NAMES``."""
 
     def of(self, band: str) -> float:
         """The threshold for an infant of the band."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neopain.domain.calibration import GA_UNKNOWN, NOT_FINITE, SCALE_MAX, Calibration, Floats, ga_band, pattern_of
+from neopain.domain.calibration import NOT_FINITE, Calibration, Floats, pattern_of
 from neopain.domain.census import BedState
+from neopain.domain.gestation import GA_UNKNOWN, ga_band
 from neopain.domain.identity import PatientId
 from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
-from neopain.domain.score import Estimate, Modality, Outcome, Presence
+from neopain.domain.score import SCALE_MAX, Estimate, Modality, Outcome, Presence
 from neopain.domain.vitals import Processing, VitalsBatch
 from neopain.features.pack import Arrays
 from neopain.features.signature import (

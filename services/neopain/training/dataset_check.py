@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from neopain.codecs.manifest import read_manifest
 from neopain.domain.annotation import NIPS_ITEMS, Rating, Recorded, Scale, Segment
-from neopain.domain.calibration import ga_band
+from neopain.domain.gestation import ga_band
 from neopain.domain.score import Modality, Presence
 from neopain.errors import ConfigurationError
 from neopain.training.processes import in_processes

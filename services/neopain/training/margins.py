@@ -20,11 +20,9 @@ import numpy.typing as npt
 
 from neopain.domain.calibration import (
     ANY,
-    GA_BAND_NAMES,
     INTERVALS,
     PATTERNS,
     POOLED,
-    SCALE_MAX,
     Calibration,
     Floats,
     Group,
@@ -32,6 +30,8 @@ from neopain.domain.calibration import (
     ends_of,
     identity,
 )
+from neopain.domain.gestation import GA_BAND_NAMES
+from neopain.domain.score import SCALE_MAX
 from neopain.training.conformal import Ints, margin, nonconformity
 from neopain.training.rated import Bools, Rated
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
-from neopain.domain.calibration import SCALE_MAX, Floats
+from neopain.domain.calibration import Floats
+from neopain.domain.score import SCALE_MAX
 
 CELLS = 18
 """Of equal weight; with both ends of the scale 20 knots at most."""

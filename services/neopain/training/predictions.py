@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from neopain.domain.calibration import GA_BANDS, GA_UNKNOWN, PATTERN_LETTERS, TERM, ga_band
+from neopain.domain.calibration import PATTERN_LETTERS
+from neopain.domain.gestation import GA_BANDS, GA_UNKNOWN, TERM, ga_band
 
 __all__ = [
     "FUSION", "GA_BANDS", "GA_UNKNOWN", "PATTERN_LETTERS", "TERM", "Floats", "ModelPredictions", "Predictions",

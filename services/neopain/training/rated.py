@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neopain.domain.calibration import ANY, GA_BAND_NAMES, GA_UNKNOWN, PATTERNS, Floats, Group
+from neopain.domain.calibration import ANY, PATTERNS, Floats, Group
+from neopain.domain.gestation import GA_BAND_NAMES, GA_UNKNOWN
 from neopain.errors import ConfigurationError
 from neopain.training.conformal import Ints
 from neopain.training.predictions import Predictions, RatedWindow

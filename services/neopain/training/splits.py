@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neopain.domain.annotation import Segment, Subject
-from neopain.domain.calibration import ga_band
+from neopain.domain.gestation import ga_band
 from neopain.errors import ConfigurationError
 
 Indices = npt.NDArray[np.intp]

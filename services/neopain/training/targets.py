@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neopain.domain.annotation import NIPS_ITEMS, Scale, Segment
-from neopain.domain.calibration import PATTERN_LETTERS, ga_band
+from neopain.domain.calibration import PATTERN_LETTERS
+from neopain.domain.gestation import ga_band
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Presence
 from neopain.training.predictions import RatedWindow

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from neopain.charting.database import connect
-from neopain.charting.migrate import migrate, migrate_down, require_schema
+from neopain.charting.migrate import migrate, migrate_down
+from neopain.charting.schema import FOLDER, known_revisions, require_schema
 from neopain.charting.tables import METADATA
 from neopain.errors import ConfigurationError, DatabaseUnavailable
 
@@ -128,6 +130,20 @@ def test_a_database_without_the_schema_is_refused(empty_database: str) -> None:
     with pytest.raises(ConfigurationError, match="run neopain charting migrate"):
         require_schema(engine)
     engine.dispose()
+
+
+def test_the_revisions_by_their_files_are_those_that_alembic_finds() -> None:
+    found = ScriptDirectory(str(FOLDER)).walk_revisions()
+    assert known_revisions() == [script.revision for script in found][::-1]
+
+
+@pytest.mark.usefixtures("own_database")
+def test_a_database_that_is_behind_is_refused(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :one"), {"one": known_revisions()[-2]})
+
+    with pytest.raises(ConfigurationError, match=f"this version needs {known_revisions()[-1]}"):
+        require_schema(engine)
 
 
 @pytest.mark.usefixtures("own_database")

@@ -10,15 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neopain.codecs.calibration import calibration_from_json, calibration_of, calibration_to_json
-from neopain.domain.calibration import (
-    GA_BAND_NAMES,
-    PATTERNS,
-    POOLED,
-    AbstentionLimits,
-    Calibration,
-    Margins,
-    identity,
-)
+from neopain.domain.calibration import PATTERNS, POOLED, AbstentionLimits, Calibration, Margins, identity
+from neopain.domain.gestation import GA_BAND_NAMES
 from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 

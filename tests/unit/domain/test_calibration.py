@@ -16,7 +16,6 @@ from neopain.domain.calibration import (
     AbstentionLimits,
     Calibration,
     Margins,
-    ga_band,
     identity,
     pattern_of,
 )
@@ -150,14 +149,6 @@ def test_a_window_beyond_a_limit_gets_no_number(distance: float, width: float, r
 
 def test_without_limits_nothing_abstains() -> None:
     assert AbstentionLimits().reason_for(distance=99.0, width=10.0) == ""
-
-
-@pytest.mark.parametrize(
-    ("days", "band"),
-    [(195, "<28"), (196, "28-31"), (223, "28-31"), (224, "32-36"), (258, "32-36"), (259, ">=37"), (None, "unknown")],
-)
-def test_a_band_ends_with_its_last_completed_week(days: int | None, band: str) -> None:
-    assert ga_band(days) == band
 
 
 def test_a_pattern_has_a_letter_for_each_present_modality() -> None:

@@ -19,7 +19,7 @@ from neopain.charting.api.server import FhirServer, FhirWebServer
 from neopain.charting.api.settings import ApiSettings
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import connect
-from neopain.charting.migrate import wait_for_schema
+from neopain.charting.schema import wait_for_schema
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from neopain.domain.media import FaceAbsence, FaceBox
-from neopain.features.face import Picture
+
+if TYPE_CHECKING:  # settings read this, and most processes have settings and no pictures
+    from neopain.features.face import Picture
 
 SAME_SHAPE = 0.02
 """Two pictures whose proportions differ by less than this show the same view in another size."""

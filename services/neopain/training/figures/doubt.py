@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from neopain.domain.calibration import SCALE_MAX
 from neopain.domain.scales import NIPS_X10_7
+from neopain.domain.score import SCALE_MAX
 from neopain.features.signature import QUANTILES
 from neopain.training.figures.sample import Node, Resampling, Sample, estimate, finite_rows, number
 from neopain.training.predictions import ModelPredictions, Predictions, RatedWindow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neopain.domain.calibration import GA_BAND_NAMES, GA_UNKNOWN
+from neopain.domain.gestation import GA_BAND_NAMES, GA_UNKNOWN
 from neopain.features.signature import QUANTILES
 from neopain.training.figures.accuracy import agreement
 from neopain.training.figures.doubt import NINETY
