@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import av
@@ -19,20 +18,22 @@ from neopain.simulator.circumstances import Illness, circumstances
 from neopain.simulator.cohort import sessions, write_cohort, write_infant
 from neopain.simulator.infant import simulated_infant
 
+Interrupted = tuple[Path, dict[Path, int]]
+
 
 @pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two infants of one seed."""
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    """Where one infant of two is written, and when each of its files was."""
     folder = tmp_path_factory.mktemp("cohort")
-    write_cohort(folder, seed=3, infants=2, workers=2)
-    return folder
+    write_infant(folder, 3, 1)
+    return folder, {path: path.stat().st_mtime_ns for path in folder.rglob("*.*")}
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first infant of that seed, written once more and alone."""
-    folder = tmp_path_factory.mktemp("first")
-    write_infant(folder, 3, 1)
+def cohort(interrupted: Interrupted) -> Path:
+    """Two infants of one seed."""
+    folder, _ = interrupted
+    write_cohort(folder, seed=3, infants=2, workers=2)
     return folder
 
 
@@ -87,25 +88,24 @@ def test_the_data_set_says_where_it_is_from(cohort: Path) -> None:
     assert len(about["sources"]) == 64
 
 
-def test_the_same_seed_gives_the_same_files(cohort: Path, first: Path) -> None:
-    again = {name: digest for name, digest in digests(first).items() if not name.endswith("part.csv")}
+def test_the_same_seed_gives_the_same_files(cohort: Path, tmp_path: Path) -> None:
+    write_infant(tmp_path, 3, 2)
+    again = {name: digest for name, digest in digests(tmp_path).items() if not name.endswith("part.csv")}
 
     assert again.items() <= digests(cohort).items()
     assert len(again) > 40
 
 
 def test_an_interrupted_cohort_goes_on_with_the_infants_that_are_missing(
-    cohort: Path, first: Path, tmp_path: Path
+    cohort: Path, interrupted: Interrupted, segments: tuple[Segment, ...]
 ) -> None:
-    folder = tmp_path / "cohort"
-    shutil.copytree(first, folder)
-    kept = folder / "SIM03001" / "001.csv"
-    kept.write_text("kept")
-    write_cohort(folder, seed=3, infants=2)
+    _, written = interrupted
+    kept = {path: moment for path, moment in written.items() if path.name != "part.csv"}
 
-    assert kept.read_text() == "kept"
-    assert (folder / "manifest.csv").read_text() == (cohort / "manifest.csv").read_text()
-    assert list(folder.glob("*/part.csv")) == []
+    assert len(kept) > 40
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert {segment.subject.id for segment in segments} == {"SIM03001", "SIM03002"}
+    assert list(cohort.glob("*/part.csv")) == []
 
 
 def test_a_folder_with_a_part_of_another_cohort_is_refused(tmp_path: Path) -> None:

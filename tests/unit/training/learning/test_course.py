@@ -40,12 +40,12 @@ def config(tiny: NetConfig) -> TrainConfig:
     return TrainConfig(
         nets=tiny,
         split=SplitConfig(tune=0.2, fusion_only=0.2),
-        face=FaceStageConfig(replace(PLAN, steps=30), frame_px=32, sharp_px=0),
+        face=FaceStageConfig(replace(PLAN, steps=15), frame_px=32, sharp_px=0),
         video=VideoStageConfig(replace(PLAN, steps=1, batch=2, check_windows=2), clip_px=32, statistics_clips=2),
-        audio=AudioStageConfig(replace(PLAN, steps=20, batch=4)),
-        vitals=VitalsStageConfig(replace(PLAN, steps=60)),
+        audio=AudioStageConfig(replace(PLAN, steps=10, batch=4)),
+        vitals=VitalsStageConfig(replace(PLAN, steps=30)),
         tokens=TokensStageConfig(face_views=1, cry_views=2, vitals_views=2, served=False),
-        fusion=FusionStageConfig(replace(PLAN, steps=60, batch=16, lr=0.02, check_every=20), trials=2, far_share=0.05),
+        fusion=FusionStageConfig(replace(PLAN, steps=30, batch=16, lr=0.04, check_every=10), trials=2, far_share=0.05),
     )
 
 
@@ -130,7 +130,7 @@ def test_a_training_in_many_legs_is_the_same_training(
     while found is None and legs < 60:
         legs += 1
         try:
-            found = course(fake_windows, config, work_in(tmp_path, counted_leg(61))).run()
+            found = course(fake_windows, config, work_in(tmp_path, counted_leg(31))).run()
         except LegOver:
             continue
     assert legs > 10
