@@ -6,28 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Protocol
 
-import jwt
-
-from neopain.charting.api.keys import ALGORITHMS, IssuerKey
 from neopain.charting.api.settings import unit_named
 from neopain.codecs.fhir.authority import authorities_of
 from neopain.codecs.fhir.ids import ID, patient_id
 from neopain.codecs.fhir.refusal import Refused, forbidden
 from neopain.codecs.fhir.scopes import Context, Grant, contexts_for, read_scopes
 from neopain.domain.identity import BedId, PatientId, Unit, unit_of
+from neopain.runtime.signed_token import Expected, KeySource, TokenRefused, read_signed
 
 REQUIRED = ("iss", "aud", "exp", "sub")
 LONGEST_TOKEN = 16_384
 LONGEST_NAME = 255
-
-
-class KeySource(Protocol):
-    """Where the issuer's keys come from."""
-
-    async def key(self, kid: str) -> IssuerKey | None:
-        """The key of that id; ``KeysUnavailable`` (transient) when that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +125,12 @@ class TokenVerifier:
         return self._access(claims)
 
     async def _claims(self, token: str) -> dict[str, object]:
-        algorithm, kid = _header(token)
-        key = await self._keys.key(kid)
-        if key is None or not key.can_verify(algorithm):
-            raise _unauthorized("the token is signed with no key of the issuer")
+        site = self._site
+        expected = Expected(site.issuer, site.audience, REQUIRED, site.leeway_seconds)
         try:
-            claims: dict[str, object] = jwt.decode(
-                token,
-                key.key,
-                algorithms=[algorithm],
-                audience=self._site.audience,
-                issuer=self._site.issuer,
-                leeway=self._site.leeway_seconds,
-                options={"require": list(REQUIRED)},
-            )
-        except jwt.PyJWTError as error:
-            raise _unauthorized(f"the token is not valid ({type(error).__name__})") from error
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise _unauthorized("the token is not valid") from error
+            claims = await read_signed(token, self._keys, expected)
+        except TokenRefused as error:
+            raise _unauthorized(str(error)) from error
         if "nbf" not in claims and "iat" not in claims:
             raise _unauthorized("the token does not say since when it is valid (nbf or iat)")
         return claims
@@ -171,17 +149,6 @@ class TokenVerifier:
             expires=datetime.fromtimestamp(float(str(claims["exp"])), UTC),
             display=_text(claims.get("name")) or _name(claims, "sub"),
         )
-
-
-def _header(token: str) -> tuple[str, str]:
-    try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise _unauthorized("the token is no JWT") from error
-    algorithm, kid = header.get("alg"), header.get("kid")
-    if algorithm not in ALGORITHMS or not isinstance(kid, str) or not kid or "crit" in header:
-        raise _unauthorized(f"the token is signed with one of {', '.join(sorted(ALGORITHMS))} and names its key (kid)")
-    return str(algorithm), kid
 
 
 def _client(claims: Mapping[str, object]) -> str:

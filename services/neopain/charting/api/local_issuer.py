@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from neopain.charting.api.keys import IssuerKey
 from neopain.errors import ConfigurationError
+from neopain.runtime.jwks import IssuerKey
 
 ISSUER = "urn:neopain:local-issuer"
 ALGORITHM = "ES384"
@@ -54,6 +54,7 @@ class TokenWish:
     scope: str = DEFAULT_SCOPE
     patient: str = ""
     units: tuple[str, ...] = ()
+    client: str = CLIENT
 
 
 def make_key(folder: Path) -> LocalKeys:
@@ -86,8 +87,8 @@ def issue(folder: Path, wish: TokenWish, *, audience: str, units_claim: str, now
     claims: dict[str, object] = {
         "iss": ISSUER,
         "aud": audience,
-        "sub": _user(),
-        "client_id": CLIENT,
+        "sub": user_name(),
+        "client_id": wish.client,
         "scope": wish.scope,
         "jti": secrets.token_hex(16),
         "iat": now,
@@ -120,7 +121,8 @@ def _kid(key: EllipticCurvePrivateKey) -> str:
     return public.hex()[:32]
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Whom tokens of this machine name: its user."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

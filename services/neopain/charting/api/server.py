@@ -284,35 +284,9 @@ def _failure(status: HTTPStatus, code: str, text: str, headers: dict[str, str] |
     return Answer(status, outcome_of([Issue(code, text)]), headers or {})
 
 
-class FhirWebServer(web.Server):
-    """What aiohttp listens with: no router and no access log, since addresses and queries name infants."""
-
-    def __init__(self, server: FhirServer) -> None:
-        super().__init__(server.handle)
-
-    def __call__(self) -> web.RequestHandler:
-        """The protocol of one new connection."""
-        # None is how aiohttp is told to keep no access log; its types do not say so.
-        return _Conversation(self, loop=asyncio.get_running_loop(), access_log=None)  # type: ignore[arg-type]
-
-
-class _Conversation(web.RequestHandler):
-    """One connection. What is no HTTP is refused by an OperationOutcome; neither that nor the log repeats it."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - as the base class has it; it holds what came
-    ) -> web.StreamResponse:
-        """The answer to what the HTTP layer cannot read, or to a fault beyond the reach of ``FhirServer``."""
-        LOG.warning("request_unreadable", status=status, why=type(exc).__name__)
-        counter("charting_api_requests_total").labels(str(status)).inc()
-        if request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer was sent already")
-        refused = Issue("invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "exception", "this is no request")
-        body = json.dumps(outcome_of([refused])).encode()
-        answer = web.Response(status=status, body=body, headers={"Content-Type": FHIR_JSON})
-        answer.force_close()
-        return answer
+def refuse_unreadable(status: int) -> web.Response:
+    """The answer to what is no HTTP: an OperationOutcome."""
+    counter("charting_api_requests_total").labels(str(status)).inc()
+    refused = Issue("invalid" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "exception", "this is no request")
+    body = json.dumps(outcome_of([refused])).encode()
+    return web.Response(status=status, body=body, headers={"Content-Type": FHIR_JSON})

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
-from aiohttp import web
 from sqlalchemy import Engine
 
-from neopain.charting.api.access import KeySource, Site, TokenVerifier
-from neopain.charting.api.keys import KeyCache, from_file, from_url, require_file
+from neopain.charting.api.access import Site, TokenVerifier
 from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
-from neopain.charting.api.server import FhirServer, FhirWebServer
+from neopain.charting.api.server import FhirServer, refuse_unreadable
 from neopain.charting.api.settings import ApiSettings
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import connect
 from neopain.charting.schema import wait_for_schema
-from neopain.errors import ConfigurationError
+from neopain.errors import ConfigurationError, KeysUnavailable
 from neopain.runtime.clock import Clock, SystemClock
+from neopain.runtime.jwks import KeyCache, from_file, from_url, read_keys
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
+from neopain.runtime.signed_token import KeySource
+from neopain.runtime.web import Door, listening
 
 LOG = Log(__name__)
-
-DRAIN_SECONDS = 10.0
-"""How long requests in hand may go on after the service was asked to stop."""
 
 
 def run_api(settings: ApiSettings) -> None:
@@ -72,48 +70,34 @@ async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncI
         started=clock.now(),
         streams=settings.api_streams,
     )
-    runner = web.ServerRunner(FhirWebServer(server), shutdown_timeout=DRAIN_SECONDS)
-    await runner.setup()
     try:
-        await _listen(runner, settings)
-        yield
+        async with listening(server.handle, refuse_unreadable, _door(settings), stop=server.stop_streams):
+            LOG.info(
+                "fhir_api_listening",
+                host=settings.api_host,
+                port=settings.api_port,
+                tls=settings.api_tls_key is not None,
+            )
+            yield
     finally:
-        server.stop_streams()
-        await runner.cleanup()
         await asyncio.to_thread(server.close)
 
 
-async def _listen(runner: web.ServerRunner, settings: ApiSettings) -> None:
-    host, port = settings.api_host, settings.api_port
-    try:
-        await web.TCPSite(runner, host.strip("[]"), port, ssl_context=_tls(settings)).start()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the FHIR API cannot listen on {host}:{port} ({error.strerror}): "
-            "set NEOPAIN_CHARTING_API_HOST and NEOPAIN_CHARTING_API_PORT"
-        ) from error
-    LOG.info("fhir_api_listening", host=host, port=port, tls=settings.api_tls_certificate is not None)
-
-
-def _tls(settings: ApiSettings) -> ssl.SSLContext | None:
-    if settings.api_tls_certificate is None or settings.api_tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.api_tls_certificate, settings.api_tls_key, password="")
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"NEOPAIN_CHARTING_API_TLS_CERTIFICATE and _KEY cannot be used ({error.strerror or error})"
-        ) from error
-    return context
+def _door(settings: ApiSettings) -> Door:
+    return Door(
+        settings.api_host,
+        settings.api_port,
+        settings.api_tls_certificate,
+        settings.api_tls_key,
+        settings="NEOPAIN_CHARTING_API",
+    )
 
 
 def _keys(settings: ApiSettings) -> KeySource:
     if settings.api_local_issuer is not None:
         return make_key(settings.api_local_issuer)
     if settings.api_jwks_file is not None:
-        require_file(settings.api_jwks_file)
+        _require_keys(settings.api_jwks_file)
     fetch = from_file(settings.api_jwks_file) if settings.api_jwks_file is not None else from_url(settings.api_jwks_url)
     return KeyCache(
         fetch,
@@ -131,3 +115,16 @@ def _site(settings: ApiSettings) -> Site:
         served_units=settings.units,
         units_claim=settings.api_units_claim,
     )
+
+
+def _require_keys(path: Path) -> None:
+    """``ConfigurationError`` for a file without a usable key: it is ours to put right, unlike an address."""
+    try:
+        found = read_keys(path.read_bytes())
+    except (OSError, KeysUnavailable) as error:
+        raise ConfigurationError(f"NEOPAIN_CHARTING_API_JWKS_FILE {path}: {error}") from error
+    if not found:
+        raise ConfigurationError(
+            f"NEOPAIN_CHARTING_API_JWKS_FILE {path} has no key with a kid that can be used: "
+            "RSA from 2048 bits, P-256, P-384"
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +13,7 @@ from neopain.charting.settings import ChartingSettings
 from neopain.codecs.fhir.census import Naming
 from neopain.domain.identity import Unit
 from neopain.errors import ConfigurationError
+from neopain.runtime.address import is_loopback, is_safe_url, url_of
 
 BASE_PATH = "/fhir/R4"
 ISSUER = "NEOPAIN_CHARTING_API_ISSUER"
@@ -93,9 +93,8 @@ class ApiSettings(ChartingSettings):
     @property
     def base_url(self) -> str:
         """The address that ids are relative to, without a slash at the end."""
-        scheme = "https" if self.api_tls_certificate is not None else "http"
-        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
-        return (self.api_url or f"{scheme}://{host}:{self.api_port}{BASE_PATH}").rstrip("/")
+        own = url_of(self.api_host, self.api_port, is_tls=self.api_tls_certificate is not None)
+        return (self.api_url or f"{own}{BASE_PATH}").rstrip("/")
 
     @property
     def audience(self) -> str:
@@ -125,7 +124,7 @@ class ApiSettings(ChartingSettings):
             raise ConfigurationError(
                 f"{ISSUER} is set: set NEOPAIN_CHARTING_API_JWKS_URL or NEOPAIN_CHARTING_API_JWKS_FILE, one of them"
             )
-        if self.api_jwks_url and not _is_safe(self.api_jwks_url):
+        if self.api_jwks_url and not is_safe_url(self.api_jwks_url):
             raise ConfigurationError("NEOPAIN_CHARTING_API_JWKS_URL is https://, or http:// on this machine")
         self._require_tls()
 
@@ -152,20 +151,3 @@ def unit_named(text: str) -> Unit:
     """A unit by name, or by name and facility: ``NICU``, ``NICU@EAST``."""
     name, _, facility = text.partition("@")
     return Unit(name, facility)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address is one of this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_safe(url: str) -> bool:
-    scheme, _, rest = url.partition("://")
-    authority = rest.partition("/")[0].rpartition("@")[2]
-    host = authority.partition("]")[0].strip("[") if authority.startswith("[") else authority.partition(":")[0]
-    return scheme == "https" or (scheme == "http" and is_loopback(host))

@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from neopain.errors import ConfigurationError, KeysUnavailable
+from neopain.errors import KeysUnavailable
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)
@@ -151,16 +151,3 @@ def from_url(url: str) -> Fetch:
         return text
 
     return fetch
-
-
-def require_file(path: Path) -> None:
-    """``ConfigurationError`` for a file without a usable key: it is ours to put right, unlike an address."""
-    try:
-        found = read_keys(path.read_bytes())
-    except (OSError, KeysUnavailable) as error:
-        raise ConfigurationError(f"NEOPAIN_CHARTING_API_JWKS_FILE {path}: {error}") from error
-    if not found:
-        raise ConfigurationError(
-            f"NEOPAIN_CHARTING_API_JWKS_FILE {path} has no key with a kid that can be used: "
-            "RSA from 2048 bits, P-256, P-384"
-        )
