@@ -5,6 +5,7 @@ NeopainError
 │   ├── ImpossibleTransition   what was asked cannot follow from what something stands at
 │   ├── MalformedMessage       bytes that break their protocol, with the place and the rule
 │   ├── OutOfDate              input that came too late to be applied
+│   ├── SignInRefused          a person could not be signed in
 │   └── UnreadableRecording    a file that cannot be decoded
 ├── TransientError         will succeed later: back off and try again
 │   ├── BufferFull             of a device: no more can be held until the server takes some
@@ -13,6 +14,8 @@ NeopainError
 │   ├── DatabaseUnavailable
 │   ├── InferenceUnavailable
 │   ├── KeysUnavailable
+│   ├── FhirUnavailable        of a dashboard: the FHIR server that it reads from
+│   ├── ProviderUnavailable    the OpenID provider
 │   └── EhrUnavailable
 ├── RejectedByEhr          the EHR said no for good: a person is needed
 ├── ContractBroken         two of our own parts disagree: stop
@@ -54,6 +57,10 @@ class OutOfDate(PermanentError):
     """Input that came too late: to apply it now could make something untrue. The message says what is to be done."""
 
 
+class SignInRefused(PermanentError):
+    """A person could not be signed in, or is so no more: nothing was let through; she begins anew."""
+
+
 class UnreadableRecording(PermanentError):
     """A file that cannot be read as what it was given as; the message names the file and the reason."""
 
@@ -92,6 +99,14 @@ class InferenceUnavailable(TransientError):
 
 class KeysUnavailable(TransientError):
     """The keys of the issuer of tokens cannot be had: nobody is let in, and nobody is refused."""
+
+
+class FhirUnavailable(TransientError):
+    """The FHIR server that a dashboard reads from did not answer: what it shows is as old as it says."""
+
+
+class ProviderUnavailable(TransientError):
+    """The OpenID provider did not answer, or with nothing that can be used: nobody is signed in, nobody is refused."""
 
 
 class EhrUnavailable(TransientError):

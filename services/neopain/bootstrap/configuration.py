@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 from neopain.bootstrap.chart import schema_file, schema_text
 from neopain.bootstrap.places import root_folder
 from neopain.charting.api.settings import ApiSettings
+from neopain.dashboard.settings import DashboardSettings
 from neopain.embedded.triton_service import TritonSettings
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.settings import BusSettings
@@ -23,6 +24,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     IngestSettings,
     ScoringSettings,
     ApiSettings,
+    DashboardSettings,
     TritonSettings,
     SimulatorSettings,
 )

@@ -91,6 +91,12 @@ def _charting_api() -> None:
     run_api(read_settings(ApiSettings))
 
 
+def _dashboard_serve() -> None:
+    from neopain.bootstrap.dashboard import serve_dashboard
+
+    serve_dashboard()
+
+
 def _triton_serve() -> None:
     from neopain.embedded.triton_service import TritonSettings, run_triton
 
@@ -116,6 +122,7 @@ STARTS: dict[tuple[str, str], Start] = {
     ("charting", "delivery"): _charting_delivery,
     ("charting", "beat"): _charting_beat,
     ("charting", "api"): _charting_api,
+    ("dashboard", "serve"): _dashboard_serve,
     ("triton", "serve"): _triton_serve,
     ("simulator", "ward"): _simulator_ward,
 }

@@ -17,6 +17,7 @@ def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     _add_beds(commands)
     _add_policy(commands)
     _add_api(commands)
+    _add_dashboard(commands)
     _add_drugs(commands)
     _add_codes(commands)
 
@@ -116,6 +117,15 @@ def _add_api(commands: Commands[argparse.ArgumentParser]) -> None:
     token.add_argument("--unit", action="append", default=[], metavar="UNIT", help="only this unit; may come again")
 
 
+def _add_dashboard(commands: Commands[argparse.ArgumentParser]) -> None:
+    text = "The dashboard of a ward, the same as `neopain dashboard serve`; settings NEOPAIN_DASHBOARD_*"
+    dashboard = command(commands, "dashboard", _service("dashboard", "serve"), text)
+    parts = dashboard.add_subparsers(title="commands", metavar="COMMAND")
+    command(parts, "serve", _service("dashboard", "serve"), "Serve the page, and pass FHIR on for it")
+    command(parts, "link", _dashboard_link, "Print an address that signs in once, on this machine")
+    command(parts, "build", _dashboard_build, "Build the page, if it is not built from these sources already")
+
+
 def _add_policy(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "The charting policy in force, by site and unit; with --file, a file's, which is checked"
     policy = command(commands, "policy", _policy, text)
@@ -176,6 +186,18 @@ def _api_token(options: argparse.Namespace) -> int:
     return print_token(
         TokenOptions(scope=options.scope, seconds=options.seconds, patient=options.patient, units=tuple(options.unit))
     )
+
+
+def _dashboard_link(_: argparse.Namespace) -> int:
+    from neopain.bootstrap.dashboard import print_link
+
+    return print_link()
+
+
+def _dashboard_build(_: argparse.Namespace) -> int:
+    from neopain.bootstrap.dashboard import build_page
+
+    return build_page()
 
 
 def _policy(options: argparse.Namespace) -> int:

@@ -120,6 +120,11 @@ METRICS = (
     ),
     MetricSpec("charting_api_requests_total", "counter", "1", "FHIR API requests answered, by status", ("status",)),
     MetricSpec("charting_api_seconds", "histogram", "s", "FHIR API: request read to answer made"),
+    MetricSpec("dashboard_requests_total", "counter", "1", "Requests answered, by what and status", ("what", "status")),
+    MetricSpec("dashboard_fhir_seconds", "histogram", "s", "FHIR passed on: request read to answer made"),
+    MetricSpec("dashboard_sessions", "gauge", "1", "People who are signed in"),
+    MetricSpec("dashboard_streams", "gauge", "1", "Open streams of events"),
+    MetricSpec("dashboard_sign_ins_total", "counter", "1", "Sign-ins, by outcome", ("outcome",)),
     MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
 )
 

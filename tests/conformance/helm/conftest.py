@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from neopain.embedded.ehr import run_npm_ci
+from neopain.embedded.npm import run_npm_ci
 
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy/helm/neopain"

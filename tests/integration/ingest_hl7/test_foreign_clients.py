@@ -16,7 +16,7 @@ import pytest
 from hl7.client import MLLPClient
 from hl7.mllp import open_hl7_connection
 
-from neopain.embedded.ehr import node, run_npm_ci
+from neopain.embedded.npm import node, run_npm_ci
 
 from ...certificates import NEEDS_OPENSSL, Authority
 
