@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from neopain.dashboard.links import Links
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., "subprocess.Popen[str]"]
@@ -32,7 +35,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def finished(neopain: Command, state: Path) -> tuple[int, dict[str, Any], str]:
     """One unattended run of 25 s: exit code, summary, what was told."""
-    process = neopain("demo", "--seconds", "25", "--json", "--state", str(state))
+    process = neopain("demo", "--seconds", "25", "--json", "--no-dashboard", "--state", str(state))
     out, told = process.communicate(timeout=START_SECONDS + 60)
     assert process.returncode in {0, 1}, told
     return process.returncode, json.loads(out.splitlines()[-1]), told
@@ -76,6 +79,8 @@ class Interrupted:
     left: list[int]
     infants: int
     """Whom the FHIR API told of, before."""
+    seen: int
+    """Whom somebody saw who had signed in to the dashboard."""
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +90,12 @@ def interrupted(neopain: Command, descendants: Descendants, state: Path) -> Inte
         _await_descendant(process, descendants, "scoring ticker")
         family = descendants(process.pid)
         infants = _infants_by_api(state)
+        seen = _infants_by_dashboard(state)
         os.kill(_await_descendant(process, descendants, "server.mjs"), signal.SIGKILL)
         process.send_signal(signal.SIGINT)
         out, told = process.communicate(timeout=60)
     left = [pid for pid in family if _is_alive(pid)]
-    return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left, infants)
+    return Interrupted(process.returncode, json.loads(out.splitlines()[-1]), told, left, infants, seen)
 
 
 def test_with_the_ehr_dead_the_demo_fails(interrupted: Interrupted) -> None:
@@ -101,12 +107,18 @@ def test_the_fhir_api_answers_a_token_made_as_the_demo_says(interrupted: Interru
     assert "fhir-api.env; ./neopain api token" in interrupted.told
 
 
+def test_the_dashboard_lets_in_by_a_link_that_only_the_person_is_told(interrupted: Interrupted) -> None:
+    assert interrupted.seen == 2
+    assert "/sign-in/once/" in interrupted.told
+    assert "sign-in" not in json.dumps(interrupted.summary)
+
+
 def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
     assert interrupted.left == []
 
 
 def test_kill_9_of_the_demo_leaves_no_process_behind(neopain: Command, descendants: Descendants, state: Path) -> None:
-    with _not_left_behind(neopain("demo", "--state", str(state))) as process:
+    with _not_left_behind(neopain("demo", "--no-dashboard", "--state", str(state))) as process:
         _await_descendant(process, descendants, "scoring ticker")
         family = descendants(process.pid)
     deadline = time.monotonic() + 20
@@ -127,16 +139,30 @@ def _not_left_behind(process: subprocess.Popen[str]) -> Iterator[subprocess.Pope
 
 def _infants_by_api(state: Path) -> int:
     """How many Patients the demo's API has; its token comes from the file that the demo names."""
-    deadline = time.monotonic() + START_SECONDS
-    while not (told := state / "fhir-api.env").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    settings = dict(line.partition("=")[::2] for line in told.read_text().splitlines())
+    settings = _told_settings(state)
     command = [sys.executable, "-m", "neopain", "api", "token"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), **settings}
     token = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
     url = f"http://127.0.0.1:{settings['NEOPAIN_CHARTING_API_PORT']}/fhir/R4/Patient"
     answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     return len(answer.json()["entry"])
+
+
+def _infants_by_dashboard(state: Path) -> int:
+    """How many Patients the dashboard passes on to somebody who came by a link."""
+    settings = _told_settings(state)
+    url = f"http://127.0.0.1:{settings['NEOPAIN_DASHBOARD_PORT']}"
+    links = Links(Path(settings["NEOPAIN_DASHBOARD_LINKS"]), timedelta(minutes=1))
+    with httpx.Client(timeout=30) as browser:
+        browser.get(links.make(url, now=datetime.now(UTC)), follow_redirects=False)
+        return len(browser.get(f"{url}/fhir/Patient").json()["entry"])
+
+
+def _told_settings(state: Path) -> dict[str, str]:
+    deadline = time.monotonic() + START_SECONDS
+    while not (told := state / "fhir-api.env").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return dict(line.partition("=")[::2] for line in told.read_text().splitlines())
 
 
 def _await_descendant(process: subprocess.Popen[str], descendants: Descendants, words: str) -> int:

@@ -11,6 +11,7 @@ from neopain.dashboard.links import Links
 from neopain.dashboard.service import Place, run_dashboard
 from neopain.dashboard.settings import OPENID, DashboardSettings
 from neopain.dashboard.tokens import Issue
+from neopain.embedded.page import build, is_built
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
@@ -37,13 +38,20 @@ def print_link() -> int:
     return 0
 
 
-def build_page() -> int:
-    """Builds the page unless it is built from these sources already."""
-    from neopain.embedded.page import build
-
-    built = build(page_sources(), state_folder(None, "dashboard"))
-    print(f"neopain: the page is in {page_folder()}" if built else "neopain: the page is built already")
+def run_build() -> int:
+    """Builds the page, and says where it is."""
+    print(f"neopain: the page {'was built' if build_page() else 'is built already'}: {page_folder()}")
     return 0
+
+
+def build_page() -> bool:
+    """Builds the page unless it is built from these sources already; returns whether it did. ``ConfigurationError``."""
+    return build(page_sources(), page_folder().parent)
+
+
+def is_page_built() -> bool:
+    """Whether the page is built from these sources."""
+    return is_built(page_sources(), page_folder().parent)
 
 
 def make_link(settings: DashboardSettings) -> str:

@@ -17,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from neopain.bootstrap.dashboard import build_page, is_page_built, make_link
 from neopain.bootstrap.ehr_seed import seed_ehr
 from neopain.bootstrap.line import Line, LineSettings
 from neopain.bootstrap.observed import Observed, Observer
 from neopain.bootstrap.places import state_folder
 from neopain.bootstrap.summary import summarise
 from neopain.bootstrap.table import LiveTable
-from neopain.charting.api.settings import BASE_PATH
+from neopain.dashboard.settings import DashboardSettings
 from neopain.embedded.loopback import HOST
 from neopain.errors import ConfigurationError, NeopainError
 from neopain.models.repository import committed_repository
@@ -35,6 +36,8 @@ TOKEN_SETTINGS = (
     "NEOPAIN_CHARTING_API_HOST",
     "NEOPAIN_CHARTING_API_PORT",
     "NEOPAIN_CHARTING_API_LOCAL_ISSUER",
+    "NEOPAIN_DASHBOARD_PORT",
+    "NEOPAIN_DASHBOARD_LINKS",
 )
 DRAIN_SECONDS = 8.0
 """After the ward has stopped: how long the last entries may take to be confirmed."""
@@ -49,6 +52,7 @@ class DemoOptions:
     beds: int
     seed: int
     state_dir: Path | None
+    with_dashboard: bool = True
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -62,9 +66,13 @@ def run_demo(options: DemoOptions) -> int:
     settings = LineSettings(state_dir=state_dir, model_repository=repository, charting_policy="demo")
     with only_one(state_dir), Line(settings) as line:
         forget_last_run(state_dir)
+        if options.with_dashboard:
+            build_page_once()
         start_line(line, options)
         write_token_settings(line)
         print_addresses(line)
+        if options.with_dashboard:
+            print_dashboard(line)
         observed = watch(line, options, begun=begun, stop=stop)
         summary = summarise(line, observed)
     if options.as_json:
@@ -88,7 +96,7 @@ def only_one(state_dir: Path) -> Iterator[None]:
 
 def forget_last_run(state_dir: Path) -> None:
     """Every demo begins with an empty ward: its EHR forgets too. Logs, secrets and installed packages stay."""
-    for name in ("bus", "postgres", "audit"):
+    for name in ("bus", "postgres", "audit", "dashboard-links"):
         shutil.rmtree(state_dir / name, ignore_errors=True)
     for name in (WARD_FILE, TOKEN_FILE):
         (state_dir / name).unlink(missing_ok=True)
@@ -115,9 +123,22 @@ def start_line(line: Line, options: DemoOptions) -> None:
     line.wait_ready(*line.children)
     line.start_service("scoring", "ticker")
     line.wait_ready("scoring-ticker")
-    # Nothing waits for it: it takes no processor from those that something waits for.
+    # Nothing waits for these: they take no processor from those that something waits for.
     line.start_service("charting", "api")
-    line.wait_ready("charting-api")
+    if options.with_dashboard:
+        line.start_service("dashboard", "serve")
+    line.wait_ready(*line.children)
+
+
+def build_page_once() -> None:
+    """Builds the dashboard's page where it is not built yet. The demo goes on without it, and says so."""
+    if is_page_built():
+        return
+    tell("building the dashboard's page, which is done once")
+    try:
+        build_page()
+    except ConfigurationError as error:
+        tell(f"there will be no dashboard: {error}")
 
 
 def start_ehr(line: Line, ward: SimulatorSettings) -> None:
@@ -191,7 +212,7 @@ def print_addresses(line: Line) -> None:
     """Prints where everything listens."""
     urls = line.urls
     tell(f"FHIR server (demo EHR)  {urls.ehr_url}")
-    tell(f"FHIR API (neopain api)  http://{HOST}:{line.ports.api}{BASE_PATH}")
+    tell(f"FHIR API (neopain api)  {line.fhir_url}")
     tell(f"a token for it          (set -a; . {token_settings_path(line)}; ./neopain api token)")
     tell(f"MLLP listener           127.0.0.1:{line.ports.hl7}")
     tell(f"device API (gRPC)       127.0.0.1:{line.ports.device}")
@@ -199,8 +220,16 @@ def print_addresses(line: Line) -> None:
     tell(f"logs                    {line.settings.state_dir}/logs")
 
 
+def print_dashboard(line: Line) -> None:
+    """Prints the address that signs in to the dashboard."""
+    settings = DashboardSettings(host=HOST, port=line.ports.dashboard, links=line.links)
+    again = f"(set -a; . {token_settings_path(line)}; ./neopain dashboard link)"
+    tell(f"another dashboard link  {again}")
+    tell(f"dashboard, good once    {make_link(settings)}")
+
+
 def token_settings_path(line: Line) -> Path:
-    """The file with the settings that ``neopain api token`` needs."""
+    """The file with the settings that ``neopain api token`` and ``neopain dashboard link`` need."""
     return line.settings.state_dir / TOKEN_FILE
 
 

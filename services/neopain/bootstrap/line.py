@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from neopain.bootstrap.places import root_folder
+from neopain.charting.api.settings import BASE_PATH
 from neopain.embedded.loopback import HOST, answers_ok, free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.server import Server
@@ -38,11 +39,12 @@ class LineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The doors of ingest and of the FHIR API; free ones are taken when the line is made."""
+    """The doors of ingest, of the FHIR API and of the dashboard; free ones are taken when the line is made."""
 
     hl7: int = field(default_factory=free_port)
     device: int = field(default_factory=free_port)
     api: int = field(default_factory=free_port)
+    dashboard: int = field(default_factory=free_port)
 
 
 class Line:
@@ -95,6 +97,16 @@ class Line:
     def api_issuer(self) -> Path:
         """The folder of the key that the FHIR API's local issuer signs with."""
         return self.state.folder("api-issuer")
+
+    @property
+    def fhir_url(self) -> str:
+        """The base URL of the FHIR API."""
+        return f"http://{HOST}:{self.ports.api}{BASE_PATH}"
+
+    @property
+    def links(self) -> Path:
+        """The folder of the dashboard's one-time links."""
+        return self.state.folder("dashboard-links")
 
     def start_servers(self) -> None:
         """Starts all servers side by side; returns when each serves."""
@@ -172,5 +184,10 @@ class Line:
                 "NEOPAIN_CHARTING_API_HOST": HOST,
                 "NEOPAIN_CHARTING_API_PORT": str(self.ports.api),
                 "NEOPAIN_CHARTING_API_LOCAL_ISSUER": str(self.api_issuer),
+                "NEOPAIN_DASHBOARD_HOST": HOST,
+                "NEOPAIN_DASHBOARD_PORT": str(self.ports.dashboard),
+                "NEOPAIN_DASHBOARD_FHIR_URL": self.fhir_url,
+                "NEOPAIN_DASHBOARD_LOCAL_ISSUER": str(self.api_issuer),
+                "NEOPAIN_DASHBOARD_LINKS": str(self.links),
             }
         return env

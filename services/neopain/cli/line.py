@@ -29,6 +29,7 @@ def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
     demo.add_argument("--beds", type=count, default=2, help="number of beds (default 2)")
     demo.add_argument("--seed", type=int, default=1, help="seed of the simulated infants (default 1)")
     demo.add_argument("--state", type=Path, help="folder for data and logs (default var/demo in the checkout)")
+    demo.add_argument("--no-dashboard", action="store_true", help="without the dashboard, without building its page")
 
 
 def _add_score(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -195,9 +196,9 @@ def _dashboard_link(_: argparse.Namespace) -> int:
 
 
 def _dashboard_build(_: argparse.Namespace) -> int:
-    from neopain.bootstrap.dashboard import build_page
+    from neopain.bootstrap.dashboard import run_build
 
-    return build_page()
+    return run_build()
 
 
 def _policy(options: argparse.Namespace) -> int:
@@ -216,6 +217,7 @@ def _demo(options: argparse.Namespace) -> int:
             beds=options.beds,
             seed=options.seed,
             state_dir=options.state,
+            with_dashboard=not options.no_dashboard,
         )
     )
 

@@ -30,6 +30,7 @@ SECURITY = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
+    "Server": "neopain",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

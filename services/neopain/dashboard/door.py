@@ -18,7 +18,6 @@ from neopain.dashboard.page_files import PAGES
 from neopain.dashboard.pending import Pending, Seal
 from neopain.dashboard.sessions import Session, Sessions
 from neopain.dashboard.tokens import Tokens
-from neopain.dashboard.upstream import FhirServer
 from neopain.errors import SignInRefused, TransientError
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -112,14 +111,14 @@ class Door:
         self._cookies.forget(response, self._cookies.session)
         return response
 
-    def told(self, session: Session, server: FhirServer) -> Json:
-        """What the page needs to know of its session."""
+    def told(self, session: Session, *, is_ours: bool) -> Json:
+        """What the page needs to know of its session; ``is_ours``: the FHIR server is our API."""
         return {
             "user": session.user,
             "expires": self._sessions.expires(session).isoformat().replace("+00:00", "Z"),
-            "mayReview": server.is_ours and session.may_review,
-            "events": server.is_ours,
-            "source": "neopain" if server.is_ours else "other",
+            "mayReview": is_ours and session.may_review,
+            "events": is_ours,
+            "source": "neopain" if is_ours else "other",
             "fhir": "/fhir/",
             "signOut": SIGN_OUT,
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 from neopain.dashboard.pending import Pending
 from neopain.dashboard.provider import Provider, with_query
-from neopain.dashboard.tokens import LONGEST_TOKEN
+from neopain.dashboard.tokens import is_token
 from neopain.errors import ProviderUnavailable, SignInRefused
 from neopain.runtime.clock import Clock
 from neopain.runtime.jwks import KeyCache, from_url
@@ -57,7 +57,7 @@ class OpenIdTokens:
         """Without a refresh token the session ends with the access token."""
         return None if self.refresh else self.until
 
-    async def token(self, refused: str = "") -> str:
+    async def token(self, refused: str | None = None) -> str:
         """A token that is good now. ``SignInRefused``, ``ProviderUnavailable``."""
         async with self._lock:
             now = self.clock.now()
@@ -84,10 +84,10 @@ class OpenIdTokens:
 
     def _take(self, granted: Mapping[str, Any]) -> None:
         kind, access = granted.get("token_type"), granted.get("access_token")
-        if not isinstance(kind, str) or kind.lower() != "bearer" or not _is_token(access):
+        if not isinstance(kind, str) or kind.lower() != "bearer" or not is_token(access):
             raise ProviderUnavailable("the token endpoint gives no bearer token")
         self.access = str(access)
-        if _is_token(refresh := granted.get("refresh_token")):
+        if is_token(refresh := granted.get("refresh_token")):
             self.refresh = str(refresh)
         seconds = granted.get("expires_in")
         is_told = isinstance(seconds, int | float) and 0 < seconds < 10**9
@@ -153,7 +153,7 @@ class OpenId:
             code_verifier=pending.verifier,
         )
         id_token = granted.get("id_token")
-        if not _is_token(id_token):
+        if not is_token(id_token):
             raise SignInRefused("the OpenID provider gives no ID token: is openid among the scopes?")
         claims = await self._verified(str(id_token), pending)
         tokens = OpenIdTokens.of(granted, self._provider, self._clock, self._wanted.scopes)
@@ -189,10 +189,6 @@ class OpenId:
             fetch = from_url((await self._provider.endpoints()).jwks)
             self._keys = KeyCache(fetch, lifetime_seconds=KEYS_LIFETIME_SECONDS, refetch_seconds=KEYS_REFETCH_SECONDS)
         return self._keys
-
-
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_TOKEN and value.isascii() and value.isprintable()
 
 
 def _name(claims: Claims) -> str:

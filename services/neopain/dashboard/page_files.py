@@ -13,7 +13,7 @@ from neopain.runtime.log import Log
 LOG = Log(__name__)
 
 INDEX = "/index.html"
-PAGES = re.compile(r"/(bed/[^/]+/?)?")
+PAGES = re.compile(r"/(bed/[^/]*)?")
 """Addresses of the page: the ward, and one bed."""
 HASHED = "/assets/"
 """Files there have a digest in their names: a browser keeps them for good."""

@@ -96,7 +96,13 @@ class DashboardServer:
         session = self._door.session(request) if _is_own(request) else None
         if session is None:
             return told_json({"signIn": SIGN_IN}, HTTPStatus.UNAUTHORIZED)
-        return told_json(self._door.told(session, await self._upstream.server(session.tokens)))
+        try:
+            is_ours = (await self._upstream.server(session.tokens)).is_ours
+        except (TransientError, SignInRefused) as error:
+            # It passes for ours meanwhile: the page shows a lost connection, and asks again when it is back.
+            LOG.warning("fhir_server_unknown", why=error)
+            is_ours = True
+        return told_json(self._door.told(session, is_ours=is_ours))
 
     async def _sign_out(self, request: web.BaseRequest) -> web.Response:
         is_allowed = _is_own(request) if request.method == "GET" else self._is_from_page(request)

@@ -131,6 +131,4 @@ class DashboardSettings(ServiceSettings):
                 "NEOPAIN_DASHBOARD_TLS_CERTIFICATE and _KEY, or _BEHIND_TLS_PROXY where a proxy ends TLS"
             )
         if not is_loopback(self.host) and not self.is_tls:
-            raise ConfigurationError(
-                "NEOPAIN_DASHBOARD_URL is https:// beyond this machine: cookies are sent by TLS only"
-            )
+            raise ConfigurationError("NEOPAIN_DASHBOARD_URL is https:// beyond this machine, for its cookies")

@@ -31,7 +31,7 @@ class Tokens(Protocol):
     def end(self) -> datetime | None:
         """When there will be no token any more; None: not known."""
 
-    async def token(self, refused: str = "") -> str:
+    async def token(self, refused: str | None = None) -> str:
         """A token that is good now, empty for none; another one than ``refused``, where there can be another.
 
         ``SignInRefused``: there is none any more. ``ProviderUnavailable``, ``FhirUnavailable``: it cannot be told now.
@@ -54,7 +54,7 @@ class LocalTokens:
     _until: datetime | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def token(self, refused: str = "") -> str:
+    async def token(self, refused: str | None = None) -> str:
         """A token; ``FhirUnavailable`` before the API has started."""
         async with self._lock:
             now = self.clock.now()
@@ -75,15 +75,25 @@ class FileToken:
     scopes: tuple[str, ...] = ()
     end: None = None
 
-    async def token(self, refused: str = "") -> str:  # noqa: ARG002 - there is no other
-        """What the file says. ``FhirUnavailable`` when it cannot be read."""
+    async def token(self, refused: str | None = None) -> str:
+        """What the file says. ``FhirUnavailable`` when it cannot be read, or the FHIR server did not take it."""
+        token = await asyncio.to_thread(self._read)
+        if token == refused:
+            raise FhirUnavailable("the FHIR server takes another token: set NEOPAIN_DASHBOARD_FHIR_TOKEN_FILE")
+        return token
+
+    def _read(self) -> str:
         if self.path is None:
             return ""
         try:
-            text = await asyncio.to_thread(self.path.read_text)
+            token = self.path.read_text().strip()
         except (OSError, ValueError) as error:
             raise FhirUnavailable(f"NEOPAIN_DASHBOARD_FHIR_TOKEN_FILE {self.path} cannot be read") from error
-        token = text.strip()
-        if not token or len(token) > LONGEST_TOKEN or not token.isascii() or not token.isprintable():
+        if not is_token(token):
             raise FhirUnavailable(f"NEOPAIN_DASHBOARD_FHIR_TOKEN_FILE {self.path} holds no token")
         return token
+
+
+def is_token(value: object) -> bool:
+    """Whether it is a text that can be sent as a token."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TOKEN and value.isascii() and value.isprintable()

@@ -83,16 +83,9 @@ class Upstream:
         await self._http.close()
 
     async def server(self, tokens: Tokens) -> FhirServer:
-        """What it says of itself, asked until it was told once. One that cannot be asked passes for ours meanwhile.
-
-        Then the page shows a lost connection, and finds out more when it is back.
-        """
+        """What it says of itself, asked until it was told once. ``FhirUnavailable`` and what ``tokens`` raise."""
         if self._known is None:
-            try:
-                self._known = await self._ask_capability(tokens)
-            except (FhirUnavailable, SignInRefused) as error:
-                LOG.warning("fhir_server_unknown", why=error)
-                return FhirServer(self._base, is_ours=True)
+            self._known = await self._ask_capability(tokens)
             LOG.info("fhir_server_known", is_ours=self._known.is_ours)
         return self._known
 
@@ -104,7 +97,7 @@ class Upstream:
             headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
             if location := answer.headers.get("Location"):
                 headers["Location"] = own_path(location, server.bases)
-        if status.is_redirection and status != HTTPStatus.NOT_MODIFIED:
+        if 300 <= status < 400 and status != HTTPStatus.NOT_MODIFIED:
             raise Refused(HTTPStatus.BAD_GATEWAY, "exception", "the FHIR server answers at another address")
         return Passed(status, headers, relinked(body, server.bases) if status == HTTPStatus.OK else body)
 
@@ -126,7 +119,7 @@ class Upstream:
 
     async def _ask(self, sent: Sent, tokens: Tokens, times: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """The answer; asked once more with another token when it was not let in: then nothing was done."""
-        refused = ""
+        refused: str | None = None
         for _ in range(TRIES):
             token = await tokens.token(refused)
             answer = await self._http.request(

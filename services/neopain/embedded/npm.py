@@ -13,12 +13,12 @@ from neopain.errors import ConfigurationError
 INSTALL_SECONDS = 300.0
 
 
-def run_npm_ci(folder: Path) -> None:
-    """Install exactly what the lock file names, without install scripts.
+def run_npm_ci(folder: Path, *more: str) -> None:
+    """Install exactly what the lock file names, without install scripts; ``more`` are further arguments.
 
     ``ConfigurationError`` with npm's last lines when the packages cannot be had.
     """
-    run_npm(folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", why="check the network or set ehr_url")
+    run_npm(folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *more, why="check the network or set ehr_url")
 
 
 def run_npm(folder: Path, *arguments: str, why: str, env: Mapping[str, str] | None = None) -> None:

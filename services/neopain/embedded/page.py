@@ -84,7 +84,8 @@ def _install(work: Path) -> None:
     if stamp.exists() and stamp.read_text() == digest:
         return
     stamp.unlink(missing_ok=True)
-    run_npm_ci(work)
+    # What checks the sources is not needed to build them.
+    run_npm_ci(work, "--omit=dev")
     stamp.write_text(digest)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,8 @@ from neopain.charting.api.service import serving
 from neopain.charting.api.settings import ApiSettings
 from neopain.embedded.loopback import free_port
 from neopain.runtime.clock import Clock
+
+from ...in_thread import in_thread
 
 ISSUER = "https://id.hospital.example"
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -83,6 +84,7 @@ class Api:
     url: str
     issuer: Issuer
     http: httpx.Client
+    stop: Callable[[], None]
 
     def token(self, **changes: Any) -> str:
         return self.issuer.token(self.url, **changes)
@@ -153,54 +155,31 @@ def trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-@contextmanager
-def in_thread(settings: ApiSettings, engine: Engine, clock: Clock) -> Iterator[None]:
-    """The API on a loop and thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    service = serving(settings, engine, clock)
-    try:
-        asyncio.run_coroutine_threadsafe(service.__aenter__(), loop).result(30)
-        try:
-            yield
-        finally:
-            asyncio.run_coroutine_threadsafe(service.__aexit__(None, None, None), loop).result(30)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 @pytest.fixture
 def api_with(
     database: str, engine: Engine, clock: Clock, issuer: Issuer, trusted: ssl.SSLContext
 ) -> Iterator[Callable[..., Api]]:
     """Starts an API with settings of the test's own."""
-    started: list[Any] = []
+    with ExitStack() as started:
 
-    def start(**changes: Any) -> Api:
-        settings = ApiSettings(
-            **{
-                "database_url": database,
-                "api_port": free_port(),
-                "api_issuer": ISSUER,
-                "api_jwks_file": issuer.jwks_file,
-                "api_jwks_refetch_seconds": 0.001,
-                **changes,
-            }
-        )
-        settings.require_consistent()
-        running = in_thread(settings, engine, clock)
-        running.__enter__()
-        http = httpx.Client(timeout=30, verify=trusted)
-        started.append((running, http))
-        return Api(settings.base_url, issuer, http)
+        def start(**changes: Any) -> Api:
+            settings = ApiSettings(
+                **{
+                    "database_url": database,
+                    "api_port": free_port(),
+                    "api_issuer": ISSUER,
+                    "api_jwks_file": issuer.jwks_file,
+                    "api_jwks_refetch_seconds": 0.001,
+                    **changes,
+                }
+            )
+            settings.require_consistent()
+            running = started.enter_context(ExitStack())
+            running.enter_context(in_thread(serving(settings, engine, clock)))
+            http = running.enter_context(httpx.Client(timeout=30, verify=trusted))
+            return Api(settings.base_url, issuer, http, running.close)
 
-    yield start
-    for running, http in started:
-        http.close()
-        running.__exit__(None, None, None)
+        yield start
 
 
 @pytest.fixture
