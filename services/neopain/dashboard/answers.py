@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
 from collections.abc import Mapping
 from html import escape
@@ -14,6 +12,7 @@ from aiohttp import web
 from neopain.codecs.fhir.refusal import Issue, outcome_of
 from neopain.codecs.fhir.terminology import Json
 from neopain.dashboard.page_files import PageFile
+from neopain.runtime.body import takes_gzip
 
 POLICY = "; ".join(
     [
@@ -39,8 +38,6 @@ NO_STORE = {"Cache-Control": "no-store"}
 FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 ASK_AGAIN = {"Cache-Control": "no-cache"}
 FHIR_JSON = "application/fhir+json; charset=utf-8"
-LEAST_GZIP_BYTES = 1_024
-GZIP_LEVEL = 5
 
 
 def told_json(told: Json, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
@@ -85,16 +82,3 @@ def told_file(file: PageFile, *, accepted: str, known: str) -> web.Response:
     if file.packed is not None and takes_gzip(accepted):
         return web.Response(body=file.packed, headers={**headers, "Content-Encoding": "gzip"})
     return web.Response(body=file.body, headers=headers)
-
-
-async def packed(body: bytes, headers: dict[str, str], *, accepted: str) -> tuple[bytes, dict[str, str]]:
-    """A body, packed where it is long and the browser takes that, with its headers."""
-    if len(body) < LEAST_GZIP_BYTES or not takes_gzip(accepted):
-        return body, headers
-    return await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL), {**headers, "Content-Encoding": "gzip"}
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Whether it is among the encodings that a browser takes (RFC 9110 section 12.5.3)."""
-    offers = (part.replace(" ", "").lower() for part in accepted.split(","))
-    return any(one.partition(";")[0] == "gzip" and not one.endswith((";q=0", ";q=0.0")) for one in offers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +19,7 @@ import aiohttp
 
 from neopain.errors import ConfigurationError, ProviderUnavailable, SignInRefused
 from neopain.runtime.address import is_safe_url
+from neopain.runtime.body import read_at_most
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)
@@ -44,6 +46,14 @@ class Client:
             raise ConfigurationError(
                 f"NEOPAIN_DASHBOARD_OPENID_CLIENT_SECRET_FILE {self.secret_file} cannot be read ({error.strerror})"
             ) from error
+
+    def authorization(self) -> dict[str, str]:
+        """How it shows its secret: HTTP Basic, with both parts form-encoded first (RFC 6749 section 2.3.1)."""
+        secret = self.secret()
+        if not secret:
+            return {}
+        shown = f"{quote(self.id, safe='')}:{quote(secret, safe='')}"
+        return {"Authorization": f"Basic {b64encode(shown.encode()).decode()}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +95,12 @@ class Provider:
     async def grant(self, **asked: str) -> Mapping[str, Any]:
         """What the token endpoint answers. ``SignInRefused`` when it refuses, ``ProviderUnavailable``."""
         endpoints = await self.endpoints()
-        secret = self.client.secret()
-        if secret:
-            # RFC 6749 section 2.3.1: both parts are form-encoded first.
-            auth = aiohttp.BasicAuth(quote(self.client.id, safe=""), quote(secret, safe=""))
-        else:
-            auth, asked = None, {**asked, "client_id": self.client.id}
-        status, told = await self._asked("POST", endpoints.token, data=asked, auth=auth)
+        try:
+            told_by = self.client.authorization()
+        except ConfigurationError as error:
+            raise ProviderUnavailable(str(error)) from error
+        form = asked if told_by else {**asked, "client_id": self.client.id}
+        status, told = await self._asked("POST", endpoints.token, data=form, headers=told_by)
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED):
             LOG.warning("grant_refused", grant=asked["grant_type"], why=_short(told.get("error")))
             raise SignInRefused("the OpenID provider refused it")
@@ -102,12 +111,10 @@ class Provider:
     async def _asked(self, method: str, url: str, **options: Any) -> tuple[int, Mapping[str, Any]]:
         try:
             async with self._http.request(method, url, allow_redirects=False, **options) as answer:
-                body = bytearray()
-                async for chunk in answer.content.iter_any():
-                    body += chunk
-                    if len(body) > MOST_BYTES:
-                        raise ProviderUnavailable(f"{url} gives more than {MOST_BYTES} bytes")
-                return answer.status, _object(bytes(body))
+                body = await read_at_most(answer.content, MOST_BYTES)
+                if body is None:
+                    raise ProviderUnavailable(f"{url} gives more than {MOST_BYTES} bytes")
+                return answer.status, _object(body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ProviderUnavailable(f"{url}: {type(error).__name__}") from error
 

@@ -7,6 +7,7 @@ import secrets
 from http import HTTPStatus
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from neopain.codecs.fhir.refusal import Issue, Refused
 from neopain.dashboard.allowed import PREFIX, READ_METHODS, Asked, Kind, read_asked
@@ -14,7 +15,6 @@ from neopain.dashboard.answers import (
     NO_STORE,
     SECURITY,
     TLS_ONLY,
-    packed,
     told_file,
     told_json,
     told_outcome,
@@ -27,6 +27,7 @@ from neopain.dashboard.sessions import Session
 from neopain.dashboard.streams import Streams
 from neopain.dashboard.upstream import Passed, Sent, Upstream
 from neopain.errors import SignInRefused, TransientError
+from neopain.runtime.body import packed, read_at_most
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, histogram
 
@@ -155,7 +156,9 @@ class DashboardServer:
             text = f"a write comes from the page itself: Origin {self._own_url} and {PAGE_HEADER}: 1"
             raise Refused(HTTPStatus.FORBIDDEN, "forbidden", text)
         body = b"" if request.method in READ_METHODS else await _body(request)
-        return Sent(request.method, asked, query, {**request.headers, "X-Request-Id": request_id}, body)
+        headers = CIMultiDict(request.headers)
+        headers["X-Request-Id"] = request_id
+        return Sent(request.method, asked, query, headers, body)
 
     def _is_from_page(self, request: web.BaseRequest) -> bool:
         """Whether no other site's page can have sent it: the cookie is Strict, and these two are the browser's word."""
@@ -186,10 +189,8 @@ async def _response(request: web.BaseRequest, passed: Passed) -> web.Response:
 
 
 async def _body(request: web.BaseRequest) -> bytes:
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MOST_BODY_BYTES:
-            text = f"a resource has at most {MOST_BODY_BYTES} bytes"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", text)
-    return bytes(body)
+    body = await read_at_most(request.content, MOST_BODY_BYTES)
+    if body is None:
+        text = f"a resource has at most {MOST_BODY_BYTES} bytes"
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", text)
+    return body

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from neopain.codecs.fhir.refusal import Refused
@@ -18,6 +19,7 @@ from neopain.dashboard.allowed import Asked
 from neopain.dashboard.bundles import own_path, relinked
 from neopain.dashboard.tokens import Tokens
 from neopain.errors import FhirUnavailable, SignInRefused
+from neopain.runtime.body import read_at_most
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)
@@ -46,12 +48,12 @@ class FhirServer:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request of the page: query and headers as they came."""
+    """A request of the page: query and headers as they came; names of headers are found in any case."""
 
     method: str
     asked: Asked
     query: str
-    headers: Mapping[str, str]
+    headers: CIMultiDict[str]
     body: bytes = b""
 
 
@@ -180,13 +182,11 @@ def _headers(sent: Sent, token: str) -> dict[str, str]:
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            answer.close()
-            raise Refused(HTTPStatus.BAD_GATEWAY, "too-long", f"the FHIR server answers more than {MOST_BYTES} bytes")
-    return bytes(body)
+    body = await read_at_most(answer.content, MOST_BYTES)
+    if body is None:
+        answer.close()
+        raise Refused(HTTPStatus.BAD_GATEWAY, "too-long", f"the FHIR server answers more than {MOST_BYTES} bytes")
+    return body
 
 
 async def chunks_of(answer: aiohttp.ClientResponse, *until: asyncio.Event) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from neopain.errors import KeysUnavailable
+from neopain.runtime.body import read_at_most
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)
@@ -141,12 +142,10 @@ def from_url(url: str) -> Fetch:
             ):
                 if answer.status != 200:
                     raise KeysUnavailable(f"{url} answers HTTP {answer.status}")
-                text = await answer.content.read(MOST_BYTES + 1)
-                while len(text) <= MOST_BYTES and (more := await answer.content.read(MOST_BYTES)):
-                    text += more
+                text = await read_at_most(answer.content, MOST_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise KeysUnavailable(f"{url}: {type(error).__name__}") from error
-        if len(text) > MOST_BYTES:
+        if text is None:
             raise KeysUnavailable(f"{url} gives more than {MOST_BYTES} bytes")
         return text
 

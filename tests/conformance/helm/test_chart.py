@@ -27,7 +27,7 @@ NOT_IN_THE_CHART = {("simulator", "ward")}
 OF_KUBERNETES = {"BUS_PASSWORD", "MEDIA_PASSWORD", "POD_NAME"}
 """Variables that no process reads: others are composed of them."""
 OF_OPENSSL = {"SSL_CERT_FILE"}
-DOORS = {"ingest-hl7", "ingest-device", "ingest-dicom", "charting-api"}
+DOORS = {"ingest-hl7", "ingest-device", "ingest-dicom", "charting-api", "dashboard"}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -100,6 +100,7 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     more += ["--set", "ingest.hl7.clientCertificates=true,ingest.device.clientCertificates=true"]
     more += ["--set", "ingest.dicom.clientCertificates=true,connections.ownBroker=true"]
     more += ["--set", "networkPolicy.enabled=false", "--set", r"files.flowsheet\.toml=a,files.vital-codes\.csv=a"]
+    more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
     more += ["--set", r"files.drug-codes\.csv=a"]
     written = {
         variable["name"]
@@ -124,6 +125,9 @@ REFUSED = {
     "an engine that does not exist": ("scoring.triton.device=gpu", "scoring.triton.device"),
     "a digest that is none": ("images.services.digest=latest", "images.services.digest"),
     "a FHIR API in the clear": ("charting.api.tlsSecret=", "in the clear"),
+    "a dashboard in the clear": ("dashboard.tlsSecret=", "in the clear"),
+    "a dashboard that nobody may see": ("networkPolicy.peers.browsers=null", "peers.browsers is empty"),
+    "a dashboard below a path": ("dashboard.url=https://hospital.example/ward", "dashboard.url"),
     "a device API without credentials": ("ingest.device.credentialsSecret=", "credentialsSecret is empty"),
     "a DICOM door that is open to all": ("ingest.dicom.callers=null", "callers is empty"),
     "cameras without a group": ("ingest.camera.groups=null", "groups is empty"),
@@ -249,7 +253,8 @@ LET_IN = {
     "monitors, ADT": ("monitors", {"ingest-hl7"}, {2575}),
     "camera hosts, gateways": ("devices", {"ingest-device"}, {50051}),
     "archives, cameras": ("archives", {"ingest-dicom"}, {11112, 8443}),
-    "dashboards, other readers": ("readers", {"charting-api"}, {8080}),
+    "browsers": ("browsers", {"dashboard"}, {8090}),
+    "other readers": ("readers", {"charting-api"}, {8080}),
 }
 LET_OUT = {
     ("ingest camera", "cameras, microphones"): ("cameras", {"ingest-camera-north", "ingest-camera-south"}, {554}),
@@ -260,13 +265,14 @@ LET_OUT = {
     ),
     ("charting delivery", "EHR"): ("ehr", {"charting-delivery"}, {443}),
     ("charting delivery", "flowsheet interface, instead of that"): ("ehr", {"charting-delivery"}, {443}),
-    ("charting api", "OpenID provider"): ("openid", {"charting-api"}, {443}),
+    ("charting api, dashboard", "OpenID provider"): ("openid", {"charting-api", "dashboard"}, {443}),
 }
 WITHIN = {
-    ("ingest, scoring, charting", "bus"): ("bus", DOORS_OF_INGEST | SCORING | {"charting-consumer"}),
-    ("charting delivery, beat", "broker (may be the bus)"): ("bus", {"charting-delivery", "charting-beat"}),
-    ("ingest, scoring", "media"): ("media", DOORS_OF_INGEST | SCORING),
-    ("charting consumer", "media"): ("media", {"charting-consumer"}),
+    ("ingest, scoring, charting", "bus"): ("bus", DOORS_OF_INGEST | SCORING | {"charting-consumer"}, 6379),
+    ("charting delivery, beat", "broker (may be the bus)"): ("bus", {"charting-delivery", "charting-beat"}, 6379),
+    ("ingest, scoring", "media"): ("media", DOORS_OF_INGEST | SCORING, 6379),
+    ("charting consumer", "media"): ("media", {"charting-consumer"}, 6379),
+    ("dashboard", "charting api, or another FHIR server"): ("charting-api", {"dashboard"}, 8080),
 }
 NOT_OF_A_POLICY = {("scoring worker", "Triton"), ("orchestrator", "every service")}
 """Within the pod; and kubelets, whom network policies let through."""
@@ -284,9 +290,9 @@ def test_the_policies_are_those_of_the_table_of_ways(render: Render) -> None:
             name, components, ports = LET_IN[sender]
             expected_in |= {(component, name, port) for component in components for port in ports}
         elif (sender, receiver) in WITHIN:
-            server, components = WITHIN[sender, receiver]
-            expected_in |= {(server, component, 6379) for component in components}
-            expected_out |= {(component, server, 6379) for component in components}
+            server, components, own_port = WITHIN[sender, receiver]
+            expected_in |= {(server, component, own_port) for component in components}
+            expected_out |= {(component, server, own_port) for component in components}
         else:
             name, components, ports = LET_OUT[sender, receiver]
             expected_out |= {(component, name, port) for component in components for port in ports}

@@ -138,7 +138,7 @@ def hospital(
     )
     pods = pod_specs(objects)
     try:
-        for component in ("media", "ingest-hl7", "scoring-worker", "charting-delivery", "charting-api"):
+        for component in ("media", "ingest-hl7", "scoring-worker", "charting-delivery", "charting-api", "dashboard"):
             hospital.run(component, pods[component])
         yield hospital
     finally:
@@ -161,7 +161,7 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
     """The secrets that are mounted: certificates of the doors, and who may send."""
     issued = authority.issue("door")
     found = {}
-    for door in ("hl7", "device", "dicom", "api"):
+    for door in ("hl7", "device", "dicom", "api", "dashboard"):
         place = folder / f"tls-{door}"
         place.mkdir()
         (place / "tls.crt").write_bytes(issued.certificate.read_bytes())
@@ -174,6 +174,7 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
     found["neopain-authorities"] = trust
     for name, file, content in (
         ("neopain-devices", "devices.toml", f'[[device]]\nname = "g"\ntoken_sha256 = ["{TOKEN}"]\nbeds = ["*"]\n'),
+        ("neopain-dashboard-openid", "client-secret", "a secret of the test"),
         ("neopain-dicom-senders", "senders.toml", f'[[sender]]\nname = "a"\ntoken_sha256 = ["{TOKEN}"]\n'),
     ):
         place = folder / name
@@ -186,12 +187,12 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
 def test_every_process_answers_its_probes(machine: Machine) -> None:
     going_on = {name: one for name, one in machine.processes.items() if not name.startswith("charting-migrate")}
     wait_for_all(going_on.values())
-    assert len(going_on) == 14
+    assert len(going_on) == 15
 
 
 def test_what_a_hospital_starts_otherwise_answers_its_probes(hospital: Machine) -> None:
     wait_for_all(hospital.processes.values())
-    assert len(hospital.processes) == 7
+    assert len(hospital.processes) == 8
 
 
 def test_no_size_starts_anything_that_was_not_started_here(machine: Machine, hospital: Machine, render: Render) -> None:

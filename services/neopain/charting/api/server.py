@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import re
 import secrets
@@ -42,6 +41,7 @@ from neopain.codecs.fhir.review import wrong
 from neopain.codecs.fhir.search import handling_of, require_json
 from neopain.codecs.fhir.terminology import Json
 from neopain.errors import TransientError
+from neopain.runtime.body import packed, read_at_most
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, histogram
 
@@ -50,8 +50,6 @@ LOG = Log(__name__)
 FHIR_JSON = "application/fhir+json; charset=utf-8"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MOST_FORM_BYTES = 65_536
-LEAST_GZIP_BYTES = 1_024
-GZIP_LEVEL = 5
 COME_AGAIN_SECONDS = "5"
 
 T = TypeVar("T")
@@ -235,13 +233,9 @@ async def _resource(request: web.BaseRequest, resource_type: str) -> Json:
 
 
 async def _text(request: web.BaseRequest, *, what: str) -> str:
-    body = b""
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > MOST_FORM_BYTES:
-            raise Refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", f"{what} has at most {MOST_FORM_BYTES} bytes"
-            )
+    body = await read_at_most(request.content, MOST_FORM_BYTES)
+    if body is None:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-long", f"{what} has at most {MOST_FORM_BYTES} bytes")
     try:
         return body.decode()
     except UnicodeDecodeError as error:
@@ -265,19 +259,8 @@ async def _response(request: web.BaseRequest, answer: Answer, request_id: str) -
         return web.Response(status=answer.status, headers=headers)
     body = json.dumps(answer.resource, separators=(",", ":"), ensure_ascii=False).encode()
     headers["Content-Type"] = FHIR_JSON
-    if len(body) >= LEAST_GZIP_BYTES and _takes_gzip(request.headers.get("Accept-Encoding", "")):
-        body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
-        headers["Content-Encoding"] = "gzip"
+    body, headers = await packed(body, headers, accepted=request.headers.get("Accept-Encoding", ""))
     return web.Response(status=answer.status, headers=headers, body=body)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Whether the client takes gzip (RFC 9110 section 12.5.3); ``gzip;q=0`` says that it does not."""
-    for part in accepted.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in ("gzip", "x-gzip"):
-            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
-    return False
 
 
 def _failure(status: HTTPStatus, code: str, text: str, headers: dict[str, str] | None = None) -> Answer:
