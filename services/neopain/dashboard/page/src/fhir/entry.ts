@@ -1,0 +1,88 @@
+// A charted entry: what software suggested or a nurse scored, what it stands at and who said so.
+import type { Observation } from "fhir/r4";
+import { mark } from "../state/moment";
+import { component, endOf, hasCode, idOf, LOINC, NIPS, numberOf, SCORES } from "./coded";
+import { readScore, type Score } from "./score";
+
+export interface Entry {
+  id: string;
+  version: string;
+  status: string;
+  start: number;
+  end: number;
+  score: Score;
+  kind: string;
+  isNurse: boolean;
+  by: string;
+  /** The last change: who, when, in words. */
+  changed: { by: string; at: number; text: string } | null;
+  derivedFrom: string;
+  resource: Observation;
+}
+
+export function isCharted(of: Observation): boolean {
+  return hasCode(of.code, SCORES, "pain-score") || hasCode(of.code, LOINC, NIPS);
+}
+
+export function readEntry(of: Observation): Entry {
+  return {
+    id: of.id ?? "",
+    version: of.meta?.versionId ?? "",
+    status: of.status,
+    start: Date.parse(of.effectivePeriod?.start ?? of.effectiveDateTime ?? ""),
+    end: endOf(of),
+    score: readScore(of, mark()),
+    kind: component(of, "entry-kind")?.valueCodeableConcept?.text ?? "",
+    isNurse: hasCode(of.code, LOINC, NIPS),
+    by: of.performer?.[0]?.display ?? of.performer?.[0]?.identifier?.value ?? "",
+    changed: lastChange(of),
+    derivedFrom: idOf(of.derivedFrom?.[0]?.reference),
+    resource: of,
+  };
+}
+
+function lastChange(of: Observation): Entry["changed"] {
+  const note = of.note?.findLast((one) => one.authorString !== undefined);
+  if (note === undefined) return null;
+  return { by: note.authorString ?? "", at: Date.parse(note.time ?? ""), text: reasonOf(note.text) };
+}
+
+/** Behind "2. status: entered-in-error (review)." stands the person's own reason. */
+function reasonOf(text: string): string {
+  return text.replace(/^\d+\. status: [a-z-]+ \([^)]*\)\. ?/, "");
+}
+
+export const ITEMS: [string, number][] = [
+  ["nips-facial-expression", 1],
+  ["nips-cry", 2],
+  ["nips-breathing", 1],
+  ["nips-arms", 1],
+  ["nips-legs", 1],
+  ["nips-arousal", 1],
+];
+
+/** The Observation as it was read, accepted, or rejected with the reason. */
+export function judged(entry: Entry, status: "final" | "entered-in-error", reason: string): Observation {
+  const notes = entry.resource.note ?? [];
+  return { ...entry.resource, status, note: reason ? [...notes, { text: reason }] : notes };
+}
+
+/** A nurse's own score in place of the entry. */
+export function rescored(entry: Entry, items: Map<string, number>, reason: string): Observation {
+  const resource: Observation = {
+    resourceType: "Observation",
+    status: "final",
+    code: { coding: [{ system: LOINC, code: NIPS }] },
+    derivedFrom: [{ reference: `Observation/${entry.id}/_history/${entry.version}` }],
+    valueQuantity: { value: [...items.values()].reduce((sum, one) => sum + one, 0) },
+    component: [...items].map(([code, value]) => ({
+      code: { coding: [{ system: SCORES, code }] },
+      valueInteger: value,
+    })),
+  };
+  return reason ? { ...resource, note: [{ text: reason }] } : resource;
+}
+
+export function itemsOf(of: Observation): [string, number | null][] {
+  return ITEMS.map(([code]) => [code, numberOf(component(of, code))]);
+}

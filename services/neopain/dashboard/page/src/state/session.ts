@@ -1,0 +1,44 @@
+// Who is signed in, and what may be done.
+import { signal } from "@preact/signals";
+import { ask, SignedOut, Unreachable } from "../fhir/http";
+
+export interface Session {
+  user: string;
+  expires: string;
+  mayReview: boolean;
+  events: boolean;
+  source: "neopain" | "other";
+  fhir: string;
+  signOut: string;
+}
+
+export const session = signal<Session | null>(null);
+
+/** Where to sign in once nobody is; null while somebody is, or it is not known yet. */
+export const signIn = signal<string | null>(null);
+
+/** Asks who is signed in. `Unreachable`. Where nobody is, everything that was shown is gone. */
+export async function readSession(): Promise<Session> {
+  try {
+    session.value = await ask<Session>("/session");
+    signIn.value = null;
+    return session.value;
+  } catch (error) {
+    if (error instanceof SignedOut) endSession();
+    throw error;
+  }
+}
+
+export function endSession(): void {
+  session.value = null;
+  signIn.value = "/sign-in";
+}
+
+export async function signOut(address: string): Promise<void> {
+  try {
+    await ask(address, { method: "POST" });
+  } catch (error) {
+    if (error instanceof Unreachable) throw error;
+  }
+  endSession();
+}
