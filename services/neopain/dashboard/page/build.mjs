@@ -1,6 +1,7 @@
-// Builds the page into the folder that NEOPAIN_PAGE_OUT names: one script, one style sheet, index.html.
-import { copyFile, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+// Builds the page into the folder that NEOPAIN_PAGE_OUT names: one script and one style sheet, with a digest in their
+// names since browsers keep them for good, and index.html, which names them.
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 
 const out = process.env.NEOPAIN_PAGE_OUT;
@@ -10,9 +11,11 @@ if (!out) {
 }
 const here = import.meta.dirname;
 await mkdir(join(out, "assets"), { recursive: true });
-await build({
+const { metafile } = await build({
   entryPoints: [join(here, "src/page.tsx")],
   outdir: join(out, "assets"),
+  entryNames: "[name]-[hash]",
+  metafile: true,
   bundle: true,
   minify: true,
   format: "esm",
@@ -22,5 +25,14 @@ await build({
   legalComments: "linked",
   logLevel: "warning",
 });
-await copyFile(join(here, "index.html"), join(out, "index.html"));
-await copyFile(join(here, "icon.svg"), join(out, "assets/icon.svg"));
+const built = Object.keys(metafile.outputs).map((path) => basename(path));
+const index = await readFile(join(here, "index.html"), "utf8");
+await writeFile(
+  join(out, "index.html"),
+  index.replace(/page\.(css|js)/g, (_, kind) => builtFile(kind)),
+);
+await copyFile(join(here, "icon.svg"), join(out, "icon.svg"));
+
+function builtFile(kind) {
+  return built.find((name) => name.startsWith("page-") && name.endsWith(`.${kind}`));
+}

@@ -1,18 +1,18 @@
-// Which page is open, by the address: / is the ward, /bed/NICU/1/3 a bed.
+// Which page is open, by the address: / is the ward, /bed/NICU%2F1%2F3 a bed.
 import { signal } from "@preact/signals";
 
 const BED = "/bed/";
 
 function bedIn(path: string): string | null {
   if (!path.startsWith(BED)) return null;
-  return path.slice(BED.length).split("/").map(decodeURIComponent).join("/") || null;
+  return decodeURIComponent(path.slice(BED.length).replace(/\/$/, "")) || null;
 }
 
 /** The bed of the page that is open; null: the ward. */
 export const openBed = signal<string | null>(bedIn(location.pathname));
 
 export function addressOf(bed: string): string {
-  return BED + bed.split("/").map(encodeURIComponent).join("/");
+  return BED + encodeURIComponent(bed);
 }
 
 export function startRouting(): void {

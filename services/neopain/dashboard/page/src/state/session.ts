@@ -1,6 +1,6 @@
 // Who is signed in, and what may be done.
 import { signal } from "@preact/signals";
-import { ask, SignedOut, Unreachable } from "../fhir/http";
+import { ask, SignedOut } from "../fhir/http";
 
 export interface Session {
   user: string;
@@ -31,14 +31,12 @@ export async function readSession(): Promise<Session> {
 
 export function endSession(): void {
   session.value = null;
-  signIn.value = "/sign-in";
+  signIn.value = `/sign-in?to=${encodeURIComponent(location.pathname)}`;
 }
 
+/** Signs out here and, where there is one, at the provider, whose page comes next. */
 export async function signOut(address: string): Promise<void> {
-  try {
-    await ask(address, { method: "POST" });
-  } catch (error) {
-    if (error instanceof Unreachable) throw error;
-  }
+  const { next } = await ask<{ next: string }>(address, { method: "POST" });
   endSession();
+  if (next !== "/") location.assign(next);
 }

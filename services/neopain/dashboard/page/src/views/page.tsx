@@ -1,9 +1,10 @@
 // The frame of both pages: what is always said, whether the connection stands, who is signed in.
 
+import { down } from "../state/link";
 import { openBed } from "../state/route";
-import { endSession, session, signIn, signOut } from "../state/session";
+import { session, signIn, signOut } from "../state/session";
 import { THEMES, theme } from "../state/theme";
-import { SESSION, TEXT, THEME } from "../strings";
+import { LINK, SESSION, TEXT, THEME } from "../strings";
 import { Announcer } from "./announcer";
 import { BedPage } from "./bed";
 import { Lost } from "./lost";
@@ -48,7 +49,7 @@ function SignedIn(who: { user: string; mayReview: boolean; address: string }) {
         {who.user}
         {!who.mayReview && ` · ${SESSION.readOnly}`}
       </span>
-      <button type="button" class="quiet" onClick={() => signOut(who.address).catch(endSession)}>
+      <button type="button" class="quiet" onClick={() => void signOut(who.address).catch(() => down(LINK.unreachable))}>
         {SESSION.signOut}
       </button>
     </p>
