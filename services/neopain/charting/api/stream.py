@@ -25,7 +25,8 @@ LOG = Log(__name__)
 
 PATH = f"{BASE_PATH}/$events"
 TYPES = ("Observation", "Flag")
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 2.0
+"""A page takes a longer silence than 5 s for a lost connection."""
 SEND_SECONDS = 10.0
 """How long a client may take for what was written to it."""
 COME_AGAIN_MS = 2_000

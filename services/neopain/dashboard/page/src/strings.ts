@@ -3,7 +3,7 @@
 export const TEXT = {
   investigational: "Investigational software",
   investigationalLong: "Investigational software. A score is a suggestion to be verified by a nurse. No alarm.",
-  scoreNote: "Investigational: verify at the bedside",
+  scoreNow: "Score now",
   skip: "Skip to the beds",
   skipBed: "Skip to the bed",
   ward: "Ward",
@@ -26,9 +26,11 @@ export const TEXT = {
   lastHour: "Last hour",
   present: "present",
   absent: "absent",
-  notKnown: "not told",
+  notKnown: "nothing was scored yet",
+  newestIs: "the newest is",
+  old: "old",
+  oldNumber: "Old number",
   charted: "charted",
-  newestCharted: "Newest charted value",
   sourceOther: "Charted values only: this server has no live scores",
 } as const;
 

@@ -40,7 +40,7 @@ function Inside({ bed }: { bed: Bed | undefined }) {
   if (bed.place.held) return <Held reason={bed.place.held} />;
   return (
     <div class="bed">
-      <section class="now" aria-label={TEXT.scoreNote}>
+      <section class="now" aria-label={TEXT.scoreNow}>
         <ScoreBlock score={bed.score} />
         {bed.score !== null && <Notes score={bed.score} />}
         <Presences presences={bed.score?.presences ?? []} />

@@ -25,7 +25,7 @@ function Told({ score, value, freshness }: { score: Score; value: number; freshn
       </p>
       <div class="beside">
         {!isOld && <LevelBadge level={levelOf(value)} />}
-        {isOld && <span class="old-word">Old</span>}
+        {isOld && <span class="old-word">{TEXT.oldNumber}</span>}
         <p class="interval">
           {score.low !== null && score.high !== null && (
             <>
@@ -35,7 +35,7 @@ function Told({ score, value, freshness }: { score: Score; value: number; freshn
         </p>
         <p class="age">
           {score.isLive ? "" : `${TEXT.charted} `}
-          {span(ageOf(score))} old
+          {span(ageOf(score))} {TEXT.old}
         </p>
       </div>
       <Scale value={value} low={score.low} high={score.high} />
@@ -57,15 +57,11 @@ function Scale({ value, low, high }: { value: number; low: number | null; high: 
 }
 
 function NoScore({ reason, ago }: { reason: string; ago: number | null }) {
+  const why = reason === "stale" && ago !== null ? `${TEXT.newestIs} ${span(ago)} ${TEXT.old}` : reasonInWords(reason);
   return (
     <div class="score is-none">
-      <p class="number">
-        <span aria-hidden="true">–</span> <span class="words">{TEXT.noScore}</span>
-      </p>
-      <p class="why">
-        {reason ? reasonInWords(reason) : TEXT.notKnown}
-        {ago !== null && <span class="age">, {span(ago)} ago</span>}
-      </p>
+      <p class="number">{TEXT.noScore}</p>
+      <p class="why">{reason ? why : TEXT.notKnown}</p>
     </div>
   );
 }
