@@ -1,0 +1,59 @@
+// What needs no browser: the stream's events however they are cut, and that what is kept is bounded.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EventReader } from "../src/fhir/sse";
+import { levelOf } from "../src/fhir/score";
+import { Chores } from "../src/state/chores";
+import { Series } from "../src/state/series";
+import { span } from "../src/strings";
+
+const STREAM = 'retry: 2000\n\nevent: ready\nid: a-1\ndata: {}\n\n: heartbeat\n\nevent: live-score\r\ndata: {"a":1}\r\n\r\n';
+
+test("any cut of a stream gives the same events", () => {
+  const whole = new EventReader().take(STREAM);
+  assert.deepEqual(whole, [
+    { type: "ready", data: "{}" },
+    { type: "live-score", data: '{"a":1}' },
+  ]);
+  for (let cut = 0; cut <= STREAM.length; cut += 1) {
+    const reader = new EventReader();
+    assert.deepEqual([...reader.take(STREAM.slice(0, cut)), ...reader.take(STREAM.slice(cut))], whole);
+  }
+});
+
+test("twelve hours of sums leave one hour of them", () => {
+  const series = new Series(3600);
+  for (let at = 0; at < 12 * 3600; at += 10) {
+    series.add({ kind: "score", patient: "p", at, value: 1, low: 0, high: 2 });
+    series.prune(at);
+  }
+  assert.equal(series.size, 361);
+});
+
+test("where there is no sum there is a gap and no zero", () => {
+  const series = new Series(3600);
+  series.add({ kind: "score", patient: "p", at: 10, value: 4, low: 3, high: 5 });
+  series.add({ kind: "score", patient: "p", at: 30, value: null, low: null, high: null });
+  assert.deepEqual(series.columns("score", 0, 40)[1], [null, 4, null, null, null]);
+});
+
+test("levels begin where the classes of NIPS do", () => {
+  assert.deepEqual([3.5, 3.6, 4.9, 5, 6.4, 6.5].map(levelOf), ["low", "mild", "mild", "moderate", "moderate", "severe"]);
+});
+
+test("ages are said as people say them", () => {
+  assert.deepEqual([0.9, 89, 90, 3600, 7500].map(span), ["0 s", "89 s", "1 min", "1 h", "2 h 5 min"]);
+});
+
+test("what is wanted while it runs is read once more, and no oftener", async () => {
+  let reads = 0;
+  const work = async () => {
+    reads += 1;
+    await new Promise((done) => setTimeout(done, 300));
+  };
+  const chores = new Chores({ places: work, scores: work, alerts: work, trend: work, course: work, entries: work });
+  const first = chores.want("scores");
+  await new Promise((done) => setTimeout(done, 200));
+  await Promise.all([first, chores.want("scores"), chores.want("scores"), chores.want("scores")]);
+  assert.equal(reads, 2);
+});
