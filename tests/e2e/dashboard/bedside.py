@@ -39,8 +39,8 @@ WHY_ABSENT = {
 
 
 def now() -> datetime:
-    """The moment, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """The moment."""
+    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

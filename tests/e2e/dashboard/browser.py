@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from neopain.embedded.npm import node, run_npm_ci
 from neopain.errors import ConfigurationError
@@ -39,6 +39,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     """A running browser; the test is skipped, with the reason, where none can be had."""
     # Playwright's own Node lacks a library on a bare machine.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node()))
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         found = find(playwright, folder)
         running = playwright.chromium.launch(

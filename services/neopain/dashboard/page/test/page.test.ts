@@ -7,7 +7,8 @@ import { Chores } from "../src/state/chores";
 import { Series } from "../src/state/series";
 import { span } from "../src/strings";
 
-const STREAM = 'retry: 2000\n\nevent: ready\nid: a-1\ndata: {}\n\n: heartbeat\n\nevent: live-score\r\ndata: {"a":1}\r\n\r\n';
+const STREAM =
+  'retry: 2000\n\nevent: ready\nid: a-1\ndata: {}\n\n: heartbeat\n\nevent: live-score\r\ndata: {"a":1}\r\n\r\n';
 
 test("any cut of a stream gives the same events", () => {
   const whole = new EventReader().take(STREAM);
@@ -38,7 +39,14 @@ test("where there is no sum there is a gap and no zero", () => {
 });
 
 test("levels begin where the classes of NIPS do", () => {
-  assert.deepEqual([3.5, 3.6, 4.9, 5, 6.4, 6.5].map(levelOf), ["low", "mild", "mild", "moderate", "moderate", "severe"]);
+  assert.deepEqual([3.5, 3.6, 4.9, 5, 6.4, 6.5].map(levelOf), [
+    "low",
+    "mild",
+    "mild",
+    "moderate",
+    "moderate",
+    "severe",
+  ]);
 });
 
 test("ages are said as people say them", () => {

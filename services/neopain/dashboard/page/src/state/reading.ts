@@ -60,10 +60,13 @@ async function follow(now: Session): Promise<void> {
   const regularly = setInterval(() => chores.want("places", "scores", "alerts"), POLL_MS);
   const listening = setInterval(() => giveUpOnSilence(stop), 500);
   const begun = mark();
+  const giveUp = () => stop.abort();
+  window.addEventListener("offline", giveUp);
   hear();
   try {
     await Promise.race([readEvents(`${now.fhir}$events`, take, hear, stop.signal), chores.failure]);
   } finally {
+    window.removeEventListener("offline", giveUp);
     clearInterval(regularly);
     clearInterval(listening);
     chores.stop();
@@ -114,10 +117,19 @@ function choresOf(now: Session): Chores {
     places: async () => takePlaces(await searches.places()),
     scores: async () => takeScores(await searches.newest()),
     alerts: async () => takeAlerts(await searches.alerts()),
-    trend: () => readTrends(searches),
-    course: () => course.readNewest(),
+    trend: () => later(readTrends(searches)),
+    course: () => later(course.readNewest()),
     entries: () => course.readEntries(),
   });
+}
+
+/** What is long, and is wanted again with the next sum: where it is not had, the plot has a gap, and no more is lost. */
+async function later(reading: Promise<void>): Promise<void> {
+  try {
+    await reading;
+  } catch (error) {
+    if (!(error instanceof Unreachable)) throw error;
+  }
 }
 
 /** The last hour of whoever has none yet, one after the other; of the others only what is new, all at once. */

@@ -1,7 +1,15 @@
 // Points of one infant by kind, on the grid of 10 s. Bounded: what is older than what is shown is dropped.
+import { computed } from "@preact/signals";
 import type { Kind, Point } from "../fhir/course";
+import { serverNow, tick } from "./moment";
 
 export const SLOT = 10;
+
+/** The end of the newest whole slot by the server's time, in s; changes every ten seconds. */
+export const slotNow = computed(() => {
+  void tick.value;
+  return Math.floor(serverNow() / 1000 / SLOT) * SLOT;
+});
 
 /** Columns for a plot: times in s, then value, low, high; null where there is no number, so that a gap is a gap. */
 export type Columns = [number[], (number | null)[], (number | null)[], (number | null)[]];

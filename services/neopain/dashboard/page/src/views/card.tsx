@@ -2,9 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { bedName } from "../fhir/census";
 import type { Presence, Score } from "../fhir/score";
-import { serverNow } from "../state/moment";
 import { addressOf, go } from "../state/route";
-import { SLOT } from "../state/series";
+import { slotNow } from "../state/series";
 import { session } from "../state/session";
 import { type Bed, HOUR, trendOf, trendsChanged } from "../state/ward";
 import { MODALITY, reasonInWords, TEXT } from "../strings";
@@ -15,7 +14,7 @@ import { ScoreBlock } from "./score";
 
 export function Card({ bed }: { bed: Bed }) {
   const name = bedName(bed.bed);
-  const heading = `bed-${bed.bed}`;
+  const heading = `bed-${encodeURIComponent(bed.bed)}`;
   return (
     <article class={`card ${bed.alert?.wantsAnswer ? `wants-${bed.alert.level}` : ""}`} aria-labelledby={heading}>
       <h2 id={heading}>
@@ -98,7 +97,7 @@ const SPARSE = { ...SMALL, hasPoints: true };
 
 function Trend({ patient }: { patient: string }) {
   const changes = trendsChanged.value;
-  const to = Math.floor(serverNow() / 1000 / SLOT) * SLOT;
+  const to = slotNow.value;
   const columns = useMemo(
     () => (changes < 0 ? undefined : trendOf(patient)?.columns("score", to - HOUR, to)),
     [patient, changes, to],

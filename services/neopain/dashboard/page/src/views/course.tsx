@@ -2,8 +2,7 @@
 import { useMemo, useRef } from "preact/hooks";
 import { KINDS, type Kind } from "../fhir/course";
 import { course, RANGES } from "../state/course";
-import { serverNow } from "../state/moment";
-import { SLOT } from "../state/series";
+import { slotNow } from "../state/series";
 import { session } from "../state/session";
 import { COURSE, clock, TEXT } from "../strings";
 import { inWords, moveCursor, Plot, type PlotLook } from "./plot";
@@ -21,9 +20,9 @@ const LOOKS: Record<Kind, PlotLook> = {
     decimals: 1,
     colour: "line-score",
   },
-  "heart-rate": vital("heart-rate", "/min", 0, "line-heart", null),
-  spo2: vital("spo2", "%", 0, "line-spo2", null),
-  respiration: vital("respiration", "/min", 0, "line-respiration", null),
+  "heart-rate": vital("heart-rate", "/min", 0, "line-heart", [100, 180]),
+  spo2: vital("spo2", "%", 0, "line-spo2", [85, 100]),
+  respiration: vital("respiration", "/min", 0, "line-respiration", [20, 80]),
   movement: vital("movement", "0 to 1", 2, "line-movement", [0, 1]),
 };
 const SPARSE = Object.fromEntries(KINDS.map((kind) => [kind, { ...LOOKS[kind], hasPoints: true }])) as typeof LOOKS;
@@ -40,7 +39,7 @@ function vital(
 
 export function Course() {
   const group = useRef<HTMLElement>(null);
-  const to = Math.floor(serverNow() / 1000 / SLOT) * SLOT;
+  const to = slotNow.value;
   const from = to - course.hours.value * 3600;
   return (
     <section class="course" aria-labelledby="course-title">

@@ -9,8 +9,8 @@ export interface PlotLook {
   label: string;
   unit: string;
   height: number;
-  /** Smallest and largest value of the axis; null: as the data are. */
-  range: [number, number] | null;
+  /** What the axis shows at least. */
+  range: [number, number];
   lowLabel: string;
   highLabel: string;
   decimals: number;
@@ -39,7 +39,7 @@ function optionsOf(look: PlotLook, width: number): uPlot.Options {
     padding: look.isSmall ? [4, 2, 2, 2] : [8, 8, 0, 0],
     cursor: look.isSmall ? { show: false } : { sync: { key: look.sync }, y: false, drag: { x: false, y: false } },
     legend: { show: !look.isSmall, live: true },
-    scales: { x: { time: true }, y: look.range === null ? {} : { range: look.range } },
+    scales: { x: { time: true }, y: { range: (_, least, most) => widened(look.range, least, most) } },
     axes: look.isSmall
       ? [{ show: false }, { show: false }]
       : [
@@ -60,6 +60,10 @@ function optionsOf(look: PlotLook, width: number): uPlot.Options {
     ],
     bands: [{ series: [3, 2], fill: colour(`${look.colour}-band`) }],
   };
+}
+
+function widened([from, to]: PlotLook["range"], least: number | null, most: number | null): uPlot.Range.MinMax {
+  return [Math.min(from, least ?? from), Math.max(to, most ?? to)];
 }
 
 interface PlotProps {
