@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from sqlalchemy import Engine
 
@@ -14,7 +15,7 @@ from neopain.charting.census import history_of
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, take_score
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.aggregate import SLOT, VitalAggregate
+from neopain.domain.aggregate import VitalAggregate
 from neopain.domain.alert_policy import DEMO_ALERTS
 from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import BedId, PatientId
@@ -26,9 +27,7 @@ from neopain.runtime.clock import SystemClock
 AUTHORITY = "HOSP"
 VISIT = "V1"
 ALL = tuple(Modality)
-POLICY = ChartingPolicy(
-    name="test", interval=timedelta(seconds=10), lateness=timedelta(seconds=3), alert=DEMO_ALERTS
-)
+POLICY = ChartingPolicy(name="test", interval=timedelta(seconds=10), lateness=timedelta(seconds=3), alert=DEMO_ALERTS)
 """An entry for each ten seconds, and notices after seconds."""
 WHY_ABSENT = {
     Modality.FACE: "no-camera",
@@ -57,6 +56,11 @@ class Bedside:
         return " ".join(self.bed.partition("@")[0].split("/"))
 
     @property
+    def path(self) -> str:
+        """The address of its page."""
+        return f"/bed/{quote(self.bed, safe='')}"
+
+    @property
     def intake(self) -> Intake:
         """Charting's own, with this test's policy."""
         return Intake(self.engine, SitePolicies(POLICY), SystemClock())
@@ -69,7 +73,9 @@ class Bedside:
         """Nobody lies here from now on."""
         self._told(BedState(self.bed, now(), None, ""))
 
-    def score(self, value: float | None, *, at: datetime, present: Iterable[Modality] = ALL, width: float = 1.0) -> None:
+    def score(
+        self, value: float | None, *, at: datetime, present: Iterable[Modality] = ALL, width: float = 1.0
+    ) -> None:
         """One window that ends then; without a value it abstains."""
         there = set(present) if value is not None else set()
         low, high = (0.0, 0.0) if value is None else (max(0.0, value - width), min(10.0, value + width))
@@ -129,6 +135,3 @@ def prepare_days(engine: Engine) -> None:
 def slot(moment: datetime) -> datetime:
     """The beginning of the ten seconds that a moment lies in."""
     return datetime.fromtimestamp(moment.timestamp() // 10 * 10, UTC)
-
-
-__all__ = ["SLOT", "Bedside", "now", "prepare_days", "slot"]

@@ -70,9 +70,7 @@ def new_database(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
-def running(
-    database_url: str, built_page: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hospital]:
+def running(database_url: str, built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     """Database, API and dashboard for all tests here; each test has beds of its own."""
     with new_database(database_url) as url:
         engine = connect(url, connections=10)

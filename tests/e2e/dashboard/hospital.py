@@ -1,4 +1,4 @@
-"""Database, FHIR API and dashboard as they run on one machine, each on a thread of its own, so that one can be killed."""
+"""Database, FHIR API and dashboard as on one machine, each on a thread of its own, so that one can be killed."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ class Hospital:
     def url(self) -> str:
         """The dashboard's address."""
         return self.settings.own_url
+
+    @property
+    def database_url(self) -> str:
+        """The database that charting writes to."""
+        return self.api_settings.database_url
 
     def runs(self, name: str) -> bool:
         """Whether ``api`` or ``dashboard`` does."""

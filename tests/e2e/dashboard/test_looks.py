@@ -66,7 +66,9 @@ def test_night_mode_is_dark_and_stays(open_page: Open, bed: Bedside) -> None:
     page.reload()
 
     expect(page.get_by_label("Colours")).to_have_value("night")
-    red, green, blue = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/[0-9]+/g).map(Number)")
+    red, green, blue = page.evaluate(
+        "getComputedStyle(document.documentElement).backgroundColor.match(/[0-9]+/g).map(Number)"
+    )
     assert max(red, green, blue) < 10
 
 

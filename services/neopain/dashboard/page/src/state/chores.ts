@@ -1,6 +1,6 @@
 // Reads that are wanted: each kind runs once at a time, and once more if it was wanted again meanwhile.
 
-const GATHER_MS = 150;
+const GATHER_MS = 50;
 
 export type Chore = "places" | "scores" | "alerts" | "trend" | "course" | "entries";
 
