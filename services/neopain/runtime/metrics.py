@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -139,6 +140,12 @@ def counter(name: str) -> Counter:
     if not isinstance(made, Counter):
         raise TypeError(f"{name} is no counter")
     return made
+
+
+@lru_cache(maxsize=256)
+def counted(name: str, *labels: str) -> Counter:
+    """The counter of that name with these labels, kept found: for closed sets of labels, counted with each message."""
+    return counter(name).labels(*labels)
 
 
 def gauge(name: str) -> Gauge:

@@ -41,9 +41,13 @@ def read_patients(segment: Segment, field: int) -> tuple[PatientId, ...]:
 
     Raises ``MalformedMessage`` when one holds bytes outside of the message's character set.
     """
-    raw = segment.raw(field)
+    return patients_in(segment.raw(field), segment.place(field), segment.delimiters)
+
+
+def patients_in(raw: str, location: str, delimiters: Delimiters) -> tuple[PatientId, ...]:
+    """What ``read_patients`` finds in the field as sent; ``location`` is its place in the words of an error."""
     find = _patients_in if len(raw) <= LONGEST_KEPT else _patients_in.__wrapped__
-    return find(raw, segment.place(field), segment.delimiters)
+    return find(raw, location, delimiters)
 
 
 def read_own_identifiers(pid: Segment) -> tuple[PatientId, ...]:
@@ -65,9 +69,13 @@ def read_bed(segment: Segment, field: int, *, default_facility: str = "") -> Bed
 
     Raises ``MalformedMessage`` when it holds bytes outside of the message's character set.
     """
-    raw = segment.raw(field)
+    return bed_in(segment.raw(field), segment.place(field), segment.delimiters, default_facility)
+
+
+def bed_in(raw: str, location: str, delimiters: Delimiters, default_facility: str) -> BedId | None:
+    """What ``read_bed`` finds in the field as sent; ``location`` is its place in the words of an error."""
     find = _bed_in if len(raw) <= LONGEST_KEPT else _bed_in.__wrapped__
-    return find(raw, segment.place(field), segment.delimiters, default_facility)
+    return find(raw, location, delimiters, default_facility)
 
 
 def names_a_bed(segment: Segment, field: int) -> bool:

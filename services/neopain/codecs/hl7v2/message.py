@@ -104,20 +104,35 @@ class Segment:
 class Message:
     """The segments of one message in their order; the first is MSH. ``codec`` is Python's name of its character set.
 
-    ``lines`` are their texts as sent, decoded. They are cut into segments when somebody asks for those: of vitals
-    nobody does.
+    ``text`` is all of it as sent, decoded. It is cut into lines, and those into segments, when somebody asks for them:
+    of vitals that repeat their form nobody does. ``is_plain``: nothing in it but a CR could end a line.
     """
 
-    __slots__ = ("_segments", "codec", "delimiters", "header", "lines")
+    __slots__ = ("_lines", "_segments", "codec", "delimiters", "header", "is_plain", "text")
 
-    def __init__(self, lines: list[str], delimiters: Delimiters, codec: str) -> None:
-        self.lines = lines
+    def __init__(self, text: str, delimiters: Delimiters, codec: str) -> None:
+        self.text = text
         self.delimiters = delimiters
         self.codec = codec
-        name, *fields = lines[0].split(delimiters.field)
+        self.is_plain = "\n" not in text and " \r" not in text and "\t\r" not in text
+        self._lines: list[str] = []
+        self._segments: list[Segment] = []
+        name, *fields = self._first_line().split(delimiters.field)
         self.header = Segment(name, 1, [name, delimiters.field, *fields], delimiters)
         """MSH."""
-        self._segments: list[Segment] = []
+
+    @property
+    def lines(self) -> list[str]:
+        """The text of every segment."""
+        if not self._lines:
+            self._lines = _lines(self.text, self.delimiters.field, is_plain=self.is_plain)
+        return self._lines
+
+    def _first_line(self) -> str:
+        end = self.text.find("\r")
+        if self.is_plain and _begins_segment(self.text[end + 1 : end + 5], self.delimiters.field):
+            return self.text[:end] if end >= 0 else self.text
+        return self.lines[0]
 
     @property
     def segments(self) -> list[Segment]:
@@ -162,10 +177,10 @@ def parse(raw: bytes) -> Message:
     whole = raw[found.start() :].replace(b"\x00", b"")
     delimiters = _delimiters(whole)
     text, codec = _decoded(whole, delimiters)
-    lines = _lines(text.rstrip("\r\n\t "), delimiters.field)
-    if text.count("MSH") > 1 and any(line.split(delimiters.field, 1)[0] == "MSH" for line in lines[1:]):
+    message = Message(text.rstrip("\r\n\t "), delimiters, codec)
+    if text.count("MSH") > 1 and any(line.split(delimiters.field, 1)[0] == "MSH" for line in message.lines[1:]):
         raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
-    return Message(lines, delimiters, codec)
+    return message
 
 
 def messages_in(data: bytes) -> list[bytes]:
@@ -314,9 +329,9 @@ def _switched(names: list[str]) -> str:
     return max(found, default="")
 
 
-def _lines(text: str, field: str) -> list[str]:
+def _lines(text: str, field: str, *, is_plain: bool) -> list[str]:
     # Most senders end each segment with one CR and nothing else: then the lines are the segments.
-    if "\n" not in text and " \r" not in text and "\t\r" not in text:
+    if is_plain:
         lines = text.split("\r")
         if all(_begins_segment(start, field) for start in {line[:4] for line in lines}):
             return lines

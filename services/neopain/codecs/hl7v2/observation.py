@@ -13,7 +13,9 @@ from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, part, text_of
 from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity, VitalKind
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
+NUMBER = r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})"
+"""The pattern of a number as monitors write it."""
+_NUMBER = re.compile(NUMBER)
 is_number = _NUMBER.fullmatch
 """Whether a text is one number and nothing else."""
 _LONGEST_LABEL = 64

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
+from neopain.codecs.hl7v2.form import Filled, forms_of
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.identity import read_bed, read_patients
-from neopain.codecs.hl7v2.message import Message, Segment, text_of
+from neopain.codecs.hl7v2.identity import bed_in, patients_in, read_bed, read_patients
+from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
 from neopain.codecs.hl7v2.observation import Dialect, Meaning, UnknownCode, dialect_of, is_number, read_number, worth_of
 from neopain.codecs.hl7v2.time import offset_zone, to_the_second
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
@@ -87,8 +88,31 @@ def read_reports(
     ``MalformedMessage`` only where a bed or a patient cannot be read.
     """
     zone = offset_zone(header.time_text) or site_zone
+    forms = forms_of(message.delimiters, known)
+    filled = forms.fill(message)
+    if filled is not None:
+        return (_filled_report(filled, message.delimiters, zone, default_facility),)
     reader = _Reader(zone, dialect_of(message.delimiters, known))
-    return tuple(_report(message, infant, reader, default_facility) for infant in _infants(message))
+    reports = tuple(_report(message, infant, reader, default_facility) for infant in _infants(message))
+    if len(reports) == 1 and not (reports[0].skipped or reports[0].waves):
+        forms.learn(message)
+    return reports
+
+
+def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default_facility: str) -> VitalsReport:
+    moment = _moment_of(filled.time, zone, delimiters)
+    patients = patients_in(filled.patient, "PID-3", delimiters)
+    readings = tuple(
+        Reading(kind, filled.numbers[number] * scale, known.validity, known.code, moment.utc, moment.text, known.rank)
+        for number, known, kind, scale, _ in filled.form.winners
+    )
+    return VitalsReport(
+        bed=bed_in(filled.bed, "PV1-3", delimiters, default_facility),
+        patient=patients[0] if patients else None,
+        readings=readings,
+        unmapped=filled.form.unmapped,
+        newest=moment.utc,
+    )
 
 
 @dataclass(slots=True)
@@ -236,16 +260,19 @@ class _Reader:
                     found.best[place] = _Candidate(worth, scaled, meaning, validity, moment)
 
     def _moment(self, raw: str) -> _Moment:
-        # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
         known = self.moments.get(raw)
         if known is None:
-            text = text_of(raw, 1, 1, self.dialect.delimiters)
-            utc = to_the_second(text, zone=self.zone) if text else None
-            known = self.moments[raw] = _Moment(utc, text)
+            known = self.moments[raw] = _moment_of(raw, self.zone, self.dialect.delimiters)
         return known
 
     def _skipped(self, position: int, meaning: Meaning, reason: str) -> Skipped:
         return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason)
+
+
+def _moment_of(raw: str, zone: tzinfo, delimiters: Delimiters) -> _Moment:
+    # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
+    text = text_of(raw, 1, 1, delimiters)
+    return _Moment(to_the_second(text, zone=zone) if text else None, text)
 
 
 def _padded(fields: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def is_association(message: Message, header: Header) -> bool:
     """Whether an ORU^R01 is of an association, by its profile, or by OBR-4 where the sender names none."""
     if not PROFILES.isdisjoint(header.profile_oids):
         return True
-    order = message.first("OBR")
+    order = message.first("OBR") if ASSOCIATION in message.text else None
     return order is not None and order.raw(4).startswith(ASSOCIATION) and order.text(4) == ASSOCIATION
 
 

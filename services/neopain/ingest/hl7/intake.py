@@ -5,13 +5,13 @@ Sockets are the ``listener``'s.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 from neopain.bus.bus import Bus
@@ -31,6 +31,7 @@ from neopain.domain.deadletter import DeadLetter
 from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
 from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, OutOfDate
 from neopain.ingest.census.keeper import keep
+from neopain.ingest.hl7.deadline import Deadline
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.late import Unchanged, require_followed, require_young
 from neopain.ingest.hl7.queries import QueryIntake, require_allowed
@@ -44,7 +45,7 @@ from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
-from neopain.runtime.metrics import counter
+from neopain.runtime.metrics import counted, counter
 
 LOG = Log(__name__)
 
@@ -60,7 +61,8 @@ class Intake:
         self.bus = bus
         self.clock = clock
         self.sources = sources
-        self.patience_seconds = settings.hl7_bus_patience_seconds
+        self.deadline = Deadline(settings.hl7_bus_patience_seconds)
+        self.control_ids = _control_ids()
         self.vitals = VitalsIntake(
             bus=bus, bed_by_sender=settings.hl7_bed_by_sender, known=read_vital_codes(settings.vital_codes)
         )
@@ -218,17 +220,19 @@ class Intake:
 
     async def _until_stored(self, store: Callable[[], Awaitable[T]]) -> T:
         """Tries until the bus has taken it, or patience ends; ``store`` must be harmless to repeat."""
-        backoff = Backoff(first=0.05, longest=1.0)
         try:
-            async with asyncio.timeout(self.patience_seconds):
-                while True:
-                    try:
-                        return await store()
-                    except BusUnavailable as error:
-                        LOG.warning("bus_unavailable", why=error)
-                        await self.clock.sleep(backoff.next_seconds())
+            return await self.deadline.keep(self._again_and_again(store))
         except TimeoutError as error:
-            raise BusUnavailable(f"the bus took nothing for {self.patience_seconds:g} s") from error
+            raise BusUnavailable(f"the bus took nothing for {self.deadline.seconds:g} s") from error
+
+    async def _again_and_again(self, store: Callable[[], Awaitable[T]]) -> T:
+        backoff = Backoff(first=0.05, longest=1.0)
+        while True:
+            try:
+                return await store()
+            except BusUnavailable as error:
+                LOG.warning("bus_unavailable", why=error)
+                await self.clock.sleep(backoff.next_seconds())
 
     def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> tuple[str, bytes]:
         to, wants = opened.addressing, opened.facts.wants
@@ -241,11 +245,11 @@ class Intake:
             answer = opened.reply if error is None else write_query_error(opened.asked, outcome, self._stamp(), error)
         else:
             answer = ack.write_ack(to, outcome, self._stamp(), error)
-        counter("ingest_messages_total").labels(code).inc()
+        counted("ingest_messages_total", code).inc()
         return code, answer
 
     def _stamp(self) -> Stamp:
-        return Stamp(control_id=secrets.token_hex(10), sent=self.clock.now())
+        return Stamp(control_id=next(self.control_ids), sent=self.clock.now())
 
     def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
         header = opened.header
@@ -263,6 +267,12 @@ class Intake:
                 stored=opened.stored,
             )
         )
+
+
+def _control_ids() -> Iterator[str]:
+    """Control ids of our answers, 20 signs each (MSH-10 holds no more): no process gives those of another."""
+    begin = secrets.token_hex(6)
+    return (f"{begin}{number % 2**32:08x}" for number in count())
 
 
 @dataclass(slots=True)

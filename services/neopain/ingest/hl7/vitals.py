@@ -124,7 +124,8 @@ class VitalsIntake:
     def _tell(self, report: VitalsReport, one: Received) -> None:
         for skipped in report.skipped:
             counter("ingest_skipped_total").labels(skipped.reason).inc()
-        counter("ingest_unmapped_total").inc(len(report.unmapped))
+        if report.unmapped:
+            counter("ingest_unmapped_total").inc(len(report.unmapped))
         for code in report.unmapped:
             self.unknown.count(one.source, code)
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.codecs.hl7v2 import ack, header, identity, message, observation
+from neopain.codecs.hl7v2 import ack, form, header, identity, message, observation
 from neopain.codecs.hl7v2.codes import BUILT_IN
 from neopain.codecs.hl7v2.header import read_header
 from neopain.codecs.hl7v2.message import Delimiters, parse
@@ -82,6 +82,7 @@ KEPT: tuple[Any, ...] = (
     message._begins_segment,
     message._segment_break,
     observation.dialect_of,
+    form.forms_of,
 )
 
 

@@ -1,0 +1,58 @@
+"""How long a message may wait for the bus: one timer for all that wait, since all wait as long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Wait:
+    task: asyncio.Task[object]
+    due: float
+    cancelled_before: int
+    is_over: bool = False
+
+
+@dataclass(slots=True)
+class Deadline:
+    """Ends what tasks wait for after ``seconds``. A message that is stored in time costs it next to nothing."""
+
+    seconds: float
+    _waits: dict[_Wait, None] = field(default_factory=dict)
+    """In the order in which they are due."""
+    _timer: asyncio.TimerHandle | None = None
+
+    async def keep(self, work: Awaitable[T]) -> T:
+        """What the work returns; ``TimeoutError`` when that takes too long."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is None:
+            raise RuntimeError("only a task can be ended")
+        wait = _Wait(task, loop.time() + self.seconds, task.cancelling())
+        self._waits[wait] = None
+        if self._timer is None:
+            self._timer = loop.call_at(wait.due, self._ring)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if wait.is_over and task.uncancel() <= wait.cancelled_before:
+                raise TimeoutError from None
+            raise
+        finally:
+            del self._waits[wait]
+
+    def _ring(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for wait in self._waits:
+            if wait.due > now:
+                self._timer = loop.call_at(wait.due, self._ring)
+                return
+            if not wait.is_over:
+                wait.is_over = True
+                wait.task.cancel()
