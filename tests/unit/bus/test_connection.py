@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from redis import exceptions as redis_errors
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis, SSLConnection
+from redis.typing import EncodableT
 
-from neopain.bus.connection import shard_of, translated
+from neopain.bus.connection import connect, shard_of, translated
 from neopain.domain.identity import BedId
 from neopain.errors import BusUnavailable
 
@@ -41,3 +42,24 @@ def test_a_server_that_cannot_serve_now_is_unavailable(error: Exception) -> None
 def test_a_mistake_of_ours_stays_what_it_is() -> None:
     with pytest.raises(redis_errors.ResponseError, match="WRONGTYPE"), translated("XADD vitals"):
         raise redis_errors.ResponseError("WRONGTYPE not a stream")
+
+
+COMMANDS: list[tuple[EncodableT, ...]] = [
+    ("PING",),
+    ("CONFIG GET", "appendonly", b"\x00\r\n"),
+    ("XADD", "vitals:NICU/1/3", "*", b"p", b"\xff" * 7000),
+    ("ZADD", "beds", 1764201600000, "Säuglinge/1/3"),
+    ("SET", "n", 2.5),
+    ("SET", "m", memoryview(b"frame")),
+    ("SET", "a", bytearray(b"frame")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one[0])
+def test_a_command_is_written_as_the_library_writes_it(command: tuple[EncodableT, ...]) -> None:
+    ours = connect("redis://127.0.0.1:1").connection_pool.make_connection()
+    assert b"".join(ours.pack_command(*command)) == b"".join(Connection().pack_command(*command))
+
+
+def test_a_server_behind_tls_is_spoken_to_by_tls() -> None:
+    assert isinstance(connect("rediss://127.0.0.1:1").connection_pool.make_connection(), SSLConnection)

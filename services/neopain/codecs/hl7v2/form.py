@@ -3,7 +3,7 @@
 A form is drawn from a message that was read, and holds for every one with the same texts at the same places: only the
 numbers, the time, the infant and the bed may differ, and what nobody reads. Of such a message only those are looked at.
 There is a form only where each OBX that counts is one number in a known unit or a code that no table knows, and all
-have the time of the one OBR. Whatever else a message holds, it is read as if there were no forms.
+have one time. Whatever else a message holds, it is read as if there were no forms.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Winner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """``same`` takes the texts that must be ``texts``; ``values`` are to be numbers, ``named`` not empty.
+    """``same`` takes the texts that must be ``texts``; ``values`` are to be numbers, ``own_times``, their OBX-14, the
+    same in all, ``named`` not empty.
 
     ``winners`` are the values that are kept, in their order: of several of one kind the most believable. ``patient``,
     ``bed`` and ``time`` are the places of PID-3, PV1-3 and OBR-7, that of an empty text where there are none.
@@ -62,6 +63,7 @@ class Form:
     same: Take
     texts: tuple[str, ...]
     values: Take
+    own_times: Take
     winners: tuple[Winner, ...]
     named: Take
     unmapped: tuple[UnknownCode, ...]
@@ -73,6 +75,8 @@ class Form:
         """The values; None where the fields are of another form, or where something else than numbers stands."""
         if segments != self.segments or self.same(fields) != self.texts or not all(self.named(fields)):
             return None
+        if len(set(self.own_times(fields))) != 1:
+            return None
         values = self.values(fields)
         if not _NUMBERS.fullmatch("\r".join(values)):
             return None
@@ -82,12 +86,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form and what a message fills it with: PID-3, PV1-3 and OBR-7 as sent, and its values."""
+    """A form and what a message fills it with: PID-3, PV1-3, OBR-7 and the one OBX-14 as sent, and its values."""
 
     form: Form
     patient: str
     bed: str
     time: str
+    own_time: str
     numbers: Sequence[float]
 
 
@@ -107,7 +112,8 @@ class Forms:
         for form in self.kept.get(len(fields), ()):
             numbers = form.numbers(fields, segments)
             if numbers is not None:
-                return Filled(form, fields[form.patient], fields[form.bed], fields[form.time], numbers)
+                own_time = form.own_times(fields)[0]
+                return Filled(form, fields[form.patient], fields[form.bed], fields[form.time], own_time, numbers)
         return None
 
     def learn(self, message: Message) -> None:
@@ -150,6 +156,7 @@ class _Outline:
     dialect: Dialect
     same: list[int] = field(default_factory=list)
     values: list[int] = field(default_factory=list)
+    own_times: list[int] = field(default_factory=list)
     named: list[int] = field(default_factory=list)
     unmapped: list[UnknownCode] = field(default_factory=list)
     winners: dict[VitalKind, Winner] = field(default_factory=dict)
@@ -167,6 +174,7 @@ class _Outline:
             same=same,
             texts=same(self.fields),
             values=_take(self.values),
+            own_times=_take(self.own_times),
             winners=tuple(self.winners.values()),
             named=_take(self.named),
             unmapped=tuple(dict.fromkeys(self.unmapped)),
@@ -186,17 +194,17 @@ class _Outline:
         return name != "OBX" or self._takes_observation(start, end)
 
     def _takes_observation(self, start: int, end: int) -> bool:
-        compared = [self._place(start, end, one) for one in (*_REPEATED, _TIME)]
-        place = self._place(start, end, _VALUE)
+        compared = [self._place(start, end, one) for one in _REPEATED]
         self.same += compared
-        *repeated, time = (self.fields[one] for one in compared)
-        if time or repeated[0].strip().upper() == "NA":
+        data_type, *others = (self.fields[one] for one in compared)
+        if data_type.strip().upper() == "NA":
             return False
-        meaning, value = self.dialect.meaning_of(tuple(repeated)), self.fields[place]
+        meaning = self.dialect.meaning_of((data_type, *others))
+        value, own_time = self._place(start, end, _VALUE), self._place(start, end, _TIME)
         if meaning.unknown is not None:
-            self._note_unknown(meaning.unknown, place)
+            self._note_unknown(meaning.unknown, value)
         elif not meaning.is_idle:
-            return self._takes_number(meaning, value, place)
+            return self._takes_number(meaning, value, own_time)
         return True
 
     def _note_unknown(self, code: UnknownCode, place: int) -> None:
@@ -206,8 +214,9 @@ class _Outline:
         else:
             self.same.append(place)
 
-    def _takes_number(self, meaning: Meaning, value: str, place: int) -> bool:
+    def _takes_number(self, meaning: Meaning, place: int, own_time: int) -> bool:
         self.places["OBX"] = place
+        value = self.fields[place]
         if meaning.plain is None or not is_number(value) or float(value) in SENTINELS:
             return False
         kind, _, worth = meaning.plain
@@ -215,7 +224,8 @@ class _Outline:
         if known is None or worth < known.worth:
             self.winners[kind] = Winner(len(self.values), meaning, *meaning.plain)
         self.values.append(place)
-        return True
+        self.own_times.append(own_time)
+        return self.fields[own_time] == self.fields[self.own_times[0]]
 
     def _place(self, start: int, end: int, number: int) -> int:
         """Where a field of the segment stands; that of an empty text where the segment is shorter."""

@@ -100,7 +100,9 @@ def read_reports(
 
 
 def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default_facility: str) -> VitalsReport:
-    moment = _moment_of(filled.time, zone, delimiters)
+    moment = _moment_of(filled.own_time, zone, delimiters)
+    if not moment.text:
+        moment = _moment_of(filled.time, zone, delimiters)
     patients = patients_in(filled.patient, "PID-3", delimiters)
     readings = tuple(
         Reading(kind, filled.numbers[number] * scale, known.validity, known.code, moment.utc, moment.text, known.rank)

@@ -102,8 +102,28 @@ def test_of_two_numbers_of_one_kind_the_believable_one_is_kept_by_a_form_too() -
     assert [one.value for one in read(lines)[0].readings] == [142.0]
 
 
+def timed(pulse: str, saturation: str) -> list[str]:
+    return [PV1, OBR, f"{PULSE}|||{pulse}", f"{SPO2}|||{saturation}", f"{OTHER}|||20260704115958"]
+
+
+@pytest.mark.parametrize("time", ["20260704115959", "20260704110000+0000", "", "^", "now"])
+def test_observations_that_have_one_time_of_their_own_have_a_form(time: str) -> None:
+    expected = read_alone(timed(time, time))
+    forms_of.cache_clear()
+    read(timed("20260704115958", "20260704115958"))
+    assert is_filled(timed(time, time))
+    assert read(timed(time, time)) == expected
+
+
+def test_observations_of_several_times_are_read_without_forms() -> None:
+    read(timed("20260704115958", "20260704115958"))
+    assert not is_filled(timed("20260704115958", "20260704115959"))
+    assert len(read(timed("20260704115958", "20260704115959"))[0].readings) == 2
+
+
 NEVER = {
-    "a time of its own": [PV1, OBR, f"{HR}|||20260704115959"],
+    "two times": timed("20260704115958", "20260704115959"),
+    "a time of the order and one of its own": [PV1, OBR, HR, f"{SPO2}|||20260704115959"],
     "a waveform": [PV1, OBR, HR, "OBX|2|NA|131330^MDC_ECG_ELEC_POTL_II^MDC|1.9|1^2^3"],
     "a structured number": [PV1, OBR, HR, SPO2.replace("|NM|", "|SN|").replace("97.5", ">^97")],
     "two infants": [PID, PV1, OBR, HR, PID, PV1, OBR, HR],
