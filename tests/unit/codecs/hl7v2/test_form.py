@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neopain.codecs.hl7v2 import form as forms_module
 from neopain.codecs.hl7v2.codes import BUILT_IN
@@ -12,6 +14,7 @@ from neopain.codecs.hl7v2.form import forms_of
 from neopain.codecs.hl7v2.header import read_header
 from neopain.codecs.hl7v2.message import Delimiters, parse
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
+from neopain.errors import MalformedMessage
 
 HEAD = r"MSH|^~\&|MON|NICU|||20260704120005+0200||ORU^R01|4711|P|2.6"
 PID, PV1 = "PID|||77^^^HOSP^MR", "PV1||I|NICU^1^3"
@@ -137,6 +140,39 @@ NEVER = {
 def test_such_a_message_has_no_form(lines: list[str]) -> None:
     assert read(lines) == read(lines)
     assert not is_filled(lines)
+
+
+SIGNS = st.sampled_from(
+    ["|", "\r", "\n", " \r", "^", "~", "&", "\\", "", "1", "---", "MSH|", "PID|", "\rOBX|", "\rOBR|"]
+)
+DAMAGE = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), SIGNS), min_size=1, max_size=3)
+
+
+def damaged(text: str, damage: list[tuple[float, int, str]]) -> str:
+    for share, gone, sign in damage:
+        place = int(share * len(text))
+        text = text[:place] + sign + text[place + gone :]
+    return text
+
+
+@settings(max_examples=60, deadline=None)
+@given(DAMAGE)
+def test_a_damaged_message_reads_the_same_with_forms_and_without(damage: list[tuple[float, int, str]]) -> None:
+    lines = damaged("\r".join(WHOLE), damage).split("\r")
+    forms_of.cache_clear()
+    expected = outcome(lines)
+    forms_of.cache_clear()
+    read(WHOLE)
+    assert outcome(lines) == expected
+    assert outcome(lines) == expected
+
+
+def outcome(lines: list[str]) -> object:
+    """What a message says, or why it cannot be read."""
+    try:
+        return read(lines)
+    except MalformedMessage as error:
+        return error.code, str(error)
 
 
 def test_lines_that_end_otherwise_are_read_without_forms() -> None:
