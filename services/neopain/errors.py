@@ -18,6 +18,7 @@ NeopainError
 │   ├── ProviderUnavailable    the OpenID provider
 │   └── EhrUnavailable
 ├── RejectedByEhr          the EHR said no for good: a person is needed
+│   └── NotLetIn               the EHR does not let this client in; nothing was sent
 ├── ContractBroken         two of our own parts disagree: stop
 └── ConfigurationError     refuse to start
 
@@ -130,6 +131,11 @@ class RejectedByEhr(NeopainError):
     def __init__(self, message: str, *, words: str = "") -> None:
         super().__init__(message)
         self.words = words
+
+
+class NotLetIn(RejectedByEhr):
+    """The EHR's authorization server does not let this client in: nothing was sent, and nothing can be until a person
+    has put right the registration, the keys or the scopes."""
 
 
 class ContractBroken(NeopainError):

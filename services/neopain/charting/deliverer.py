@@ -17,12 +17,12 @@ from neopain.charting.database import translated
 from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
-from neopain.charting.statuses import change_of
-from neopain.charting.tables import OUTBOX
-from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.entry_status import StatusChange
+from neopain.charting.statuses import change_of, give_up, locked_entry
+from neopain.charting.tables import ENTRIES, OUTBOX
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.domain.entry_status import RETRACTED, EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry
-from neopain.errors import ContractBroken, EhrUnavailable, RejectedByEhr
+from neopain.errors import ContractBroken, EhrUnavailable, NotLetIn, RejectedByEhr
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge
@@ -34,7 +34,9 @@ EVENTS = {
     Happening.CONFIRMED: "entry_confirmed",
     Happening.ACCEPTED: "entry_accepted",
     Happening.REFUSED: "entry_rejected",
+    Happening.CANCELLED: "delivery_cancelled",
     Happening.NOT_IDENTIFIED: "entry_not_located",
+    Happening.NOT_LET_IN: "entry_not_let_in",
 }
 """What the audit says; an EHR that is not there is in the log and the metrics."""
 STATUS_EVENTS = {
@@ -42,9 +44,13 @@ STATUS_EVENTS = {
     Happening.ACCEPTED: "status_accepted",
     Happening.REFUSED: "status_rejected",
     Happening.NOT_IDENTIFIED: "status_not_located",
+    Happening.NOT_LET_IN: "status_not_let_in",
 }
 """The same of a status that the EHR is told of."""
-SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED})
+SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED, Happening.UNVERIFIED, Happening.CANCELLED})
+NOT_OURS_TO_DO = outbox.DONE | {RowState.UNVERIFIED}
+"""Rows that do not say that delivery is behind."""
+UNVERIFIED = "no nurse has verified it, and this EHR takes nothing else"
 CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
 
@@ -94,7 +100,8 @@ class Deliverer:
         """The entries to be delivered now: for each infant the oldest, if it is due and in nobody's hands."""
         with unit_of_work(self.engine, self.clock) as unit:
             counts = outbox.count_by_state(unit.connection)
-            gauge("charting_outbox_rows").set(sum(counts[state] for state in RowState if state not in outbox.DONE))
+            gauge("charting_outbox_rows").set(sum(counts[state] for state in RowState if state not in NOT_OURS_TO_DO))
+            gauge("charting_unverified_entries").set(counts[RowState.UNVERIFIED])
             return outbox.hand_out(unit.connection, now=self.clock.now(), doubt=self.retry.doubt)
 
     def deliver(self, entry_id: str) -> int:
@@ -126,13 +133,21 @@ class Deliverer:
         if outcome.happening is Happening.UNAVAILABLE:
             if self.breaker.failed(self.clock.now()):
                 LOG.warning("ehr_left_alone", failures=self.breaker.failures, why=outcome.reason)
-        elif outcome.happening is Happening.NOT_IDENTIFIED and not self.channel.reads_back:
+        elif outcome.happening in self._unasked:
             return
         elif self.breaker.succeeded():
             LOG.info("ehr_is_back")
         gauge("charting_ehr_left_alone").set(float(self.breaker.is_open))
 
+    @property
+    def _unasked(self) -> frozenset[Happening]:
+        """What can happen without a word of the EHR's."""
+        never_asked = {Happening.NOT_LET_IN, Happening.UNVERIFIED, Happening.CANCELLED}
+        return frozenset(never_asked | (set() if self.channel.reads_back else {Happening.NOT_IDENTIFIED}))
+
     def _attempt(self, row: OutboxRow) -> Outcome:
+        if self.channel.takes_only_verified and (waits := self._unverified(row)) is not None:
+            return waits
         try:
             send = self._send if row.change == outbox.CREATION else self._send_status
             return send(row, self._entry(row))
@@ -140,12 +155,28 @@ class Deliverer:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
             may_be_there = error.was_sent or row.attempted is not None
             return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait, may_be_there=may_be_there)
+        except NotLetIn as error:
+            held = self.clock.now() + self.retry.held
+            return Outcome(Happening.NOT_LET_IN, str(error), due=held, may_be_there=row.attempted is not None)
         except RejectedByEhr as error:
             # A status is read before it is changed: after a clear no, nothing is in doubt.
             may_be_there = self.channel.reads_back and row.change == outbox.CREATION
             return Outcome(Happening.REFUSED, str(error), words=error.words, may_be_there=may_be_there)
         except ContractBroken as error:
             return Outcome(Happening.REFUSED, str(error))
+
+    def _unverified(self, row: OutboxRow) -> Outcome | None:
+        """Why an entry is not for an EHR that takes only what a nurse has verified; None where it is."""
+        if row.change != outbox.CREATION or row.attempted is not None:
+            return None
+        with translated("reading a status"), self.engine.connect() as connection:
+            found = connection.scalar(select(ENTRIES.c.status).where(ENTRIES.c.entry_id == row.entry_id))
+        status = EntryStatus(found)
+        if status is EntryStatus.PRELIMINARY:
+            return Outcome(Happening.UNVERIFIED, UNVERIFIED)
+        if status in RETRACTED:
+            return Outcome(Happening.CANCELLED, f"the entry is {status.value} and was never sent")
+        return None
 
     def _send(self, row: OutboxRow, entry: ChartEntry) -> Outcome:
         located = self.channel.locate(entry)
@@ -157,8 +188,8 @@ class Deliverer:
         if reference is None:
             with unit_of_work(self.engine, self.clock) as unit:
                 outbox.begin_attempt(unit.connection, row, now=self.clock.now())
-            self.channel.create(replace(entry, sent=self.clock.now()), located)
-            reference = self.channel.find(entry, located)
+            told = self.channel.create(replace(entry, sent=self.clock.now()), located)
+            reference = told or self.channel.find(entry, located)
         if reference is None:
             raise EhrUnavailable("the EHR took the entry and does not show it yet")
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
@@ -215,7 +246,12 @@ class Deliverer:
             case Happening.UNAVAILABLE:
                 values["attempts"] = row.attempts + 1
         with unit_of_work(self.engine, self.clock) as unit:
+            if outcome.happening is Happening.UNVERIFIED and not _is_preliminary(unit, row):
+                return
             outbox.settle(unit.connection, row, outcome.happening, **values)
+            if outcome.happening is Happening.CANCELLED:
+                later = outbox.locked_rows(unit.connection, row.entry_id)
+                give_up(unit, later, actor=ACTOR, why=outcome.reason)
             if outcome.happening in EVENTS:
                 unit.audit(_audited(row, outcome))
         counter("charting_deliveries_total").labels(outcome.happening.value).inc()
@@ -258,6 +294,11 @@ class Deliverer:
             finally:
                 if is_alone:
                     connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:infant, :word))"), key)
+
+
+def _is_preliminary(unit: UnitOfWork, row: OutboxRow) -> bool:
+    """Whether nobody has acted on it meanwhile; nobody does before the transaction ends."""
+    return EntryStatus(locked_entry(unit.connection, row.entry_id).status) is EntryStatus.PRELIMINARY
 
 
 def _audited(row: OutboxRow, outcome: Outcome) -> AuditEvent:

@@ -21,11 +21,11 @@ from neopain.charting.broker import DELIVER, NUDGE_LIFE_SECONDS, SWEEP, keep_our
 from neopain.charting.database import connect
 from neopain.charting.deliverer import Deliverer, RetryPolicy
 from neopain.charting.ehr.channel import EhrChannel
-from neopain.charting.ehr.client_tls import ClientTlsFiles, client_context
-from neopain.charting.ehr.fhir_http import FhirHttp
-from neopain.charting.ehr.fhir_r4 import R4Channel
+from neopain.charting.ehr.client_tls import client_context
 from neopain.charting.ehr.mllp import MllpConnection, read_address
 from neopain.charting.ehr.oru_r01 import OruChannel
+from neopain.charting.ehr.recorder import RecorderChannel
+from neopain.charting.fhir_channel import oracle_channel, r4_channel, tls_files
 from neopain.charting.flowsheet_file import read_flowsheet
 from neopain.charting.schema import require_schema
 from neopain.charting.settings import ChartingSettings
@@ -79,26 +79,15 @@ def make_channel(settings: ChartingSettings) -> EhrChannel:
     """The channel that the settings choose; ``ConfigurationError`` where they do not fit it."""
     match settings.ehr_channel:
         case "fhir-r4":
-            return _r4_channel(settings)
+            return r4_channel(settings)
+        case "fhir-r4-oracle":
+            return oracle_channel(settings)
         case "hl7v2-oru":
             return _oru_channel(settings)
+        case "recorder":
+            return _recorder(settings)
         case _:
             assert_never(settings.ehr_channel)
-
-
-def _r4_channel(settings: ChartingSettings) -> R4Channel:
-    if not settings.ehr_url:
-        raise ConfigurationError("NEOPAIN_CHARTING_EHR_URL is not set: give the FHIR base URL of the EHR")
-    if not settings.ehr_url.startswith(("http://", "https://")):
-        raise ConfigurationError(
-            f"NEOPAIN_CHARTING_EHR_URL is {settings.ehr_url}, channel fhir-r4 takes http:// and https://: "
-            "set the URL, or NEOPAIN_CHARTING_EHR_CHANNEL=hl7v2-oru"
-        )
-    return R4Channel(
-        FhirHttp(settings.ehr_url, timeout_seconds=settings.ehr_timeout_seconds),
-        authority_systems=settings.authority_systems,
-        requires_encounter=settings.ehr_requires_encounter,
-    )
 
 
 def _oru_channel(settings: ChartingSettings) -> OruChannel:
@@ -112,16 +101,21 @@ def _oru_channel(settings: ChartingSettings) -> OruChannel:
             "NEOPAIN_CHARTING_FLOWSHEET_FILE is not set: channel hl7v2-oru needs the site's rows; "
             "`neopain flowsheet --example` prints a file to begin from"
         )
-    setting = "NEOPAIN_CHARTING_EHR_TLS"
-    files = ClientTlsFiles(setting, settings.ehr_tls_ca, settings.ehr_tls_certificate, settings.ehr_tls_key)
+    files = tls_files(settings)
     if files.are_given and not address.is_tls:
-        raise ConfigurationError(f"{setting}_* are set and {settings.ehr_url} is plain text: mllps:// speaks TLS")
+        raise ConfigurationError(f"{files.setting}_* are set and {settings.ehr_url} is plain text: mllps:// speaks TLS")
     connection = MllpConnection(
         address,
         context=client_context(files) if address.is_tls else None,
         timeout_seconds=settings.ehr_timeout_seconds,
     )
     return OruChannel(connection, read_flowsheet(settings.flowsheet_file), settings.ehr_requires_encounter)
+
+
+def _recorder(settings: ChartingSettings) -> RecorderChannel:
+    if settings.recorder_folder is None:
+        raise ConfigurationError("NEOPAIN_CHARTING_RECORDER_FOLDER is not set: channel recorder needs it")
+    return RecorderChannel(settings.recorder_folder, settings.authority_systems)
 
 
 def retry_policy(settings: ChartingSettings) -> RetryPolicy:

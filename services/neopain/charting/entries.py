@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -12,13 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Row, and_, false, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from neopain.charting.tables import ENTRIES
+from neopain.charting.tables import ENTRIES, REVIEWS
 from neopain.domain.assignment import Assignment
 from neopain.domain.charting import ChartedEntry, DraftEntry, entry_id
 from neopain.domain.correction import Stretch
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import BedId, PatientId
-from neopain.domain.review import AssessmentDraft, ChartEntry, NurseAssessment
+from neopain.domain.review import AssessmentDraft, ChartEntry, NurseAssessment, ReviewAct
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.runs import Run
 from neopain.errors import ContractBroken
 
@@ -184,7 +185,16 @@ def charted_entry(connection: Connection, wanted: str) -> ChartEntry:
     row = connection.execute(select(ENTRIES).where(ENTRIES.c.entry_id == wanted)).one_or_none()
     if row is None or row.patient_value is None:
         raise ContractBroken(f"entry {wanted} is in the outbox and is not charted for an infant")
-    return entry_of(row)
+    entry = entry_of(row)
+    return replace(entry, verified_by=_verified_by(connection, row)) if isinstance(entry, ChartedEntry) else entry
+
+
+def _verified_by(connection: Connection, row: Row[Any]) -> Reviewer | None:
+    if EntryStatus(row.status) is EntryStatus.PRELIMINARY:
+        return None
+    accepted = (REVIEWS.c.entry_id == row.entry_id) & (REVIEWS.c.act == ReviewAct.ACCEPT.value)
+    found = connection.execute(select(REVIEWS).where(accepted).order_by(REVIEWS.c.number.desc()).limit(1)).one_or_none()
+    return Reviewer(found.reviewer, found.issuer, found.display) if found is not None else None
 
 
 def entry_of(row: Row[Any]) -> ChartEntry:

@@ -41,7 +41,10 @@ class RowState(Enum):
     ACCEPTED = "accepted"
     """Acknowledged by an EHR that cannot be asked for it."""
     HELD = "held"
-    """The EHR has not exactly one patient for it, or no encounter: a person looks; asked again now and then."""
+    """The EHR has not exactly one patient for it, or no encounter, or does not let us in: a person looks; asked again
+    now and then."""
+    UNVERIFIED = "unverified"
+    """Preliminary, and the EHR takes only what a nurse has verified: waits for her."""
     REJECTED = "rejected"
     """The EHR refused for good: a dead letter that a person sees."""
     CANCELLED = "cancelled"
@@ -55,7 +58,10 @@ class Happening(Enum):
     CONFIRMED = "confirmed"
     ACCEPTED = "accepted"
     NOT_IDENTIFIED = "not-identified"
+    NOT_LET_IN = "not-let-in"
     REFUSED = "refused"
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
     ASKED_AGAIN = "asked-again"
     CANCELLED = "cancelled"
 
@@ -65,11 +71,16 @@ TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
     (RowState.PENDING, Happening.CONFIRMED): RowState.CONFIRMED,
     (RowState.PENDING, Happening.ACCEPTED): RowState.ACCEPTED,
     (RowState.PENDING, Happening.NOT_IDENTIFIED): RowState.HELD,
+    (RowState.PENDING, Happening.NOT_LET_IN): RowState.HELD,
     (RowState.PENDING, Happening.REFUSED): RowState.REJECTED,
+    (RowState.PENDING, Happening.UNVERIFIED): RowState.UNVERIFIED,
     (RowState.PENDING, Happening.ASKED_AGAIN): RowState.PENDING,
+    (RowState.UNVERIFIED, Happening.VERIFIED): RowState.PENDING,
+    (RowState.UNVERIFIED, Happening.ASKED_AGAIN): RowState.PENDING,
     (RowState.HELD, Happening.ASKED_AGAIN): RowState.PENDING,
     (RowState.REJECTED, Happening.ASKED_AGAIN): RowState.PENDING,
     (RowState.PENDING, Happening.CANCELLED): RowState.CANCELLED,
+    (RowState.UNVERIFIED, Happening.CANCELLED): RowState.CANCELLED,
     (RowState.HELD, Happening.CANCELLED): RowState.CANCELLED,
     (RowState.REJECTED, Happening.CANCELLED): RowState.CANCELLED,
 }
@@ -77,7 +88,7 @@ TRANSITIONS: dict[tuple[RowState, Happening], RowState] = {
 DONE = frozenset({RowState.CONFIRMED, RowState.ACCEPTED, RowState.CANCELLED})
 """Nothing more is to be done."""
 
-STUCK = (RowState.HELD, RowState.REJECTED)
+STUCK = (RowState.HELD, RowState.UNVERIFIED, RowState.REJECTED)
 """A status of the same entry waits behind a row in one of these."""
 CREATION = 0
 """``change`` of the row that creates the entry at the EHR."""

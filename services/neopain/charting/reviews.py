@@ -26,8 +26,8 @@ from neopain.domain.review import (
     NipsItems,
     NurseAssessment,
     ReviewAct,
-    Reviewer,
 )
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.scales import NIPS_X10_7
 from neopain.errors import ImpossibleTransition
 

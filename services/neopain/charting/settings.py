@@ -25,11 +25,13 @@ class ChartingSettings(ServiceSettings):
     database_url: str = Field(description="URL of PostgreSQL, postgresql+psycopg2://user:password@host:port/database")
     broker_url: str = Field("", description="URL of the Celery broker, redis://...; it may be the bus")
     queue: str = Field("neopain-charting", description="First part of the broker's queue and keys")
-    ehr_channel: Literal["fhir-r4", "hl7v2-oru"] = Field(
-        "fhir-r4", description="How entries reach the EHR: fhir-r4, or hl7v2-oru to a flowsheet interface"
+    ehr_channel: Literal["fhir-r4", "fhir-r4-oracle", "hl7v2-oru", "recorder"] = Field(
+        "fhir-r4",
+        description="How entries reach the EHR: fhir-r4; fhir-r4-oracle to Oracle Health, verified entries only; "
+        "hl7v2-oru to a flowsheet interface; recorder into files, for an evaluation",
     )
     ehr_url: str = Field(
-        "", description="Of fhir-r4 the FHIR base URL; of hl7v2-oru mllp://host:port, mllps://host:port by TLS"
+        "", description="FHIR: the FHIR base URL; hl7v2-oru: mllp://host:port, mllps://host:port by TLS"
     )
     ehr_is_embedded: bool = Field(False, description="The EHR is our own demo one: it may get demo and test input")
     ehr_requires_encounter: bool = Field(
@@ -37,15 +39,38 @@ class ChartingSettings(ServiceSettings):
     )
     ehr_timeout_seconds: float = Field(10.0, gt=0, description="How long one request to the EHR may take")
     ehr_tls_ca: Path | None = Field(
-        None, description="mllps: PEM file with the authorities of the interface's certificate; none: the machine's"
+        None, description="https, mllps: PEM file with the authorities of the EHR's certificate; none: the machine's"
     )
-    ehr_tls_certificate: Path | None = Field(None, description="mllps: PEM file with the certificate that we show")
-    ehr_tls_key: Path | None = Field(None, description="mllps: PEM file with its key, without a passphrase")
+    ehr_tls_certificate: Path | None = Field(None, description="https, mllps: PEM file with the certificate we show")
+    ehr_tls_key: Path | None = Field(None, description="https, mllps: PEM file with its key, without a passphrase")
+    ehr_proxy: str = Field(
+        "", description="FHIR: http:// or https:// URL of the proxy on the way to the EHR; none of the environment's"
+    )
+    ehr_smart_client_id: str = Field(
+        "", description="FHIR: our client id at the EHR's authorization server; turns SMART Backend Services on"
+    )
+    ehr_smart_keys: Path | None = Field(
+        None, description="FHIR: folder of the client's private keys (*.pem); the first by name signs"
+    )
+    ehr_smart_token_url: str = Field(
+        "", description="FHIR: https:// URL of the token endpoint; none: as .well-known/smart-configuration says"
+    )
+    ehr_smart_scopes: str = Field(
+        "system/Patient.rs system/Encounter.rs system/Observation.crus",
+        description="FHIR: scopes that are asked for, separated by spaces",
+    )
     flowsheet_file: Path | None = Field(
         None, description="hl7v2-oru: TOML file of the site's flowsheet (docs/conformance/flowsheet.md)"
     )
+    oracle_file: Path | None = Field(
+        None,
+        description="fhir-r4-oracle: TOML file of the site's codes and nurses (docs/conformance/fhir-r4-oracle.md)",
+    )
+    recorder_folder: Path | None = Field(
+        None, description="recorder: folder of its files (docs/conformance/recorder.md)"
+    )
     authority_systems: dict[str, str] = Field(
-        default_factory=dict, description="fhir-r4: JSON, assigning authority to identifier system at the EHR"
+        default_factory=dict, description="FHIR, recorder: JSON, assigning authority to identifier system at the EHR"
     )
     policy: str = Field("default", description="Built-in charting policy: default or demo")
     policy_file: Path | None = Field(

@@ -56,7 +56,7 @@ def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
     rows = group(commands, "outbox", "Entries on their way to the EHR; what it refused or holds is for a person")
     text = "One line each, oldest first: entry, state, bed, kind, end, failed attempts, the last reason"
     listed = command(rows, "list", _outbox_list, text)
-    states = ("open", "pending", "held", "rejected", "cancelled", "confirmed", "accepted")
+    states = ("open", "pending", "held", "unverified", "rejected", "cancelled", "confirmed", "accepted")
     listed.add_argument("--state", choices=states, default="open", help="default open: pending, held and rejected")
     listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")

@@ -18,6 +18,7 @@ from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.pacing import Queue, pace
 from neopain.domain.policy import ChartingPolicy
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.score import Estimate, Modality, Score, Weights
 from neopain.domain.span import EntryKind, Span
 from neopain.domain.vitals import Processing
@@ -112,6 +113,8 @@ class ChartedEntry:
     """Its id, where it has one by now: a correction or a merge of numbers changes whose it is, and no id."""
     corrects: str = ""
     """Id of the entry that it was charted instead of, since that was another infant's."""
+    verified_by: Reviewer | None = None
+    """The nurse who accepted it; None while none has."""
 
     @property
     def late_by(self) -> timedelta | None:

@@ -13,6 +13,7 @@ from enum import Enum
 from neopain.domain.charting import ChartedEntry
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
 
@@ -31,15 +32,6 @@ BECOMES = {
     ReviewAct.CHANGE: EntryStatus.CANCELLED,
 }
 """What the entry stands at afterwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reviewer:
-    """Who reviews: the person's id under who vouches for it (the issuer of her token), and how she is called."""
-
-    id: str
-    issuer: str
-    display: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,8 @@ METRICS = (
         "Level reached to its acknowledgement by a person",
         buckets=(15, 30, 60, 120, 300, 600, 1800, 3600),
     ),
-    MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed or accepted"),
+    MetricSpec("charting_outbox_rows", "gauge", "1", "Outbox rows not yet confirmed or accepted, and not unverified"),
+    MetricSpec("charting_unverified_entries", "gauge", "1", "Entries that wait for a nurse, at an EHR that wants that"),
     MetricSpec(
         "charting_ehr_left_alone", "gauge", "1", "Whether delivery leaves the EHR alone, since it does not answer"
     ),

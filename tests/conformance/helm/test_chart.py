@@ -101,10 +101,11 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     more += ["--set", "ingest.dicom.clientCertificates=true,connections.ownBroker=true"]
     more += ["--set", "networkPolicy.enabled=false", "--set", r"files.flowsheet\.toml=a,files.vital-codes\.csv=a"]
     more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
-    more += ["--set", r"files.drug-codes\.csv=a"]
+    more += ["--set", r"files.drug-codes\.csv=a,files.oracle\.toml=a", "--set", "charting.delivery.smartKeysSecret=a"]
+    recorder = ["--set", "charting.delivery.channel=recorder,charting.delivery.recorderClaim=a"]
     written = {
         variable["name"]
-        for objects in (render("ward"), render("ward", *more))
+        for objects in (render("ward"), render("ward", *more), render("ward", *recorder))
         for pod in pod_specs(objects).values()
         for container in containers_of(pod)
         for variable in container["env"]
@@ -134,6 +135,8 @@ REFUSED = {
     "a network that lets everybody in": ("networkPolicy.peers.monitors=null", "peers.monitors is empty"),
     "no secret": ("connections.existingSecret=", "existingSecret is empty"),
     "a flowsheet without rows": ("charting.delivery.channel=hl7v2-oru", "flowsheet.toml"),
+    "an Oracle domain without a code": ("charting.delivery.channel=fhir-r4-oracle", "oracle.toml"),
+    "a recorder without a volume": ("charting.delivery.channel=recorder", "recorderClaim is empty"),
 }
 
 
@@ -193,6 +196,14 @@ def test_whatever_goes_on_answers_three_probes(render: Render, size: str) -> Non
 def test_no_secret_stands_in_the_objects(render: Render) -> None:
     for size in SIZES:
         assert of_kind(render(size), "Secret") == {}
+
+
+def test_a_recorder_has_its_volume_and_no_way_to_an_ehr(render: Render) -> None:
+    objects = render("ward", "--set", "charting.delivery.channel=recorder,charting.delivery.recorderClaim=records")
+    volumes = {one["name"]: one for one in pod_specs(objects)["charting-delivery"]["volumes"]}
+    assert volumes["records"]["persistentVolumeClaim"] == {"claimName": "records"}
+    policy = of_kind(objects, "NetworkPolicy")["charting-delivery"]
+    assert len(policy["spec"]["egress"]) == 3
 
 
 def test_a_pod_has_longer_to_end_than_its_drain(render: Render) -> None:
@@ -264,6 +275,8 @@ LET_OUT = {
         {5432},
     ),
     ("charting delivery", "EHR"): ("ehr", {"charting-delivery"}, {443}),
+    ("charting delivery", "token endpoint of the EHR"): ("ehr", {"charting-delivery"}, {443}),
+    ("charting delivery", "proxy, instead of both"): ("ehr", {"charting-delivery"}, {443}),
     ("charting delivery", "flowsheet interface, instead of that"): ("ehr", {"charting-delivery"}, {443}),
     ("charting api, dashboard", "OpenID provider"): ("openid", {"charting-api", "dashboard"}, {443}),
 }

@@ -30,6 +30,8 @@ from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.vitals import Processing
 
+from .authorization import install
+
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 AUTHORITY = "HOSP"
 SYSTEM = f"urn:neopain:authority:{AUTHORITY}"
@@ -359,8 +361,8 @@ def channel_to() -> Iterator[Callable[..., R4Channel]]:
     """Makes a channel to a FHIR base URL."""
     made: list[FhirHttp] = []
 
-    def make(url: str, **options: Any) -> R4Channel:
-        made.append(FhirHttp(url, timeout_seconds=5))
+    def make(url: str, *, http: dict[str, Any] | None = None, **options: Any) -> R4Channel:
+        made.append(FhirHttp(url, timeout_seconds=5, **(http or {})))
         return R4Channel(made[-1], **options)
 
     yield make
@@ -406,3 +408,9 @@ def anchor_path(tmp_path: Path) -> Path:
 def connection(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def authorization_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The authorization server's script with what it needs."""
+    return install(tmp_path_factory.mktemp("authorization"))

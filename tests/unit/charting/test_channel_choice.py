@@ -50,6 +50,17 @@ def test_a_flowsheet_interface_is_chosen_by_channel_url_and_file(url: str, addre
     [
         ({}, "NEOPAIN_CHARTING_EHR_URL is not set: give the FHIR base URL"),
         ({"ehr_url": "mllp://a:1"}, "channel fhir-r4 takes http:// and https://"),
+        ({"ehr_url": "https://a", "ehr_proxy": "a:1"}, "NEOPAIN_CHARTING_EHR_PROXY is no http:// or https:// URL"),
+        ({"ehr_url": "http://a", "ehr_tls_ca": EXAMPLE}, "NEOPAIN_CHARTING_EHR_TLS_* are set and http://a is plain"),
+        ({"ehr_url": "https://a", "ehr_smart_client_id": "a"}, "needs both NEOPAIN_CHARTING_EHR_SMART_CLIENT_ID and"),
+        (
+            {"ehr_url": "http://a", "ehr_smart_client_id": "a", "ehr_smart_keys": EXAMPLE.parent},
+            "NEOPAIN_CHARTING_EHR_URL is http://a: tokens go over a network by https:// only",
+        ),
+        (
+            {"ehr_url": "https://a", "ehr_smart_client_id": "a", "ehr_smart_keys": EXAMPLE.parent},
+            "there is no key (*.pem) in",
+        ),
         ({"ehr_channel": "hl7v2-oru"}, "NEOPAIN_CHARTING_EHR_URL is not set: give mllp://host:port"),
         ({"ehr_channel": "hl7v2-oru", "ehr_url": "mllp://a:1"}, "NEOPAIN_CHARTING_FLOWSHEET_FILE is not set"),
         ({"ehr_channel": "hl7v2-oru", "ehr_url": "https://a/fhir"}, "NEOPAIN_CHARTING_EHR_URL is https://a/fhir, and"),
@@ -83,7 +94,7 @@ def test_settings_that_do_not_fit_their_channel_are_refused_in_one_line(more: di
 
 
 def test_an_unknown_channel_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'fhir-r4' or 'hl7v2-oru'"):
+    with pytest.raises(ValidationError, match="'fhir-r4', 'fhir-r4-oracle', 'hl7v2-oru' or 'recorder'"):
         settings(ehr_channel="oracle")
 
 

@@ -35,7 +35,8 @@ from neopain.codecs.fhir.terminology import Json
 from neopain.domain.alert import Alert, AlertEventKind
 from neopain.domain.alert_acts import Act
 from neopain.domain.policy import SitePolicies
-from neopain.domain.review import ReviewAct, Reviewer
+from neopain.domain.review import ReviewAct
+from neopain.domain.reviewer import Reviewer
 from neopain.errors import ImpossibleTransition
 from neopain.runtime.clock import Clock
 

@@ -15,6 +15,8 @@ class Located:
 
     subject: str
     encounter: str | None = None
+    performer: str | None = None
+    """The nurse who verified it, where the EHR wants to know her: ``Practitioner/3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ class EhrChannel(Protocol):
     """Whether the EHR can be asked for an entry. Else its acknowledgement is all there is, and a message without one is
     sent again as it was."""
 
+    takes_only_verified: ClassVar[bool]
+    """Whether a preliminary entry is nothing for it: one waits until a nurse has verified it."""
+
     def check(self) -> None:
         """Asks the EHR what it is; ``ConfigurationError`` when it cannot be charted to."""
 
@@ -41,7 +46,8 @@ class EhrChannel(Protocol):
         """The reference of the entry at the EHR, if it is there."""
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:
-        """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it.
+        """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it, or its reference
+        where it was read back already.
 
         After an ``EhrUnavailable`` it may be there or not, unless ``was_sent`` is False: ``find`` before sending again,
         or send the same again where nothing can be found.

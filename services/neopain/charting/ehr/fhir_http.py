@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
-import ssl
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cache
+import re
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from neopain import __version__
+from neopain.charting.ehr.client_tls import ClientTls
+from neopain.charting.ehr.http_answer import described, json_object, request_id, retry_after
+from neopain.charting.ehr.smart_token import SmartClient, TokenSource
 from neopain.codecs.fhir.answers import outcome_text
 from neopain.codecs.fhir.terminology import Json
 from neopain.errors import EhrUnavailable, RejectedByEhr
+from neopain.runtime.clock import Clock, SystemClock
 
 LATER = {401, 408, 409, 425, 429}
 """Client errors that another try may mend: credentials being renewed, time-outs, conflicts, too many requests."""
 
 STALE = {409, 412}
 
+Judge = Callable[[httpx.Response], bool]
+
+
+def refuses(answer: httpx.Response) -> bool:
+    """Whether an answer is a no for good, as R4 has it."""
+    return answer.is_client_error and answer.status_code not in LATER
+
 
 class FhirHttp:
-    """One FHIR base URL. Safe to share between threads."""
+    """One FHIR base URL. Safe to share between threads.
 
-    def __init__(self, base_url: str, *, timeout_seconds: float) -> None:
+    ``proxy`` is the URL of one that requests go through; none of the environment's is taken. With ``smart`` every
+    request carries a token, which is asked for by the same way. ``refuses`` says which answers are a no for good.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_seconds: float,
+        tls: ClientTls | None = None,
+        proxy: str = "",
+        smart: SmartClient | None = None,
+        clock: Clock | None = None,
+        refuses: Judge = refuses,
+    ) -> None:
+        self._refuses = refuses
+        self._tls = tls or ClientTls()
         self._client = httpx.Client(
             base_url=base_url.rstrip("/") + "/",
             timeout=timeout_seconds,
             headers={"Accept": "application/fhir+json", "User-Agent": f"neopain/{__version__}"},
-            verify=_trusted(),
+            verify=self._tls.context,
+            proxy=proxy or None,
+            trust_env=False,
         )
+        self._tokens = TokenSource(smart, self._client, clock=clock or SystemClock()) if smart else None
 
     def close(self) -> None:
         """Closes its connections."""
         self._client.close()
 
-    def get(self, path: str, **parameters: str) -> Json:
+    def get(self, path: str, **parameters: str | list[str]) -> Json:
         """Reads or searches. ``EhrUnavailable`` or ``RejectedByEhr``."""
         return self._send("GET", path, params=parameters)
 
@@ -44,6 +72,15 @@ class FhirHttp:
         """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken."""
         headers = {"Content-Type": "application/fhir+json", "If-None-Exist": if_none_exist}
         self._send("POST", resource["resourceType"], json=resource, headers=headers, needs_body=False)
+
+    def add(self, resource: Json) -> str:
+        """Creates the resource; the reference that Location names, empty where it names none (R4 http.html#create)."""
+        path = resource["resourceType"]
+        answer = self._ask("POST", path, json=resource, headers={"Content-Type": "application/fhir+json"})
+        if not answer.is_success:
+            raise self._refusal(f"POST {path}", answer)
+        named = re.search(rf"(?:^|/)({path}/[A-Za-z0-9.-]{{1,64}})(?:/_history/|$)", answer.headers.get("Location", ""))
+        return named[1] if named else ""
 
     def update(self, path: str, resource: Json, *, version: str) -> bool:
         """Puts the resource in place of that version of it (R4 http.html#concurrency); False where it has another one.
@@ -55,55 +92,43 @@ class FhirHttp:
         if answer.status_code in STALE:
             return False
         if not answer.is_success:
-            raise _refusal(f"PUT {path}", answer)
+            raise self._refusal(f"PUT {path}", answer)
         return True
 
     def _send(self, method: str, path: str, *, needs_body: bool = True, **options: Any) -> Json:
         action = f"{method} {path}"
         answer = self._ask(method, path, **options)
         if not answer.is_success:
-            raise _refusal(action, answer)
-        body = _json(answer)
+            raise self._refusal(action, answer)
+        body = json_object(answer)
         if body is None and needs_body:
             raise EhrUnavailable(f"{action}: HTTP {answer.status_code} whose body is no JSON object")
         return body or {}
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer; where the EHR does not take the token any more, that to a second try with a new one."""
+        if self._tokens is None:
+            return self._request(method, path, **options)
+        token = self._tokens.token()
+        answer = self._request(method, path, **_bearing(token, options))
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            return answer
+        self._tokens.drop(token)
+        return self._request(method, path, **_bearing(self._tokens.token(), options))
+
+    def _refusal(self, action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:
+        text = f"{action}: HTTP {answer.status_code}, {outcome_text(json_object(answer))}{request_id(answer)}"
+        if self._refuses(answer):
+            return RejectedByEhr(text)
+        return EhrUnavailable(text, retry_after_seconds=retry_after(answer))
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        self._tls.refresh()
         try:
             return self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise EhrUnavailable(f"{method} {path}: {type(error).__name__}") from error
+            raise EhrUnavailable(f"{method} {path}: {described(error)}") from error
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The authorities that httpx trusts, read once for all clients."""
-    return httpx.create_ssl_context()
-
-
-def _refusal(action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:
-    text = f"{action}: HTTP {answer.status_code}, {outcome_text(_json(answer))}"
-    if answer.is_client_error and answer.status_code not in LATER:
-        return RejectedByEhr(text)
-    return EhrUnavailable(text, retry_after_seconds=_retry_after(answer))
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110 section 10.2.3)."""
-    value = answer.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _json(answer: httpx.Response) -> Json | None:
-    try:
-        body = answer.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+def _bearing(token: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "headers": {**options.get("headers", {}), "Authorization": f"Bearer {token}"}}

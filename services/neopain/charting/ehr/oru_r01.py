@@ -28,6 +28,7 @@ class OruChannel:
     flowsheet: Flowsheet
     requires_encounter: bool = True
     reads_back: ClassVar[bool] = False
+    takes_only_verified: ClassVar[bool] = False
 
     def check(self) -> None:
         """Connects. An interface does not say what it takes: the first entry shows it."""

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fhir.resources.R4B.observation import Observation
-from pydantic import ValidationError
-
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.observation import TEST_DATA, identifier_of, status_note
+from neopain.codecs.fhir.observation import TEST_DATA, checked, identifier_of, status_note
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
 from neopain.domain.entry_status import EntryStatus, StatusChange
-from neopain.domain.review import ITEM_RANGES, NurseAssessment, Reviewer
+from neopain.domain.review import ITEM_RANGES, NurseAssessment
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.vitals import Processing
-from neopain.errors import ContractBroken
 
 ITEM_CODES: dict[str, str] = {name: f"nips-{name.replace('_', '-')}" for name in ITEM_RANGES}
 """Our own code of each item. LOINC's item codes are shared with scales of other ranges (interop.md 1.4)."""
@@ -61,7 +58,7 @@ def assessment_observation(
         resource["meta"] = {"security": [TEST_DATA]}
     if encounter is not None:
         resource["encounter"] = {"reference": encounter}
-    return _checked(resource)
+    return checked(resource)
 
 
 def performer_of(by: Reviewer) -> Json:
@@ -75,12 +72,3 @@ def performer_of(by: Reviewer) -> Json:
 
 def _points(total: int) -> Json:
     return {"value": total, "unit": "score", "system": terms.UCUM, "code": "{score}"}
-
-
-def _checked(resource: Json) -> Json:
-    try:
-        Observation.model_validate(resource)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ContractBroken(f"the Observation built for a nurse's entry is not valid R4: {faults}") from error
-    return resource

@@ -91,7 +91,7 @@ def observation_of(
         # By its identifier alone: it lies in another infant's record.
         replaced = {"type": "Observation", "identifier": identifier_of(entry.corrects)}
         resource["extension"] = [{"url": terms.REPLACES, "valueReference": replaced}]
-    return _checked(resource)
+    return checked(resource)
 
 
 def identifier_of(entry_id: str) -> Json:
@@ -99,7 +99,8 @@ def identifier_of(entry_id: str) -> Json:
     return {"system": terms.ENTRY_IDENTIFIERS, "value": entry_id}
 
 
-def _checked(resource: Json) -> Json:
+def checked(resource: Json) -> Json:
+    """The resource, if it is a valid R4 Observation; ``ContractBroken`` otherwise, a fault of ours."""
     try:
         Observation.model_validate(resource)
     except ValidationError as error:

@@ -12,7 +12,8 @@ from neopain.codecs.hl7v2.message import Message, parse
 from neopain.codecs.hl7v2.oru import write_oru
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import BedId, PatientId
-from neopain.domain.review import AssessmentDraft, NipsItems, NurseAssessment, Reviewer
+from neopain.domain.review import AssessmentDraft, NipsItems, NurseAssessment
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
 from neopain.errors import MalformedMessage

@@ -1,0 +1,184 @@
+"""The channel to Oracle Health (Millennium R4): verified entries only, in its minimal shape, by the verifying nurse.
+
+It has no conditional create and keeps no identifier of ours: an entry is found again by patient and time, and by its id
+in the note. Its refusals: 500 with an OperationOutcome is for good, 409 is a version that is stale (interop.md 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import ClassVar
+
+import httpx
+
+from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
+from neopain.charting.ehr.fhir_http import FhirHttp, refuses
+from neopain.charting.ehr.fhir_places import PATIENT_AND_ENCOUNTER, FhirPlaces, read_metadata, require_fit
+from neopain.charting.ehr.http_answer import json_object
+from neopain.codecs.fhir.answers import Need
+from neopain.codecs.fhir.oracle import (
+    OracleCode,
+    OraclePlace,
+    bears,
+    bears_another,
+    oracle_observation,
+    says_the_same,
+)
+from neopain.codecs.fhir.terminology import Json
+from neopain.domain.entry_status import StatusChange
+from neopain.domain.review import ChartEntry, NurseAssessment
+from neopain.domain.reviewer import Reviewer
+from neopain.errors import EhrUnavailable, RejectedByEhr
+
+NEEDS = (
+    *PATIENT_AND_ENCOUNTER,
+    Need("Observation", "search-type", ("patient", "date")),
+    Need("Observation", "create"),
+    Need("Observation", "read"),
+    Need("Observation", "update"),
+)
+AROUND = timedelta(minutes=1)
+"""How far around an entry's time it is searched for: the EHR may keep times less exactly."""
+PAGE = "200"
+"""The most that the EHR gives at once."""
+PASSING = frozenset({"transient", "timeout", "throttled", "lock-error"})
+"""Issues of an OperationOutcome that another try may mend (R4 valueset-issue-type.html)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleSite:
+    """What a site says of its domain: the code, and Practitioners by issuer and id of a nurse's token."""
+
+    code: OracleCode
+    practitioners: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    practitioner_system: str = ""
+    """Identifier system of Practitioners whose values are those ids; empty: nobody is searched for."""
+
+
+def refuses_at_oracle(answer: httpx.Response) -> bool:
+    """Whether an answer is a no for good: what is written lacks something (500), or is there (409, create)."""
+    if answer.request.method == "POST" and answer.status_code == httpx.codes.CONFLICT:
+        return True
+    if answer.request.method != "GET" and answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+        return _is_judged(json_object(answer) or {})
+    return refuses(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class OracleChannel:
+    """Charts to one Millennium domain. ``authority_systems``: assigning authority to identifier system there."""
+
+    http: FhirHttp
+    site: OracleSite
+    authority_systems: Mapping[str, str] = field(default_factory=dict)
+    requires_encounter: bool = True
+    reads_back: ClassVar[bool] = True
+    takes_only_verified: ClassVar[bool] = True
+
+    def check(self) -> None:
+        """Refuses a server that is not R4 or does not offer what is needed (``ConfigurationError``)."""
+        require_fit(read_metadata(self.http), NEEDS)
+
+    def locate(self, entry: ChartEntry) -> Located | NotLocated:
+        """The patient, the encounter, and the Practitioner who verified it: exactly one each."""
+        located = self._places.locate(entry)
+        if isinstance(located, NotLocated):
+            return located
+        nurse = entry.draft.by if isinstance(entry, NurseAssessment) else entry.verified_by
+        if nurse is None:
+            return NotLocated("it is not known which nurse verified it")
+        performer = self._practitioner(nurse)
+        return performer if isinstance(performer, NotLocated) else replace(located, performer=performer)
+
+    def find(self, entry: ChartEntry, located: Located) -> str | None:
+        """The Observation that bears the entry's id; where the EHR keeps no notes, the one that says the same.
+
+        ``RejectedByEhr`` when there are two.
+        """
+        around = [_dated("ge", entry, -AROUND), _dated("le", entry, AROUND)]
+        found = self._places.search("Observation", patient=located.subject, date=around, _count=PAGE)
+        found = [one for one in found if subject_of(one) == located.subject]
+        wanted = self._resource(entry, located)
+        ours = [one for one in found if bears(one, entry)] or [
+            one for one in found if not bears_another(one, entry) and says_the_same(one, wanted)
+        ]
+        if len(ours) > 1:
+            raise RejectedByEhr(f"the EHR has {len(ours)} Observations that may be entry {entry.id}")
+        return f"Observation/{ours[0]['id']}" if ours else None
+
+    def create(self, entry: ChartEntry, located: Located) -> str | None:
+        """Creates the Observation; reads it back where the EHR said which one it is."""
+        reference = self.http.add(self._resource(entry, located))
+        if not reference:
+            return None
+        if subject_of(self.http.get(reference)) != located.subject:
+            raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
+        return reference
+
+    def change(self, entry: ChartEntry, change: StatusChange, reference: str) -> str:
+        """Changes the status of the EHR's copy, which keeps who verified it, and reads it back."""
+        for _ in range(UPDATE_TRIES):
+            current = self.http.get(reference)
+            if current.get("status") == change.status.value:
+                return reference
+            require_possible(current, change, reference)
+            place = OraclePlace(
+                subject=str(subject_of(current)),
+                performer=_performer(current, reference),
+                encounter=_encounter(current),
+            )
+            resource = oracle_observation(entry, self.site.code, place, status=change.status, changes=[change])
+            resource["id"] = reference.rpartition("/")[2]
+            self.http.update(reference, resource, version=version_of(current, reference))
+        raise EhrUnavailable(f"PUT {reference}: changed by others {UPDATE_TRIES} times, or not shown as it was put")
+
+    @property
+    def _places(self) -> FhirPlaces:
+        return FhirPlaces(self.http, self.authority_systems, self.requires_encounter)
+
+    def _practitioner(self, nurse: Reviewer) -> str | NotLocated:
+        if known := self.site.practitioners.get((nurse.issuer, nurse.id)):
+            return known
+        if not self.site.practitioner_system:
+            return NotLocated("the nurse who verified it has no [[practitioner]] in the site's file")
+        found = self._places.bearers("Practitioner", self.site.practitioner_system, nurse.id)
+        if len(found) != 1:
+            return NotLocated(
+                f"the EHR has {len(found) or 'no'} practitioners with the id of the nurse who verified it"
+            )
+        return f"Practitioner/{found[0]['id']}"
+
+    def _resource(self, entry: ChartEntry, located: Located) -> Json:
+        place = OraclePlace(located.subject, located.performer or "", located.encounter)
+        return oracle_observation(entry, self.site.code, place)
+
+
+def _dated(prefix: str, entry: ChartEntry, by: timedelta) -> str:
+    return f"{prefix}{(entry.draft.observed_to + by).isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+
+
+def _performer(current: Json, reference: str) -> str:
+    performers = current.get("performer")
+    named = (
+        [one.get("reference") for one in performers if isinstance(one, dict)] if isinstance(performers, list) else []
+    )
+    if not named or not isinstance(named[0], str):
+        raise RejectedByEhr(f"{reference} has no performer at the EHR any more: it cannot be changed as hers")
+    return named[0]
+
+
+def _encounter(current: Json) -> str | None:
+    encounter = current.get("encounter")
+    reference = encounter.get("reference") if isinstance(encounter, dict) else None
+    return reference if isinstance(reference, str) else None
+
+
+def _is_judged(body: Json) -> bool:
+    """Whether a server error is what the EHR thinks of the resource, and not of itself."""
+    issues = body.get("issue")
+    if body.get("resourceType") != "OperationOutcome" or not isinstance(issues, list):
+        return False
+    return not any(isinstance(one, dict) and one.get("code") in PASSING for one in issues)
