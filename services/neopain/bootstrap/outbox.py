@@ -15,9 +15,9 @@ from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
 
 STATES = {state.value: (state,) for state in RowState} | {
-    "open": tuple(state for state in RowState if state not in DONE)
+    "open": tuple(state for state in RowState if state not in DONE | {RowState.UNVERIFIED})
 }
-"""What can be listed: the rows in one state, or all that something is to be done about."""
+"""What can be listed: the rows in one state, or all that something is to be done about; a nurse has her own list."""
 
 
 def list_outbox(*, state: str, most: int, as_json: bool) -> int:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from neopain.charting.audit import verify_audit
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer, Outcome, RetryPolicy
 from neopain.charting.desk import Decision, Verdict, decide
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4_oracle import OracleChannel, OracleSite, refuses_at_oracle
@@ -122,6 +122,20 @@ def test_an_accepted_entry_is_charted_by_the_nurse_who_accepted_it(bedside: Beds
 
 def test_an_entry_that_is_accepted_before_it_was_looked_at_is_charted_at_once(bedside: Bedside) -> None:
     bedside.act(ReviewAct.ACCEPT)
+
+    assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed")]
+
+
+def test_a_nurse_who_accepts_while_it_is_looked_at_is_not_missed(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = Deliverer._notice
+
+    def accept_meanwhile(deliverer: Deliverer, outcome: Outcome) -> None:
+        monkeypatch.setattr(Deliverer, "_notice", notice)
+        bedside.act(ReviewAct.ACCEPT)
+
+    monkeypatch.setattr(Deliverer, "_notice", accept_meanwhile)
 
     assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed")]
 

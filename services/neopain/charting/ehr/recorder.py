@@ -106,8 +106,13 @@ class RecorderChannel:
 
     def _reference(self, entry: ChartEntry) -> str:
         unit = unit_of(entry.draft.bed)
-        named = "@".join(quote(part, safe="") for part in (unit.name or "-", unit.facility) if part)
+        named = "@".join(_file_name(part) for part in (unit.name or "-", unit.facility) if part)
         return f"{named}/{entry.draft.observed_to.astimezone(UTC):%Y-%m-%d}.ndjson"
+
+
+def _file_name(text: str) -> str:
+    """The text as part of a file's name, which leads nowhere else."""
+    return quote(text, safe="").replace(".", "%2E")
 
 
 @contextmanager
