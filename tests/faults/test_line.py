@@ -58,6 +58,8 @@ from neopain.simulator.monitor import measurements, observation_message
 from neopain.wire.score import decode_score, decode_tick
 from neopain.wire.vitals import decode_batch
 
+from ..ehr_packages import share_ehr_packages
+
 WARD_SEED = 1
 PROCESSES = (
     "ingest-hl7",
@@ -343,13 +345,6 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Iterat
             start_line(line, options)
             seed_ehr(str(line.urls.ehr_url), beds=3, seed=WARD_SEED)
             yield asyncio.run(Storm(line, seed).rage(moments))
-
-
-def share_ehr_packages(shared: Path, own: StateFolder) -> None:
-    """Uses the packages of this run's demo EHR if it has installed them: doing it again would only cost time."""
-    if (shared / "ehr" / "installed").exists():
-        (own.folder("ehr") / "node_modules").symlink_to(shared / "ehr" / "node_modules")
-        (own.folder("ehr") / "installed").write_text((shared / "ehr" / "installed").read_text())
 
 
 def repeated(ids: list[str]) -> list[str]:

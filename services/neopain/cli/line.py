@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 from pathlib import Path
 
-from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive, said
+from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive, said, seed
 
 
 def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -78,6 +79,16 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     sums.add_argument("--rows", type=natural, default=1_000_000, help="aggregates in the table (default 1000000)")
     sums.add_argument("--searches", type=natural, default=200, help="how many are measured (default 200)")
     sums.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-aggregates)")
+    text = "Charting to an EHR that fails, while its own parts are killed; exit 1 if an entry is lost or doubled"
+    faults = command(bench, "faults", _bench_faults, text)
+    faults.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    faults.add_argument("--entries", type=natural, default=1000, help="how many are charted (default 1000)")
+    faults.add_argument("--infants", type=natural, default=50, help="of so many infants in turn (default 50)")
+    faults.add_argument("--interval", type=positive, default=10.0, metavar="S", help="of each infant (default 10)")
+    faults.add_argument("--moments", type=natural, default=5, help="kill -9 of each part so often (default 5)")
+    faults.add_argument("--share", type=float, default=0.1, help="of requests to the EHR that go wrong (default 0.1)")
+    faults.add_argument("--seed", type=seed, help="of faults and moments; without it a new one, which is printed")
+    faults.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-faults)")
     dicom = group(commands, "dicom", "DICOM objects (docs/conformance/dicom.md)")
     info = command(dicom, "info", _dicom_info, "What an object holds; nothing of the patient is read")
     info.add_argument("file", type=Path, metavar="FILE", help="a video or waveform object in the DICOM file format")
@@ -287,6 +298,23 @@ def _bench_aggregates(options: argparse.Namespace) -> int:
 
     return run_aggregates_bench(
         AggregatesBenchOptions(options.rows, options.searches, as_json=options.json, state_dir=options.state)
+    )
+
+
+def _bench_faults(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.faults_bench.command import FaultsBenchOptions, run_faults_bench
+
+    return run_faults_bench(
+        FaultsBenchOptions(
+            entries=options.entries,
+            infants=options.infants,
+            moments=options.moments,
+            share=options.share,
+            interval_seconds=options.interval,
+            seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
+            as_json=options.json,
+            state_dir=options.state,
+        )
     )
 
 

@@ -1,0 +1,1 @@
+"""``neopain bench faults``: charting to an EHR that fails, while its processes and servers are killed."""
