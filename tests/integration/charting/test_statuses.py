@@ -210,6 +210,19 @@ def test_a_status_whose_outcome_is_unknown_is_told_once(confirmed: Charted, faul
     assert len(confirmed.ehr.observations(confirmed.patient)[0]["note"]) == 2
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"resourceType":"OperationOutcome"}', b'{"resourceType":"Observation"}'])
+def test_an_answer_that_is_not_the_copy_says_nothing_about_it(confirmed: Charted, faulty_ehr: Any, body: bytes) -> None:
+    confirmed.become(FINAL)
+    faulty_ehr.fail("GET", status=200, body=body)
+
+    confirmed.sweep(faulty_ehr.url)
+    assert confirmed.outbox[1] == (1, "pending")
+    confirmed.ward.clock.advance(10)
+    confirmed.sweep(faulty_ehr.url)
+
+    assert confirmed.outbox[1] == (1, "confirmed")
+
+
 @pytest.mark.parametrize("stale", [409, 412])
 def test_a_copy_that_was_changed_meanwhile_is_read_again(confirmed: Charted, faulty_ehr: Any, stale: int) -> None:
     confirmed.become(FINAL)

@@ -128,6 +128,8 @@ class R4Channel:
             raise EhrUnavailable(
                 str(error), retry_after_seconds=error.retry_after_seconds, was_sent=was_sent
             ) from error
+        if f"{current.get('resourceType')}/{current.get('id')}" != reference:
+            raise EhrUnavailable(f"GET {reference}: the answer is another resource, or none", was_sent=was_sent)
         if (ENTRY_IDENTIFIERS, entry.id) not in identifiers_of(current):
             raise RejectedByEhr(f"{reference} at the EHR does not bear the identifier of entry {entry.id}")
         if change.status not in RETRACTED and subject_of(current) not in self._places.subjects(entry):

@@ -83,10 +83,14 @@ def _offer(resource: Json, rest: Json) -> Offer:
 def matches_of(bundle: Json, resource_type: str) -> list[Json]:
     """The matches of a search (R4 bundle.html, searchset); what was included beside them is left out.
 
-    ``MalformedMessage`` when the body is no Bundle, or a match has no id.
+    ``MalformedMessage`` when the body is no Bundle, its entries cannot be read, or a match has no id: that nothing is
+    there is only believed of a server that says so.
     """
     if bundle.get("resourceType") != "Bundle":
         raise MalformedMessage("Bundle", f"resourceType is {bundle.get('resourceType')!r}")
+    listed = bundle.get("entry", [])
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise MalformedMessage("Bundle.entry", "a list of entries, or left out")
     found = []
     for entry in _objects(bundle.get("entry")):
         resource = entry.get("resource")

@@ -104,6 +104,12 @@ def test_what_is_no_bundle_is_refused() -> None:
         matches_of({"resourceType": "OperationOutcome"}, "Patient")
 
 
+@pytest.mark.parametrize("entry", [{"resource": {}}, "none", None, 0, ["none"], [None]])
+def test_entries_that_cannot_be_read_are_not_taken_for_none(entry: object) -> None:
+    with pytest.raises(MalformedMessage, match=r"Bundle\.entry"):
+        matches_of({"resourceType": "Bundle", "type": "searchset", "entry": entry}, "Patient")
+
+
 def test_an_outcome_is_told_in_codes_and_places_without_its_free_text() -> None:
     outcome = {
         "resourceType": "OperationOutcome",
