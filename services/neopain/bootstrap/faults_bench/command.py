@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -145,17 +146,25 @@ class Proof:
 
     async def run(self) -> FaultsResult:
         """The storm while scores come, the calm after it, the ledgers."""
-        begun, bus = time.monotonic(), Bus(self.line.bus_settings.address())
-        try:
+        begun = time.monotonic()
+        async with self._bus() as bus:
             await self.sender.admit(bus)
             await asyncio.gather(self.sender.send(bus), asyncio.to_thread(self.storm.rage, tell))
-            await asyncio.to_thread(self._calm)
-            seconds = time.monotonic() - begun
+        await asyncio.to_thread(self._calm)
+        self.engine.dispose()
+        seconds = time.monotonic() - begun
+        # A new one: its connections are not from before the bus's last death.
+        async with self._bus() as bus:
             letters = len(await list_letters(bus))
+        return await asyncio.to_thread(self._result, seconds, letters)
+
+    @asynccontextmanager
+    async def _bus(self) -> AsyncIterator[Bus]:
+        bus = Bus(self.line.bus_settings.address())
+        try:
+            yield bus
         finally:
             await bus.aclose()
-            self.engine.dispose()
-        return await asyncio.to_thread(self._result, seconds, letters)
 
     def _calm(self) -> None:
         """Until nothing is left to be done, or nothing has been done for a long time."""
