@@ -79,6 +79,14 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     sums.add_argument("--rows", type=natural, default=1_000_000, help="aggregates in the table (default 1000000)")
     sums.add_argument("--searches", type=natural, default=200, help="how many are measured (default 200)")
     sums.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-aggregates)")
+    text = "Scores to confirmed entries, the walk over the audit trail, and searches among many Observations"
+    charting = command(bench, "charting", _bench_charting, text)
+    charting.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    charting.add_argument("--entries", type=natural, default=1000, help="charted to the demo EHR (default 1000)")
+    charting.add_argument("--audit-rows", type=natural, default=200_000, help="in the trail (default 200000)")
+    charting.add_argument("--observations", type=natural, default=1_000_000, help="searched among (default 1000000)")
+    charting.add_argument("--searches", type=natural, default=50, help="of each sort (default 50)")
+    charting.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-charting)")
     text = "Charting to an EHR that fails, while its own parts are killed; exit 1 if an entry is lost or doubled"
     faults = command(bench, "faults", _bench_faults, text)
     faults.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -298,6 +306,21 @@ def _bench_aggregates(options: argparse.Namespace) -> int:
 
     return run_aggregates_bench(
         AggregatesBenchOptions(options.rows, options.searches, as_json=options.json, state_dir=options.state)
+    )
+
+
+def _bench_charting(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.charting_bench import ChartingBenchOptions, run_charting_bench
+
+    return run_charting_bench(
+        ChartingBenchOptions(
+            entries=options.entries,
+            audit_rows=options.audit_rows,
+            observations=options.observations,
+            searches=options.searches,
+            as_json=options.json,
+            state_dir=options.state,
+        )
     )
 
 
