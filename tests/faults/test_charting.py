@@ -22,12 +22,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 from sqlalchemy import create_engine, text
 
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import CENSUS, SCORES
 from neopain.charting.audit import verify_audit
+from neopain.charting.flowsheet_file import EXAMPLE
 from neopain.charting.migrate import migrate
 from neopain.charting.reading import EntryCounts, count_entries
 from neopain.domain.census import BedState, Infant
@@ -37,7 +39,7 @@ from neopain.embedded.loopback import free_port
 from neopain.wire.census import encode_bed_state
 from neopain.wire.score import encode_score
 
-from ..streams import serving
+from ..streams import close_server, serving
 
 BED = BedId("NICU/1/A")
 BEGIN = datetime.fromtimestamp(time.time() // 60 * 60 - 1800, UTC)
@@ -269,6 +271,58 @@ async def test_a_killed_delivery_worker_loses_and_doubles_nothing(
     found = charted_at(ehr_url, patient)
     assert (len(found), len(set(found))) == (30, 30)
     assert processes.is_audit_whole()
+
+
+async def test_a_killed_delivery_worker_loses_nothing_at_a_flowsheet_and_repeats_a_message_only_as_it_was(
+    processes: Processes, bus: Bus, infant: PatientId
+) -> None:
+    got: list[tuple[str, str]] = []
+    rolls = random.Random(SEED)  # noqa: S311 - a seeded choice of moments
+    async with flowsheet(got) as port:
+        processes.env |= {
+            "NEOPAIN_CHARTING_EHR_CHANNEL": "hl7v2-oru",
+            "NEOPAIN_CHARTING_EHR_URL": f"mllp://127.0.0.1:{port}",
+            "NEOPAIN_CHARTING_FLOWSHEET_FILE": str(EXAMPLE),
+            "NEOPAIN_CHARTING_EHR_REQUIRES_ENCOUNTER": "false",
+        }
+        await told(bus, infant)
+        await publish(bus, range(1, 301))
+        processes.start("consumer", "beat", "delivery")
+
+        for _ in range(2):
+            wanted = len(got) + rolls.randrange(1, 6)
+            await asyncio.to_thread(processes.until, lambda wanted=wanted: len(got) >= wanted)
+            processes.kill("delivery")
+            processes.start("delivery")
+        all_of_them = EntryCounts(entries=30, accepted=30)
+        await asyncio.to_thread(processes.until, lambda: processes.counts() == all_of_them)
+
+    entries = [str(row[0]) for row in processes.rows("SELECT entry_id FROM entries ORDER BY ends")]
+    # Each with one control id, however often it came; by their first arrival in order.
+    assert [entry for entry, _ in dict.fromkeys(got)] == entries
+    assert processes.is_audit_whole()
+
+
+@contextlib.asynccontextmanager
+async def flowsheet(got: list[tuple[str, str]]) -> AsyncIterator[int]:
+    """A flowsheet interface of python-hl7's that takes everything, and notes each message's order and control id."""
+    writers: set[HL7StreamWriter] = set()
+
+    async def converse(reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
+        writers.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                message = await reader.readmessage()
+                got.append((str(message.segment("OBR")[3][0][0]), str(message.segment("MSH")[10])))
+                for code in ("CA", "AA"):
+                    writer.writemessage(message.create_ack(code))
+                await writer.drain()
+        writers.discard(writer)
+        writer.close()
+
+    server = await start_hl7_server(converse, "127.0.0.1", 0, encoding="utf-8")
+    yield server.sockets[0].getsockname()[1]
+    await close_server(server, writers)
 
 
 async def test_an_ehr_that_is_down_and_comes_back_gets_everything_once_and_all_end_cleanly(
