@@ -5,15 +5,14 @@ Reads of patient data are a chain of their own: they are many, and whoever chart
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, exists, select, text
 
-from neopain.charting.audit.chain import AuditEvent, append, canonical_json
+from neopain.charting.audit.chain import AuditEvent, append, detail_of, patient_of
 from neopain.charting.tables import AUDIT
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.identity import PatientId
+from neopain.codecs.fhir.ids import key_of
 from neopain.domain.query import Disclosure
 from neopain.runtime.clock import Clock
 
@@ -23,46 +22,42 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def record_disclosure(engine: Engine, clock: Clock, *, fact_id: str, disclosure: Disclosure) -> bool:
-    """Audits a fact of the stream, one row for each infant told of and one where nobody was; a repeat changes nothing.
+    """Audits a fact of the stream, in one row with all infants that were told of; a repeat changes nothing.
 
     Returns whether it was new. ``DatabaseUnavailable``: nothing was written, try again.
     """
-    events = list(_events(fact_id, disclosure))
+    event = _event(fact_id, disclosure)
     with unit_of_work(engine, clock) as unit:
         unit.connection.execute(text("SELECT pg_advisory_xact_lock(7305104)"))
-        if _is_recorded(unit.connection, events[0], disclosure):
+        if _is_recorded(unit.connection, event, disclosure):
             return False
-        append(unit.connection, events, now=clock.now(), chain=READS)
+        append(unit.connection, [event], now=clock.now(), chain=READS)
         return True
 
 
-def _events(fact_id: str, disclosure: Disclosure) -> Iterator[AuditEvent]:
+def _event(fact_id: str, disclosure: Disclosure) -> AuditEvent:
     detail: dict[str, str | int] = {
         "fact": fact_id,
         "asked": disclosure.asked,
         "control_id": disclosure.control_id,
         "address": disclosure.address,
         "moment": disclosure.moment.isoformat(),
-        "patients": "; ".join(_key(one) for one in disclosure.patients),
+        "patients": "; ".join(key_of(one) for one in disclosure.patients),
         "place": disclosure.place,
         "visit": disclosure.visit,
         "told": len(disclosure.told),
         "held": "; ".join(disclosure.held),
     }
-    for patient in [_key(one) for one in disclosure.told] or [""]:
-        yield AuditEvent(event="census_queried", actor=str(disclosure.source), patient=patient, detail=detail)
-
-
-def _key(patient: PatientId) -> str:
-    return f"{patient.assigning_authority}|{patient.value}"
+    told = [key_of(one) for one in disclosure.told]
+    return AuditEvent(event="census_queried", actor=str(disclosure.source), detail=detail, infants=told)
 
 
 def _is_recorded(connection: Connection, event: AuditEvent, disclosure: Disclosure) -> bool:
     # By patient and time, since those have an index.
     same = exists().where(
-        AUDIT.c.patient == event.patient,
+        AUDIT.c.patient == patient_of(event),
         AUDIT.c.recorded >= disclosure.moment - CLOCKS_DIFFER,
         AUDIT.c.event == event.event,
-        AUDIT.c.detail == canonical_json(event.detail),
+        AUDIT.c.detail == detail_of(event),
     )
     return bool(connection.scalar(select(same)))

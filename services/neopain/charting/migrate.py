@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from neopain.charting.audit.chain import ensure_partitions
+from neopain.charting.audit.months import ensure_partitions
 from neopain.charting.database import connect, translated
 from neopain.charting.schema import FOLDER
 from neopain.errors import ConfigurationError

@@ -15,13 +15,14 @@ from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
 from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores, take_away
 from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
-from neopain.charting.audit.chain import ensure_partitions
+from neopain.charting.audit.months import ensure_partitions
 from neopain.charting.broker import keep_our_logging, make_app, nudge
 from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
 from neopain.charting.replays import record_replay
+from neopain.charting.retention.holds import extend_holds
 from neopain.charting.schema import wait_for_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
@@ -226,5 +227,6 @@ class ChartingConsumer:
         with unit_of_work(self.engine, self.clock) as unit:
             ensure_partitions(unit.connection, now=now)
             ensure_days(unit.connection, now=now)
+            extend_holds(unit, now=now)
             dropped = drop_days(unit.connection, now=now, kept=timedelta(days=self.settings.aggregates_kept_days))
         LOG.info("house_kept", windows_forgotten=forgotten, aggregate_days_dropped=dropped)

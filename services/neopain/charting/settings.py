@@ -81,6 +81,23 @@ class ChartingSettings(ServiceSettings):
     )
     audit_anchor_path: Path | None = Field(None, description="File outside the database that keeps the audit's head")
     audit_anchor_seconds: float = Field(60.0, gt=0, description="How often the audit's head is written there")
+    audit_signing_key: Path | None = Field(
+        None,
+        description="PEM file with the private key (P-384, no passphrase) that signs for months of the audit trail "
+        "before they are dropped; only `neopain retention run` needs it",
+    )
+    audit_public_keys: Path | None = Field(
+        None, description="PEM file with the public keys of all that have signed so, one after another"
+    )
+    retention_entries_days: int | None = Field(
+        None, ge=1, description="How long entries with their deliveries and reviews are kept; none: for good"
+    )
+    retention_alerts_days: int | None = Field(
+        None, ge=1, description="How long alerts with their events are kept; none: for good"
+    )
+    retention_audit_months: int | None = Field(
+        None, ge=1, description="How many whole months of the audit trail are kept before this one; none: for good"
+    )
     aggregates_kept_days: int = Field(
         7, ge=1, le=366, description="How long aggregates of 10 s are kept, in whole days"
     )
@@ -116,6 +133,14 @@ class ChartingSettings(ServiceSettings):
     def _embedded_is_fhir(self) -> Self:
         if self.ehr_is_embedded and self.ehr_channel != "fhir-r4":
             raise ValueError("EHR_IS_EMBEDDED: the embedded EHR speaks FHIR, and no other may get demo and test input")
+        return self
+
+    @model_validator(mode="after")
+    def _audit_outlives_what_it_tells_of(self) -> Self:
+        days = max(self.retention_entries_days or 0, self.retention_alerts_days or 0)
+        is_for_good = self.retention_entries_days is None or self.retention_alerts_days is None
+        if self.retention_audit_months is not None and (is_for_good or self.retention_audit_months * 28 < days):
+            raise ValueError("RETENTION_AUDIT_MONTHS: the audit trail is kept no shorter than entries and alerts are")
         return self
 
     def charting_policies(self) -> SitePolicies:

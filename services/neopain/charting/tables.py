@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
 
-Lifetimes: windows go soon after their interval is charted; aggregates with their day's partition; census, entries,
-outbox and alerts stay; rows of alerts, of their events, of entries' statuses, of reviews and of the audit never change.
+Lifetimes: windows go soon after their interval is charted; aggregates with their day's partition; entries with their
+outbox, alerts and months of the audit as long as the site's retention says; census facts stay. Rows of alerts, of
+their events, of entries' statuses, of reviews and of the audit never change.
 """
 
 from __future__ import annotations
@@ -302,6 +303,13 @@ AUDIT = Table(
     Index("audit_of_patient", "patient", "recorded"),
     Index("audit_of_patient_id", text("md5(patient)"), "recorded"),
     Index("audit_by_time", "recorded", "chain", "position"),
+    Index(
+        "audit_of_infants",
+        text("audit_infant_ids(detail)"),
+        postgresql_using="gin",
+        postgresql_where=text("patient = ''"),
+    ),
+    Index("audit_renumbered", "patient", postgresql_where=text("event = 'entry_renumbered'")),
     postgresql_partition_by="RANGE (recorded)",
 )
 
@@ -311,4 +319,27 @@ AUDIT_HEADS = Table(
     Column("chain", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+AUDIT_CHECKPOINTS = Table(
+    "audit_checkpoints",
+    METADATA,
+    Column("month", Text, primary_key=True, comment="YYYY-MM, of the partition that was dropped"),
+    Column("made", MOMENT, nullable=False),
+    Column("statement", Text, nullable=False, comment="JWS of charting.audit.checkpoint.Checkpoint"),
+)
+
+LEGAL_HOLDS = Table(
+    "legal_holds",
+    METADATA,
+    Column("hold_id", String(32), nullable=False),
+    Column("patient", Text, nullable=False, comment="Assigning authority|value; a row for each number"),
+    Column("placed", MOMENT, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("released", MOMENT, comment="Null while the infant is held"),
+    Column("released_by", Text),
+    Column("release_reason", Text),
+    PrimaryKeyConstraint("hold_id", "patient"),
+    Index("legal_holds_in_force", "patient", postgresql_where=text("released IS NULL")),
 )

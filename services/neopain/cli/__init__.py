@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from neopain import __version__
 from neopain.cli.alerts import add_alerts
+from neopain.cli.audit import add_audit
 from neopain.cli.fhir import add_fhir
 from neopain.cli.grammar import Action, Wide
 from neopain.cli.integration import add_integration
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_alerts(commands)
     add_verification(commands)
     add_privacy(commands)
+    add_audit(commands)
     add_integration(commands)
     add_fhir(commands)
     add_training(commands)

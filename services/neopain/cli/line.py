@@ -54,9 +54,6 @@ def _add_services(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
-    audit = group(commands, "audit", "The audit trail")
-    verify = command(audit, "verify", _audit_verify, "Check the chain; names the first broken row, exit 1")
-    verify.add_argument("--json", action="store_true", help="print one JSON object")
     bench = group(commands, "bench", "Measurements that print JSON")
     latency = command(bench, "latency", _bench_latency, "Window complete to score on the bus, with its parts")
     latency.add_argument("--json", action="store_true", help="print one JSON object as the last line")
@@ -267,12 +264,6 @@ def _service(service: str, part: str) -> Action:
         return 0
 
     return action
-
-
-def _audit_verify(options: argparse.Namespace) -> int:
-    from neopain.bootstrap.tools import audit_verify
-
-    return audit_verify(as_json=options.json)
 
 
 def _bench_latency(options: argparse.Namespace) -> int:

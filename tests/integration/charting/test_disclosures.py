@@ -70,6 +70,21 @@ def test_nothing_of_another_infant_is_told(ask: Ask, ward: Any) -> None:
     assert {row.actor for row in ask().rows} == {"charting consumer", "privacy officer"}
 
 
+@pytest.mark.parametrize("authority", [None, "HOSP"])
+def test_a_read_of_several_infants_is_told_of_each_without_the_others(
+    ask: Ask, ward: Any, authority: str | None
+) -> None:
+    ward.chart()
+    infants = [f"HOSP|{ward.infant.value}", "HOSP|another"]
+    with unit_of_work(ward.engine, ward.clock) as unit:
+        event = AuditEvent(READ, "nurse-9", detail={"told": 2}, infants=infants)
+        append(unit.connection, [event], now=ward.clock.now(), chain=READS)
+
+    for number in (ward.infant.value, "another"):
+        (read,) = [row for row in ask(number=number, authority=authority).rows if row.event == READ]
+        assert (read.actor, read.patient, read.detail) == ("nurse-9", f"HOSP|{number}", {"told": 2})
+
+
 def test_the_number_before_a_merge_is_the_same_infants(ask: Ask, ward: Any) -> None:
     ward.chart()
     saw(ward, ward.infant)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, false, func, select, tuple_
+from sqlalchemy import Connection, Row, and_, false, func, or_, select, tuple_
 
 from neopain.charting.api.found import Condition, Found, Page, any_date, any_of
 from neopain.charting.api.scene import Scene
+from neopain.charting.audit.of_infant import is_about_one_of
 from neopain.charting.tables import AUDIT
 from neopain.codecs.fhir.audit_event import EVENTS, INTERACTIONS, READ, SEARCHED, AuditRow, audit_event_of
 from neopain.codecs.fhir.authority import authorities_of
 from neopain.codecs.fhir.cursor import Place
+from neopain.codecs.fhir.ids import patient_id_of_key
 from neopain.codecs.fhir.refusal import bad_request
 from neopain.codecs.fhir.search import Criterion, Dates, References, Search, Token, Tokens
 
@@ -49,7 +51,7 @@ def read_audit(connection: Connection, own_id: str) -> Found | None:
 
 
 def _found(row: AuditRow) -> Found:
-    return Found(audit_event_of(row), row.patient)
+    return Found(audit_event_of(row), row.patient, others=row.infants if not row.patient else ())
 
 
 def _row(row: Row[Any]) -> AuditRow:
@@ -70,11 +72,12 @@ def _condition(criterion: Criterion, scene: Scene) -> Condition:
         case Dates("date", values):
             return any_date(values, AUDIT.c.recorded, AUDIT.c.recorded, now=scene.now)
         case References("patient", ids):
-            return and_(AUDIT.c.patient != "", func.md5(AUDIT.c.patient).in_(ids))
+            return or_(and_(AUDIT.c.patient != "", func.md5(AUDIT.c.patient).in_(ids)), is_about_one_of(ids))
         case References("entity", ids):
             return AUDIT.c.entry_id.in_(ids)
         case Tokens("patient.identifier", values):
-            return AUDIT.c.patient.in_([key for token in values for key in _keys(token, scene)])
+            keys = [key for token in values for key in _keys(token, scene)]
+            return or_(AUDIT.c.patient.in_(keys), is_about_one_of([patient_id_of_key(key) for key in keys]))
         case Tokens("subtype", values):
             return any_of(AUDIT.c.event == event for token in values for event in _events(token))
         case Tokens("_id", values):

@@ -91,8 +91,7 @@ class Reader:
             self._record(asked, caller, ReadTold(frozenset(), 0, HTTPStatus.NOT_FOUND))
             raise not_found(asked.resource_type)
         told = _told(found.resource, caller, summary)
-        infants = frozenset(filter(None, (found.infant,)))
-        self._record(asked, caller, ReadTold(infants, 1, told.status), is_polled=is_uncharted(found))
+        self._record(asked, caller, ReadTold(found.infants, 1, told.status), is_polled=is_uncharted(found))
         return told
 
     def search(self, asked: AskSearch, caller: Caller) -> Told:
@@ -108,7 +107,7 @@ class Reader:
         bundle = self._bundle(search, page, included, warnings)
         told = _told(bundle, caller, Summary.NO)
         everything = (*page.matches, *included)
-        infants = frozenset(one.infant for one in everything if one.infant)
+        infants = frozenset(infant for one in everything for infant in one.infants)
         is_polled = bool(everything) and all(is_uncharted(one) for one in everything)
         self._record(search, caller, ReadTold(infants, len(everything), told.status), is_polled=is_polled)
         return told

@@ -1,11 +1,11 @@
-"""Every read, in the audit trail's chain of reads before anybody is told: a row for each infant, one where none is.
+"""Every read, in the audit trail's chain of reads before anybody is told: one row, with all infants told of.
 
 Of what pages poll, a row stands for a while: see ``watching``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -89,11 +89,19 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str
         "resources": told.resources,
         "status": told.status,
     }
-    for infant in sorted(notes):
+    for note, infants in _by_note(notes):
         yield AuditEvent(
             event=SEARCHED if asked.is_search else READ,
             actor=access.subject,
             entry_id=asked.entry_id,
-            patient=infant,
-            detail={**detail, **notes[infant]},
+            infants=infants,
+            detail={**detail, **note},
         )
+
+
+def _by_note(notes: Mapping[str, Note]) -> Iterator[tuple[Note, list[str]]]:
+    """The infants of each note: those for whom the last row stood for otherwise many answers get one of their own."""
+    found: dict[tuple[tuple[str, str | int], ...], list[str]] = {}
+    for infant, note in notes.items():
+        found.setdefault(tuple(sorted(note.items())), []).append(infant)
+    return ((dict(note), [one for one in infants if one]) for note, infants in found.items())

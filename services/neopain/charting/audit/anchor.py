@@ -1,14 +1,14 @@
 """The head of each chain, kept in a file outside the database: a tail that was cut off is missed there.
 
-One JSON object per line: chain, position, hash, anchored. The file is only appended to. A site lets it lie on another
-machine, or on a medium that is written once.
+One JSON object per line: chain, position, hash, anchored; or a loss that a person has accepted after a restore. The
+file is only appended to. A site lets it lie on another machine, or on a medium that is written once.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -33,6 +33,18 @@ class Anchor:
     anchored: str
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Positions of a chain that a restored backup did not have: their anchors before this line do not count."""
+
+    chain: str
+    first: int
+    last: int
+    restored: str
+    by: str
+    why: str
+
+
 def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
     """Appends the heads that are not in the file yet, and returns how many; they are on disk when this returns.
 
@@ -40,7 +52,10 @@ def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
     """
     with translated("reading the audit's heads"), engine.connect() as connection:
         heads = connection.execute(select(AUDIT_HEADS.c.chain, AUDIT_HEADS.c.position, AUDIT_HEADS.c.hash)).all()
-    known = {anchor.chain: (anchor.position, anchor.hash) for anchor in _readable(path)}
+    known = {
+        one.chain: (one.position, one.hash) if isinstance(one, Anchor) else None  # after a loss, anew
+        for one in _readable(path)
+    }
     news = [
         Anchor(chain, position, hashed, now.isoformat())
         for chain, position, hashed in heads
@@ -51,8 +66,26 @@ def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
     return len(news)
 
 
-def read_anchors(path: Path) -> Iterator[Anchor]:
-    """The anchors of the file, oldest first; none when there is no file. ``MalformedMessage`` names a broken line."""
+def valid_anchors(path: Path) -> list[Anchor]:
+    """The anchors of the file that count, oldest first; none when there is no file.
+
+    ``MalformedMessage`` names a broken line.
+    """
+    valid: list[Anchor] = []
+    for one in _lines(path):
+        if isinstance(one, Anchor):
+            valid.append(one)
+        else:
+            valid = [old for old in valid if old.chain != one.chain or not one.first <= old.position <= one.last]
+    return valid
+
+
+def write_losses(path: Path, losses: Iterable[Loss]) -> None:
+    """Appends the losses. ``ConfigurationError`` when the file cannot be written."""
+    _append(path, "".join(f"{json.dumps(asdict(loss))}\n" for loss in losses))
+
+
+def _lines(path: Path) -> Iterator[Anchor | Loss]:
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
@@ -60,16 +93,18 @@ def read_anchors(path: Path) -> Iterator[Anchor]:
             yield _read(line, f"{path} line {number}")
 
 
-def _read(line: str, place: str) -> Anchor:
+def _read(line: str, place: str) -> Anchor | Loss:
     try:
         found = json.loads(line)
+        if "restored" in found:
+            return Loss(**found)
         return Anchor(str(found["chain"]), int(found["position"]), str(found["hash"]), str(found["anchored"]))
     except (ValueError, KeyError, TypeError) as error:
         raise MalformedMessage(place, "expected a JSON object with chain, position, hash, anchored") from error
 
 
-def _readable(path: Path) -> list[Anchor]:
-    """The last anchors of the file; a broken line is passed over here, and named by ``read_anchors``."""
+def _readable(path: Path) -> list[Anchor | Loss]:
+    """The last lines of the file; a broken one is passed over here, and named by ``valid_anchors``."""
     anchors = []
     for line in _last_lines(path):
         with suppress(MalformedMessage):

@@ -6,21 +6,34 @@ Asking is a read of patient data itself, and is in the chain of reads before any
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, cast, exists, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.disclosures import READS
 from neopain.charting.tables import AUDIT
 from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.audit_event import INFANTS, infants_of
+from neopain.codecs.fhir.ids import patient_id_of_key
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import Clock
 
 ASKED = "audit_of_infant_read"
 RENUMBERED = "entry_renumbered"
+PATIENTS = """
+WITH RECURSIVE found AS (
+  SELECT min(patient) AS patient FROM audit
+  UNION ALL
+  SELECT (SELECT min(audit.patient) FROM audit WHERE audit.patient > found.patient) FROM found
+  WHERE found.patient IS NOT NULL
+) SELECT patient FROM found WHERE patient IS NOT NULL
+"""
+"""The infants that rows are about, each found by the index: they are few beside the rows."""
 FORMER = "was_entry_of"
 """In the detail of ``RENUMBERED``: the number that the infant had before."""
 
@@ -39,7 +52,7 @@ class AskedOf:
 
 @dataclass(frozen=True, slots=True)
 class ToldRow:
-    """One row: what was done, by whom; ``patient`` is authority|number as it was then."""
+    """One row: what was done, by whom; ``patient`` is authority|number as it was then. Other infants are left out."""
 
     place: str
     recorded: datetime
@@ -66,37 +79,40 @@ def read_rows_of(engine: Engine, clock: Clock, asked: AskedOf) -> ToldOf:
     """
     now = clock.now()
     with unit_of_work(engine, clock) as unit:
-        found = _authorities(unit.connection, asked)
-        numbers = _all_numbers(unit.connection, found[0]) if len(found) == 1 else ()
-        append(unit.connection, [_asked(asked, one) for one in numbers or [""]], now=now, chain=READS)
-    if not found:
-        raise ConfigurationError(f"no row of the audit trail is about number {asked.number}{_of(asked.authority)}")
-    if len(found) > 1:
-        named = ", ".join(one.rpartition("|")[0] or "none" for one in found)
-        raise ConfigurationError(
-            f"number {asked.number} is in the audit trail for several authorities ({named}): say which with --authority"
-        )
+        found = infants_meant(unit.connection, asked.number, asked.authority)
+        numbers = all_numbers(unit.connection, found[0]) if len(found) == 1 else ()
+        append(unit.connection, [_asked(asked, numbers)], now=now, chain=READS)
+    one_infant(found, asked.number, asked.authority)
     with unit_of_work(engine, clock) as unit:
         return ToldOf(numbers, _rows(unit.connection, asked, numbers, before=now))
 
 
-def _of(authority: str | None) -> str:
-    return "" if authority is None else f" of authority {authority or 'none'}"
+def one_infant(found: Sequence[str], number: str, authority: str | None) -> str:
+    """The one infant that was found; ``ConfigurationError`` when none was, or several."""
+    if not found:
+        of = "" if authority is None else f" of authority {authority or 'none'}"
+        raise ConfigurationError(f"no row of the audit trail is about number {number}{of}")
+    if len(found) > 1:
+        named = ", ".join(one.partition("|")[0] or "none" for one in found)
+        raise ConfigurationError(
+            f"number {number} is in the audit trail for several authorities ({named}): say which with --authority"
+        )
+    return found[0]
 
 
-def _authorities(connection: Connection, asked: AskedOf) -> list[str]:
-    """The infants whom the number may mean, as the audit trail names them."""
-    if asked.authority is not None:
-        is_meant: ColumnElement[bool] = AUDIT.c.patient == f"{asked.authority}|{asked.number}"
-    else:
-        is_meant = AUDIT.c.patient.endswith(f"|{asked.number}", autoescape=True)
-    found = connection.scalars(select(AUDIT.c.patient).where(is_meant).distinct().order_by(AUDIT.c.patient))
-    return [one for one in found if one.partition("|")[2] == asked.number]
+def infants_meant(connection: Connection, number: str, authority: str | None) -> list[str]:
+    """The infants whom the number may mean, as the audit trail names them (authority|number)."""
+    authorities = [authority]
+    if authority is None:
+        known = connection.scalars(text(PATIENTS)).all()
+        authorities = sorted({one.partition("|")[0] for one in known if one})
+    meant = [f"{one}|{number}" for one in authorities]
+    return [one for one in meant if connection.scalar(select(exists().where(_is_about([one]))))]
 
 
-def _all_numbers(connection: Connection, first: str) -> tuple[str, ...]:
-    """The number and those that were merged into it or that it was merged into (A40), in the order of finding."""
-    numbers = [first]
+def all_numbers(connection: Connection, *first: str) -> tuple[str, ...]:
+    """The numbers and those that were merged into them or that they were merged into (A40), in the order of finding."""
+    numbers = list(first)
     for number in numbers:
         of_number = select(AUDIT.c.detail).where(AUDIT.c.patient == number, AUDIT.c.event == RENUMBERED)
         former = [str(json.loads(detail).get(FORMER, "")) for detail in connection.scalars(of_number)]
@@ -107,31 +123,44 @@ def _all_numbers(connection: Connection, first: str) -> tuple[str, ...]:
 
 
 def _rows(connection: Connection, asked: AskedOf, numbers: tuple[str, ...], *, before: datetime) -> tuple[ToldRow, ...]:
-    query = select(AUDIT).where(AUDIT.c.patient.in_(numbers), AUDIT.c.recorded <= before)
+    query = select(AUDIT).where(_is_about(numbers), AUDIT.c.recorded <= before)
     if asked.since is not None:
         query = query.where(AUDIT.c.recorded >= asked.since)
     if asked.until is not None:
         query = query.where(AUDIT.c.recorded < asked.until)
     in_order = query.order_by(AUDIT.c.recorded, AUDIT.c.chain, AUDIT.c.position)
-    return tuple(
-        ToldRow(
-            place=f"{row.chain}/{row.position}",
-            recorded=row.recorded,
-            event=row.event,
-            actor=row.actor,
-            entry_id=row.entry_id,
-            patient=row.patient,
-            detail=json.loads(row.detail),
-        )
-        for row in connection.execute(in_order)
+    return tuple(_told(row, numbers) for row in connection.execute(in_order))
+
+
+def _told(row: Row[Any], numbers: tuple[str, ...]) -> ToldRow:
+    detail: dict[str, object] = json.loads(row.detail)
+    own = [one for one in infants_of(row.patient, detail) if one in numbers]
+    return ToldRow(
+        place=f"{row.chain}/{row.position}",
+        recorded=row.recorded,
+        event=row.event,
+        actor=row.actor,
+        entry_id=row.entry_id,
+        patient=own[0],
+        detail={name: value for name, value in detail.items() if name != INFANTS},
     )
 
 
-def _asked(asked: AskedOf, patient: str) -> AuditEvent:
+def is_about_one_of(ids: Collection[str]) -> ColumnElement[bool]:
+    """Whether a row that is about several infants is about one with such an id (``codecs.fhir.ids``)."""
+    infants = func.audit_infant_ids(AUDIT.c.detail, type_=ARRAY(Text))
+    return and_(AUDIT.c.patient == "", infants.overlap(cast(list(ids), ARRAY(Text))))
+
+
+def _is_about(numbers: Collection[str]) -> ColumnElement[bool]:
+    return or_(AUDIT.c.patient.in_(numbers), is_about_one_of([patient_id_of_key(one) for one in numbers]))
+
+
+def _asked(asked: AskedOf, numbers: Sequence[str]) -> AuditEvent:
     return AuditEvent(
         event=ASKED,
         actor=asked.by,
-        patient=patient,
+        infants=numbers,
         detail={
             "number": asked.number,
             "authority": asked.authority,

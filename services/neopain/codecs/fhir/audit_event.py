@@ -1,4 +1,7 @@
-"""Rows of the audit trail as AuditEvents; reads over the FHIR API as IHE BALP has them (Read, Query; one per infant).
+"""Rows of the audit trail as AuditEvents; reads over the FHIR API as IHE BALP has them (Read, Query).
+
+A row may be about several infants. BALP wants an AuditEvent for each of them then: ``audit_events_of`` makes those, for
+who keeps AuditEvents; ``audit_event_of`` makes one of the row, which claims no profile of one patient.
 
 A read's query is the one that was understood: what a client puts into an unknown parameter may be a name, and is not
 kept.
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from neopain.codecs.fhir import terminology as terms
@@ -19,6 +22,8 @@ from neopain.codecs.fhir.terminology import Json
 READ = "fhir_read"
 SEARCHED = "fhir_searched"
 """The events of the API's own reads."""
+INFANTS = "infants"
+"""In the detail of a row about several infants: their keys."""
 
 EVENTS = f"{terms.BASE}/CodeSystem/audit-event"
 EVENT_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -57,13 +62,20 @@ ACTIONS = {
     "entry_held_otherwise": "U",
     "entry_discarded": "U",
     "bed_released": "U",
+    "alert_read": "R",
+    "audit_exported": "R",
+    "retention_deleted": "D",
+    "audit_month_dropped": "D",
+    "legal_hold_placed": "C",
+    "legal_hold_extended": "U",
+    "legal_hold_released": "U",
 }
 """What an event did, in the letters of audit-event-action; all others executed something (E)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One row of the audit trail. ``patient`` is the key of an infant, empty where it is about none."""
+    """One row of the audit trail. ``patient`` is the key of an infant, empty where it is about none or several."""
 
     chain: str
     position: int
@@ -78,6 +90,30 @@ class AuditRow:
     def id(self) -> str:
         """The id of its AuditEvent."""
         return f"{self.chain}-{self.position}"
+
+    @property
+    def infants(self) -> tuple[str, ...]:
+        """The keys of all infants that it is about."""
+        return infants_of(self.patient, self.detail)
+
+
+def infants_of(patient: str, detail: Mapping[str, object]) -> tuple[str, ...]:
+    """The infants of a row by its patient, or by its detail where it is about several."""
+    several = detail.get(INFANTS)
+    if isinstance(several, list):
+        return tuple(str(one) for one in several)
+    return (patient,) if patient else ()
+
+
+def audit_events_of(row: AuditRow) -> Iterator[Json]:
+    """The AuditEvents of a row: one, or one for each infant where it is about several."""
+    if len(row.infants) < 2:
+        yield audit_event_of(row)
+        return
+    detail = {name: value for name, value in row.detail.items() if name != INFANTS}
+    for number, infant in enumerate(row.infants, start=1):
+        own = audit_event_of(replace(row, patient=infant, detail=detail))
+        yield versioned({**own, "id": f"{row.id}-{number}", "meta": {"profile": own["meta"].get("profile", [])}})
 
 
 def audit_event_of(row: AuditRow) -> Json:
@@ -96,7 +132,7 @@ def audit_event_of(row: AuditRow) -> Json:
 
 def _rest(row: AuditRow) -> Json:
     is_read = row.event == READ
-    name = ("Patient" if row.patient else "") + ("Read" if is_read else "Query")
+    name = ("Patient" if len(row.infants) == 1 else "") + ("Read" if is_read else "Query")
     code = "read" if is_read else "search-type"
     return {
         "meta": {"profile": [f"{PROFILES}{name}"]},
@@ -153,7 +189,11 @@ def _activity(row: AuditRow) -> Json:
 
 
 def _entry(row: AuditRow) -> Iterator[Json]:
-    told = [{"type": name, "valueString": str(value)} for name, value in row.detail.items() if value not in ("", None)]
+    told = [
+        {"type": name, "valueString": str(value)}
+        for name, value in row.detail.items()
+        if value not in ("", None) and name != INFANTS
+    ]
     entity: Json = {"type": OBJECT, "role": RESOURCE_ROLE}
     if row.entry_id:
         entity["what"] = {"identifier": {"system": terms.ENTRY_IDENTIFIERS, "value": row.entry_id}}
@@ -164,8 +204,8 @@ def _entry(row: AuditRow) -> Iterator[Json]:
 
 
 def _infant(row: AuditRow) -> Iterator[Json]:
-    if row.patient:
-        patient = {"reference": f"Patient/{patient_id_of_key(row.patient)}"}
+    for infant in row.infants:
+        patient = {"reference": f"Patient/{patient_id_of_key(infant)}"}
         yield {"what": patient, "type": PERSON, "role": PATIENT_ROLE}
 
 

@@ -44,7 +44,7 @@ def test_a_read_says_who_asked_what_and_of_whom_was_told(api: Any, ward: Any, ro
     }
 
 
-def test_a_search_is_a_row_for_each_infant_told_of_and_its_query_without_what_was_not_understood(
+def test_a_search_is_one_row_with_all_infants_told_of_and_its_query_without_what_was_not_understood(
     api: Any, ward: Any, rows: Rows
 ) -> None:
     other = type(ward)(ward.engine, ward.clock)
@@ -54,11 +54,28 @@ def test_a_search_is_a_row_for_each_infant_told_of_and_its_query_without_what_wa
 
     api.ask("Observation?status=preliminary&name=Smith")
 
-    found = reads(rows)
-    assert [row["event"] for row in found] == ["fhir_searched", "fhir_searched"]
-    assert {row["patient"] for row in found} == {f"HOSP|{ward.infant.value}", f"HOSP|{other.infant.value}"}
-    assert {row["detail"]["asked"] for row in found} == {"Observation?status=preliminary"}
-    assert {(row["detail"]["told"], row["detail"]["resources"]) for row in found} == {(2, 3)}
+    (found,) = reads(rows)
+    assert (found["event"], found["patient"]) == ("fhir_searched", "")
+    assert found["detail"]["infants"] == sorted(f"HOSP|{one.infant.value}" for one in (ward, other))
+    assert found["detail"]["asked"] == "Observation?status=preliminary"
+    assert (found["detail"]["told"], found["detail"]["resources"]) == (2, 3)
+
+
+def test_a_row_with_several_infants_is_found_by_each_as_an_audit_event_with_all(api: Any, ward: Any) -> None:
+    other = type(ward)(ward.engine, ward.clock)
+    other.admit(other.infant)
+    ward.chart()
+    other.chart()
+    patients = [patient["id"] for patient in api.found("Patient")]
+
+    for query in (f"patient={patients[0]}", f"patient.identifier=urn:neopain:authority:HOSP|{other.infant.value}"):
+        (event,) = api.found(f"AuditEvent?{query}&subtype=search-type&date=2026-10-05&_sort=date&_count=1")[:1]
+
+        assert event["meta"]["profile"] == [
+            "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"
+        ]
+        told = {one["what"]["reference"] for one in event["entity"] if one.get("role", {}).get("code") == "1"}
+        assert told == {f"Patient/{patient}" for patient in patients}
 
 
 @pytest.mark.parametrize("resource_type", ["Patient", "Encounter", "Provenance"])

@@ -1,0 +1,1 @@
+"""How long which rows are kept, and whose rows are kept in any case."""

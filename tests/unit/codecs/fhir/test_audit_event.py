@@ -1,0 +1,52 @@
+"""A row about several infants as AuditEvents: one of the row, or one for each infant as IHE BALP wants it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fhir.resources.R4B.auditevent import AuditEvent
+
+from neopain.codecs.fhir.audit_event import AuditRow, audit_event_of, audit_events_of
+from neopain.codecs.fhir.ids import patient_id_of_key
+
+ROW = AuditRow(
+    chain="reads",
+    position=5,
+    recorded=datetime(2026, 10, 5, 12, 0, tzinfo=UTC),
+    event="fhir_searched",
+    actor="nurse-7",
+    entry_id="",
+    patient="",
+    detail={"asked": "Observation", "request_id": "r1", "infants": ["HOSP|1", "HOSP|2"]},
+)
+
+
+def infants(event: dict[str, object]) -> list[str]:
+    entities: list[dict[str, dict[str, str]]] = event["entity"]  # type: ignore[assignment]
+    return [one["what"]["reference"] for one in entities if one.get("role", {}).get("code") == "1"]
+
+
+def test_a_row_about_two_is_one_audit_event_with_both_and_no_profile_of_one_patient() -> None:
+    event = audit_event_of(ROW)
+
+    AuditEvent.model_validate(event)
+    assert infants(event) == [f"Patient/{patient_id_of_key(key)}" for key in ("HOSP|1", "HOSP|2")]
+    assert event["meta"]["profile"][0].endswith("IHE.BasicAudit.Query")
+
+
+def test_who_keeps_audit_events_gets_one_for_each_infant() -> None:
+    first, second = audit_events_of(ROW)
+
+    assert (first["id"], second["id"]) == ("reads-5-1", "reads-5-2")
+    assert infants(second) == [f"Patient/{patient_id_of_key('HOSP|2')}"]
+    assert second["meta"]["profile"][0].endswith("IHE.BasicAudit.PatientQuery")
+    assert first["meta"]["versionId"] != second["meta"]["versionId"]
+    AuditEvent.model_validate(second)
+
+
+def test_a_row_about_one_is_the_same_either_way() -> None:
+    row = replace(ROW, patient="HOSP|1", detail={"asked": "Observation"})
+
+    assert list(audit_events_of(row)) == [audit_event_of(row)]
+    assert audit_event_of(row)["meta"]["profile"][0].endswith("IHE.BasicAudit.PatientQuery")
