@@ -19,6 +19,7 @@ from neopain.domain.policy import SitePolicies
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
+from neopain.runtime.user import user
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,19 @@ def list_alerts(*, bed: str, with_ended: bool, most: int, as_json: bool) -> int:
         found = [_known(alert, policies) for alert in read_alerts(engine, query)]
     for known in found:
         print(json.dumps(_listed(known)) if as_json else _as_line(known))
-    if found and not as_json:
-        print(f"({NOTICE})")
+    if not as_json:
+        print(f"({NOTICE})" if found else _none(bed, with_ended=with_ended))
     return 0
 
 
-def show_alert(alert_id: str, *, as_json: bool, as_fhir: bool) -> int:
-    """Prints one alert with its events: patient data. ``ConfigurationError`` when there is none of that id."""
+def show_alert(alert_id: str, *, by: str, as_json: bool, as_fhir: bool) -> int:
+    """Prints one alert with its events: patient data, and in the audit trail as read by this person or user.
+
+    ``ConfigurationError`` when there is none of that id.
+    """
     settings = read_settings(ChartingSettings)
     with at_desk(settings.database_url) as engine:
-        alert = read_alert(engine, alert_id)
+        alert = read_alert(engine, SystemClock(), alert_id, by=by or f"user {user()}")
     if alert is None:
         raise _unknown(alert_id)
     known = _known(alert, settings.charting_policies())
@@ -78,6 +82,10 @@ def answer_alert(alert_id: str, wanted: Act) -> int:
     print(_as_line(_known(answered.alert, policies)))
     print(f"({NOTICE})")
     return 0
+
+
+def _none(bed: str, *, with_ended: bool) -> str:
+    return f"no alert {'is known' if with_ended else 'goes on'}{f' of bed {bed}' if bed else ''}"
 
 
 def _unknown(alert_id: str) -> ConfigurationError:

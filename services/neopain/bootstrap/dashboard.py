@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from neopain.bootstrap.places import root_folder, state_folder
-from neopain.charting.api.local_issuer import TokenWish, issue, user_name
+from neopain.charting.api.local_issuer import TokenWish, issue
 from neopain.dashboard.links import Links
 from neopain.dashboard.service import Place, run_dashboard
 from neopain.dashboard.settings import OPENID, DashboardSettings
@@ -15,6 +15,7 @@ from neopain.embedded.page import build, is_built
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
+from neopain.runtime.user import user
 
 
 def serve_dashboard() -> None:
@@ -23,7 +24,7 @@ def serve_dashboard() -> None:
     place = Place(
         page=settings.page or page_folder(),
         links=links_folder(settings),
-        user=user_name(),
+        user=user(),
         issue=_issue(settings, settings.local_issuer) if settings.local_issuer is not None else None,
     )
     run_dashboard(settings, place)

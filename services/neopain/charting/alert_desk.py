@@ -13,15 +13,19 @@ from sqlalchemy import ColumnElement, Engine
 
 from neopain.charting.alert_rows import IS_OPEN, alert_of, alerts_where, bed_of, locked_watch
 from neopain.charting.alerts import write_events
-from neopain.charting.audit.chain import AuditEvent, Value
+from neopain.charting.audit.chain import AuditEvent, Value, append
 from neopain.charting.database import translated
+from neopain.charting.disclosures import READS
 from neopain.charting.tables import ALERTS
 from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.ids import key_of
 from neopain.domain.alert import Alert, AlertEvent
 from neopain.domain.alert_acts import Act, act
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.policy import SitePolicies
 from neopain.runtime.clock import Clock
+
+ALERT_READ = "alert_read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,17 @@ def read_alerts(engine: Engine, query: AlertQuery) -> list[Alert]:
         return alerts_where(connection, *conditions, most=query.most)
 
 
-def read_alert(engine: Engine, alert_id: str) -> Alert | None:
-    """The alert of that id; None when there is none. ``DatabaseUnavailable``."""
-    with translated("reading alerts"), engine.connect() as connection:
-        return alert_of(connection, alert_id)
+def read_alert(engine: Engine, clock: Clock, alert_id: str, *, by: str) -> Alert | None:
+    """The alert of that id, who reads it being in the audit trail before; None when there is none.
+
+    ``DatabaseUnavailable``: nothing may be told.
+    """
+    with unit_of_work(engine, clock) as unit:
+        alert = alert_of(unit.connection, alert_id)
+        whose = key_of(alert.patient) if alert is not None else ""
+        event = AuditEvent(ALERT_READ, by, patient=whose, detail={"alert": alert_id})
+        append(unit.connection, [event], now=clock.now(), chain=READS)
+    return alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,6 @@ def _requested(alert: Alert, event: AlertEvent, asked: Asked) -> AuditEvent:
     return AuditEvent(
         event="alert_answered",
         actor=asked.by,
-        patient=f"{alert.patient.assigning_authority}|{alert.patient.value}",
+        patient=key_of(alert.patient),
         detail={"alert": alert.id, "act": event.kind.value, **asked.detail},
     )

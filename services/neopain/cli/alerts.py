@@ -18,8 +18,11 @@ def add_alerts(commands: Commands[argparse.ArgumentParser]) -> None:
     listed.add_argument("--all", action="store_true", help="also those that ended")
     listed.add_argument("--most", type=natural, default=100, help="the newest so many (default 100)")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
-    shown = command(alerts, "show", _show, "One of them with the infant and everything that happened: patient data")
+    shown = command(
+        alerts, "show", _show, "One of them with the infant and everything that happened: patient data; audited"
+    )
     shown.add_argument("id", metavar="ALERT", help="as listed")
+    shown.add_argument("--by", type=said, metavar="NAME", help="who reads it (default: the user)")
     forms = shown.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print one JSON object")
     forms.add_argument("--fhir", action="store_true", help="print it as a FHIR R4 Flag")
@@ -47,7 +50,7 @@ def _list(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from neopain.bootstrap.alerts import show_alert
 
-    return show_alert(options.id, as_json=options.json, as_fhir=options.fhir)
+    return show_alert(options.id, by=options.by or "", as_json=options.json, as_fhir=options.fhir)
 
 
 def _acknowledge(options: argparse.Namespace) -> int:

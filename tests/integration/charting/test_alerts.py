@@ -359,8 +359,9 @@ def test_the_alerts_of_a_bed_and_ended_ones_are_listed_where_asked_for(
     hurt(ward)
     hurt(ward, first=21, seconds=150, value=1.0)
 
-    assert command("list")[:2] == (0, [])
-    assert command("list", "--all", "--bed", "NICU/9/9")[:2] == (0, [])
+    assert command("list")[:2] == (0, ["no alert goes on"])
+    assert command("list", "--all", "--bed", "NICU/9/9")[:2] == (0, ["no alert is known of bed NICU/9/9"])
+    assert command("list", "--json")[:2] == (0, [])
     _, (line, _), _ = command("list", "--all", "--bed", ward.bed)
     assert "  ended (below)  " in line
 
@@ -380,6 +381,20 @@ def test_an_alert_is_shown_with_everything_that_happened(ward: Any, engine: Engi
         "  2026-10-05 12:00:25Z  acknowledged  severe  8.0 at 2026-10-05 12:00:20Z  by nurse 12  repositioned",
     ]
     assert [event["kind"] for event in json.loads(as_json)["events"]] == ["opened", "acknowledged"]
+
+
+def test_who_reads_an_alert_is_in_the_audit_trail(ward: Any, engine: Engine, command: Command, rows: Rows) -> None:
+    hurt(ward)
+    alert = only(engine)
+
+    command("show", alert.id, "--by", "nurse 12")
+    command("show", "0815")
+
+    first, second = rows("SELECT event, actor, patient, detail FROM audit WHERE chain = 'reads' ORDER BY position")
+    assert (first["event"], first["actor"]) == ("alert_read", "nurse 12")
+    assert first["patient"] == f"HOSP|{ward.infant.value}"
+    assert json.loads(first["detail"]) == {"alert": alert.id}
+    assert (second["actor"].startswith("user "), second["patient"]) == (True, "")
 
 
 def test_an_alert_is_shown_as_a_flag_about_the_infant_at_the_ehr(

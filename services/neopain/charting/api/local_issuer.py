@@ -5,7 +5,6 @@ Whoever can read the key may read everything: it is for demos and development, a
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from neopain.errors import ConfigurationError
 from neopain.runtime.jwks import IssuerKey
+from neopain.runtime.user import user
 
 ISSUER = "urn:neopain:local-issuer"
 ALGORITHM = "ES384"
@@ -87,7 +87,7 @@ def issue(folder: Path, wish: TokenWish, *, audience: str, units_claim: str, now
     claims: dict[str, object] = {
         "iss": ISSUER,
         "aud": audience,
-        "sub": user_name(),
+        "sub": user(),
         "client_id": wish.client,
         "scope": wish.scope,
         "jti": secrets.token_hex(16),
@@ -119,11 +119,3 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
 def _kid(key: EllipticCurvePrivateKey) -> str:
     public = key.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
     return public.hex()[:32]
-
-
-def user_name() -> str:
-    """Whom tokens of this machine name: its user."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}"
