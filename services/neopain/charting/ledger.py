@@ -18,7 +18,8 @@ from neopain.charting.reviews import Review, review
 from neopain.charting.tables import ENTRIES, OUTBOX
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.entry_status import EntryStatus
-from neopain.domain.review import ReviewAct, Reviewer
+from neopain.domain.review import ReviewAct
+from neopain.domain.reviewer import Reviewer
 from neopain.runtime.clock import Clock
 
 NURSE = Reviewer("proof", "https://proof.invalid", "a nurse of the proof")

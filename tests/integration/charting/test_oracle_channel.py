@@ -126,6 +126,18 @@ def test_an_entry_that_is_accepted_before_it_was_looked_at_is_charted_at_once(be
     assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed")]
 
 
+def test_an_answer_that_is_another_resource_says_nothing_about_the_copy(bedside: Bedside) -> None:
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+    bedside.domain.faults.append(("GET", 200, {"resourceType": "Parameters"}, {}))
+
+    assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed"), (2, "pending")]
+    bedside.later(60)
+    assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed"), (2, "confirmed")]
+    assert bedside.charted[0]["status"] == "entered-in-error"
+
+
 def test_a_nurse_who_accepts_while_it_is_looked_at_is_not_missed(
     bedside: Bedside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

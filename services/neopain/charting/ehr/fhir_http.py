@@ -68,6 +68,13 @@ class FhirHttp:
         """Reads or searches. ``EhrUnavailable`` or ``RejectedByEhr``."""
         return self._send("GET", path, params=parameters)
 
+    def read(self, reference: str) -> Json:
+        """Reads one resource. ``EhrUnavailable``, also where the answer is another resource, or ``RejectedByEhr``."""
+        found = self.get(reference)
+        if f"{found.get('resourceType')}/{found.get('id')}" != reference:
+            raise EhrUnavailable(f"GET {reference}: the answer is another resource, or none")
+        return found
+
     def create(self, resource: Json, *, if_none_exist: str) -> None:
         """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken."""
         headers = {"Content-Type": "application/fhir+json", "If-None-Exist": if_none_exist}

@@ -123,13 +123,11 @@ class R4Channel:
 
     def _read(self, entry: ChartEntry, change: StatusChange, reference: str, *, was_sent: bool) -> Json:
         try:
-            current = self.http.get(reference)
+            current = self.http.read(reference)
         except EhrUnavailable as error:
             raise EhrUnavailable(
                 str(error), retry_after_seconds=error.retry_after_seconds, was_sent=was_sent
             ) from error
-        if f"{current.get('resourceType')}/{current.get('id')}" != reference:
-            raise EhrUnavailable(f"GET {reference}: the answer is another resource, or none", was_sent=was_sent)
         if (ENTRY_IDENTIFIERS, entry.id) not in identifiers_of(current):
             raise RejectedByEhr(f"{reference} at the EHR does not bear the identifier of entry {entry.id}")
         if change.status not in RETRACTED and subject_of(current) not in self._places.subjects(entry):

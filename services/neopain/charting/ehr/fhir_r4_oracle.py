@@ -114,14 +114,14 @@ class OracleChannel:
         reference = self.http.add(self._resource(entry, located))
         if not reference:
             return None
-        if subject_of(self.http.get(reference)) != located.subject:
+        if subject_of(self.http.read(reference)) != located.subject:
             raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
         return reference
 
     def change(self, entry: ChartEntry, change: StatusChange, reference: str) -> str:
         """Changes the status of the EHR's copy, which keeps who verified it, and reads it back."""
         for _ in range(UPDATE_TRIES):
-            current = self.http.get(reference)
+            current = self.http.read(reference)
             if current.get("status") == change.status.value:
                 return reference
             require_possible(current, change, reference)
