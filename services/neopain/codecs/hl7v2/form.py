@@ -23,7 +23,7 @@ from neopain.domain.vitals import VitalKind
 
 Take: TypeAlias = Callable[[Sequence[str]], tuple[str, ...]]
 
-_REPEATED = (2, 3, 6, 8, 11)
+REPEATED = (2, 3, 6, 8, 11)
 """The fields of an OBX that count and that a monitor repeats: type, identifier, unit, flags, status."""
 _VALUE, _TIME = 5, 14
 _READ = {"PID": 3, "PV1": 3, "OBR": 7}
@@ -194,7 +194,7 @@ class _Outline:
         return name != "OBX" or self._takes_observation(start, end)
 
     def _takes_observation(self, start: int, end: int) -> bool:
-        compared = [self._place(start, end, one) for one in _REPEATED]
+        compared = [self._place(start, end, one) for one in REPEATED]
         self.same += compared
         data_type, *others = (self.fields[one] for one in compared)
         if data_type.strip().upper() == "NA":

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
-from neopain.codecs.hl7v2.form import Filled, forms_of
+from neopain.codecs.hl7v2.form import REPEATED, Filled, forms_of
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import bed_in, patients_in, read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
@@ -26,8 +26,7 @@ from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
 from neopain.domain.waveform import WavePiece
 
-_REPEATED = itemgetter(2, 3, 6, 8, 11)
-"""The fields of an OBX that count here and that a monitor repeats: type, identifier, unit, flags, status."""
+_REPEATED = itemgetter(*REPEATED)
 _VALUE, _UNIT, _TIME = 5, 6, 14
 _ENDS = itemgetter(2, 3, _UNIT)
 """The same and what lies between, of an OBX without a time that was cut up to its unit only."""
