@@ -321,8 +321,10 @@ async def flowsheet(got: list[tuple[str, str]]) -> AsyncIterator[int]:
         writer.close()
 
     server = await start_hl7_server(converse, "127.0.0.1", 0, encoding="utf-8")
-    yield server.sockets[0].getsockname()[1]
-    await close_server(server, writers)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        await close_server(server, writers)
 
 
 async def test_an_ehr_that_is_down_and_comes_back_gets_everything_once_and_all_end_cleanly(

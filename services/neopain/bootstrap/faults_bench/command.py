@@ -167,9 +167,8 @@ class Proof:
             await bus.aclose()
 
     def _calm(self) -> None:
-        """Until nothing is left to be done, or nothing has been done for a long time."""
+        """Until nothing is left to be done, or nothing has been done for a long time; the EHR goes on failing."""
         tell(f"{self.sender.sent} scores sent; waiting for the rest to arrive")
-        self.ehr.chance.calm()
         self.storm.uninvited |= set(self.line.ended())
         before, since = (-1, -1, -1), time.monotonic()
         while time.monotonic() - since < CALM_SECONDS:

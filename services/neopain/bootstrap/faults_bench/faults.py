@@ -89,7 +89,3 @@ class Chance:
         """What is no answer to anything that charting asks."""
         with self._lock:
             return self._random.choice(WRONG_BODIES)
-
-    def calm(self) -> None:
-        """From now on all is right."""
-        self.share = 0.0

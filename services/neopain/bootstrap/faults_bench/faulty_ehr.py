@@ -111,7 +111,7 @@ class FaultyEhr:
         """Whether a search would not show yet what was created."""
         if asked.method != "GET" or ignores_condition(asked.entry) or asked.entry not in self.created:
             return False
-        return time.monotonic() - self.created[asked.entry] < self.patience.stale and self.chance.share > 0
+        return time.monotonic() - self.created[asked.entry] < self.patience.stale
 
 
 def ignores_condition(entry: str) -> bool:
