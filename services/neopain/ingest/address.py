@@ -1,4 +1,4 @@
-"""The address of a peer, and of a door: what may be said of it before anything is read."""
+"""The address of a peer: what may be said of it before anything is read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,3 @@ def address_of(peer: object) -> str:
         return text
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return str(mapped or text)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the address is one of this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from neopain.errors import ConfigurationError
-from neopain.ingest.address import is_loopback
+from neopain.runtime.address import is_loopback
 
 FIELDS = ("name", "token_sha256", "certificate")
 """What every table may hold; a door adds its own."""

@@ -209,6 +209,25 @@ class Ward:
             self.take(self.score(first + 10 * number + 5))
         self.take(self.score(first + 10 * intervals + 5))
 
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Windows come while the block runs: a feed's first look finds nothing new, so it is given another."""
+        stop = threading.Event()
+
+        def go_on() -> None:
+            number = 0
+            while not stop.wait(0.2):
+                number += 1
+                self.take(self.score(number / 1000))
+
+        windows = threading.Thread(target=go_on)
+        windows.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            windows.join()
+
 
 @pytest.fixture
 def bedside(engine: Engine, clock: TestClock) -> Ward:

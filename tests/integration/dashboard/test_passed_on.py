@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -86,7 +85,8 @@ def test_what_the_page_does_not_need_is_not_passed_on(dashboard: Dashboard) -> N
 def test_events_come_as_they_are_told_and_end_when_the_session_does(dashboard: Dashboard, ward: Any) -> None:
     with _streamed(dashboard) as lines:
         assert _next_event(lines) == "ready"
-        assert _event_while_scores_come(ward, lines) == "live-score"
+        with ward.going_on():
+            assert _next_event(lines) == "live-score"
         assert dashboard.write("POST", "/sign-out", None).status_code == 200
         assert list(lines)[-1:] in ([], [""])
 
@@ -144,22 +144,3 @@ def _streamed(dashboard: Dashboard) -> Iterator[Iterator[str]]:
 
 def _next_event(lines: Iterator[str]) -> str:
     return next(line.removeprefix("event: ") for line in lines if line.startswith("event: "))
-
-
-def _event_while_scores_come(ward: Any, lines: Iterator[str]) -> str:
-    """The first change that is told. The feed's first look finds nothing new, so windows come until it has looked."""
-    stop = threading.Event()
-
-    def go_on() -> None:
-        number = 0
-        while not stop.wait(0.2):
-            number += 1
-            ward.take(ward.score(number / 1000))
-
-    windows = threading.Thread(target=go_on)
-    windows.start()
-    try:
-        return _next_event(lines)
-    finally:
-        stop.set()
-        windows.join()

@@ -9,10 +9,10 @@ import grpc
 
 from neopain.domain.identity import BedId
 from neopain.errors import ConfigurationError
-from neopain.ingest.address import is_loopback
 from neopain.ingest.credentials import Credentials, NotRecognised, Shown
 from neopain.ingest.device.credentials import SETTING, DeviceEntry, read_credentials
 from neopain.ingest.settings import IngestSettings
+from neopain.runtime.address import is_loopback
 
 
 class Denied(Exception):

@@ -10,7 +10,6 @@ import cv2
 
 from neopain.bus.bus import Bus
 from neopain.errors import ConfigurationError
-from neopain.ingest.address import is_loopback
 from neopain.ingest.dicom.intake import Intake
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.scp import StorageScp
@@ -19,6 +18,7 @@ from neopain.ingest.dicom.web.door import WebDoor
 from neopain.ingest.dicom.web.store import StoreTransaction
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
+from neopain.runtime.address import is_loopback
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,22 +53,9 @@ def streamed(api: Any, *, last: str = "", token: str | None = None) -> Iterator[
 
 
 def primed(ward: Any, stream: Stream) -> dict[str, Any]:
-    """The first change that is told. The feed's first look finds nothing new, so windows come until it has looked."""
-    stop = threading.Event()
-
-    def go_on() -> None:
-        number = 0
-        while not stop.wait(0.2):
-            number += 1
-            ward.take(ward.score(number / 1000))
-
-    windows = threading.Thread(target=go_on)
-    windows.start()
-    try:
+    """The first change that is told."""
+    with ward.going_on():
         return stream.until("live-score")
-    finally:
-        stop.set()
-        windows.join()
 
 
 def test_a_newest_score_an_aggregate_and_an_entry_are_told_as_references(api: Any, ward: Any) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neopain.errors import ConfigurationError
-from neopain.ingest.address import is_loopback
 from neopain.ingest.credentials import Credentials, Known, Shown, read_tables, refuse_twice
 from neopain.ingest.settings import IngestSettings
+from neopain.runtime.address import is_loopback
 
 SETTING = "NEOPAIN_INGEST_DICOM_WEB_CREDENTIALS"
 
