@@ -28,7 +28,7 @@ from sqlalchemy import create_engine, text
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import CENSUS, SCORES
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.flowsheet_file import EXAMPLE
 from neopain.charting.migrate import migrate
 from neopain.charting.reading import EntryCounts, count_entries

@@ -34,8 +34,7 @@ from neopain.bus.bus import Bus
 from neopain.bus.consumer import Consumer
 from neopain.bus.deadletters import list_letters
 from neopain.bus.streams import CENSUS, SCORES, TICKS, VITALS, StreamSpec
-from neopain.charting.audit import verify_audit
-from neopain.charting.audit.verify import AuditVerification
+from neopain.charting.audit.verify import AuditVerification, verify_audit
 from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS
 from neopain.domain.assignment import EMPTY_BED
 from neopain.domain.deadletter import DeadLetter

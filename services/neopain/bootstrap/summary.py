@@ -9,7 +9,7 @@ from typing import Any
 from neopain.bootstrap.fhir import search
 from neopain.bootstrap.line import Line
 from neopain.bootstrap.observed import Observed, inference_count
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.domain.score import Outcome
 from neopain.errors import EhrUnavailable
 from neopain.simulator.ehr_seed import PATIENT_SYSTEM

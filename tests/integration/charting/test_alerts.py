@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from neopain.charting.alert_desk import AlertQuery, answer, read_alerts
 from neopain.charting.alert_rows import locked_watch
 from neopain.charting.alerts import tend_alerts
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
 from neopain.domain.alert import Alert, AlertEventKind, AlertLevel

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from neopain.charting.audit import AuditEvent, anchor_heads, append, verify_audit
+from neopain.charting.audit import AuditEvent, anchor_heads, append
 from neopain.charting.audit.chain import Content, row_hash
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.verify import verify_audit
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Tamper = Callable[..., None]

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from neopain.charting.audit import AuditEvent, anchor_heads, append, verify_audit
+from neopain.charting.audit import AuditEvent, anchor_heads, append
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.database import connect
 from neopain.cli import run
 from neopain.embedded.postgres import installation

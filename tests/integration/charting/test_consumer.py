@@ -20,7 +20,7 @@ from neopain.bus.consumer import Consumer
 from neopain.bus.deadletters import list_letters, tell_replay
 from neopain.bus.disclosures import tell_disclosure
 from neopain.bus.streams import CENSUS, DISCLOSURES, SCORES
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.service import ChartingConsumer
 from neopain.charting.settings import ChartingSettings

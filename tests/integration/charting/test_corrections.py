@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.census import history_of
 from neopain.charting.entries import standing_entries
 from neopain.charting.facts import TakenFact, take_fact

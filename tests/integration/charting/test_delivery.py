@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from neopain.charting import outbox
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer
 from neopain.domain.identity import BedId, PatientId
 

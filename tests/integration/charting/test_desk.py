@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from neopain.bootstrap.outbox import STATES
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.statuses import change_status
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run

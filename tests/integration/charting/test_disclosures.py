@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from neopain.bootstrap.disclosures import print_disclosures
-from neopain.charting.audit import verify_audit
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.audit.of_infant import ASKED, AskedOf, ToldOf, read_rows_of
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.disclosures import READS
 from neopain.charting.facts import take_fact
 from neopain.charting.unit_of_work import unit_of_work

@@ -19,7 +19,7 @@ import pytest
 from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 from sqlalchemy import Engine
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer, RetryPolicy
 from neopain.charting.desk import Decision, Verdict, decide, read_entry
 from neopain.charting.ehr.channel import Located, NotLocated

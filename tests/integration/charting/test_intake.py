@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Written, close_silent_beds, forget_windows, take_score
 from neopain.charting.reading import EntryCounts, count_entries

@@ -11,8 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from neopain.charting.audit import AuditEvent, append, verify_audit
+from neopain.charting.audit import AuditEvent, append
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.database import connect
 from neopain.charting.migrate import migrate, migrate_down
 from neopain.charting.schema import FOLDER, known_revisions, require_schema

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer, Outcome, RetryPolicy
 from neopain.charting.desk import Decision, Verdict, decide
 from neopain.charting.ehr.fhir_http import FhirHttp

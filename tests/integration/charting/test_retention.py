@@ -16,11 +16,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from neopain.charting.aggregates import drop_days, ensure_days
-from neopain.charting.audit import AuditEvent, anchor_heads, append, verify_audit
+from neopain.charting.audit import AuditEvent, anchor_heads, append
 from neopain.charting.audit.checkpoint import read_trusted_keys
 from neopain.charting.audit.export import ExportAsked, export_audit
 from neopain.charting.audit.exported import verify_export
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.retention import rows as rows_of
 from neopain.charting.retention.holds import place_hold, release_hold
 from neopain.charting.retention.run import run_retention, what_is_due

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.desk import Decision, Verdict, decide
 from neopain.charting.reading import EntryCounts, count_entries
 from neopain.charting.statuses import change_status

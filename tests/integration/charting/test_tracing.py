@@ -16,7 +16,7 @@ from neopain.bootstrap.trace.windows import holds
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.receipts import write_receipts
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.replays import record_replay
 from neopain.cli import run
 from neopain.domain.deadletter import Replay, ReplayOutcome

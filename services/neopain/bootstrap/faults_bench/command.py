@@ -23,7 +23,7 @@ from neopain.bootstrap.line import Line, LineSettings
 from neopain.bootstrap.places import state_folder
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import list_letters
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.charting.database import connect
 from neopain.charting.ledger import ChartingLedger, count_undelivered, read_ledger
 from neopain.charting.migrate import migrate

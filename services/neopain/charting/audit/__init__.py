@@ -2,6 +2,5 @@
 
 from neopain.charting.audit.anchor import anchor_heads
 from neopain.charting.audit.chain import AuditEvent, append
-from neopain.charting.audit.verify import AuditVerification, verify_audit
 
-__all__ = ["AuditEvent", "AuditVerification", "anchor_heads", "append", "verify_audit"]
+__all__ = ["AuditEvent", "anchor_heads", "append"]

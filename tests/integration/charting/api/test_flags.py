@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.policy import ChartingPolicy

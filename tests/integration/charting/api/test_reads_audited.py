@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from neopain.charting.audit import verify_audit
+from neopain.charting.audit.verify import verify_audit
 
 Rows = Callable[[str], list[dict[str, Any]]]
 READS = "SELECT event, actor, patient, entry_id, detail FROM audit WHERE chain = 'reads' ORDER BY position"
