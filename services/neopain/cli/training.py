@@ -59,6 +59,16 @@ def _add_simulate(commands: Commands[argparse.ArgumentParser]) -> None:
     cohort.add_argument("--seed", type=natural, required=True, help="the same seed gives the same cohort")
     cohort.add_argument("--infants", type=natural, default=127, help="how many infants (default 127)")
     cohort.add_argument("--workers", type=count, help="processes at once (default: one per processor)")
+    text = "How well windows of simulated infants can be scored at all, from what is there (docs/evaluation)"
+    bound = command(simulate, "bound", _simulate_bound, text)
+    bound.add_argument("--seed", type=seed, required=True, help="of the infants that readers are judged by")
+    bound.add_argument("--infants", type=natural, default=127, help="how many of them (default 127)")
+    bound.add_argument("--learn-seed", type=seed, default=3001, help="of the infants they learn from (default 3001)")
+    bound.add_argument("--learn-infants", type=natural, default=600, help="how many of them (default 600)")
+    text = "one more presence pattern, such as FC (always: FCPM, and each that lacks one letter)"
+    bound.add_argument("--pattern", action="append", default=[], metavar="LETTERS", help=text)
+    bound.add_argument("--workers", type=count, help="processes at once (default: one per processor)")
+    bound.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
 def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -117,6 +127,22 @@ def _simulate_cohort(options: argparse.Namespace) -> int:
 
     return run_simulate_cohort(
         CohortOptions(folder=options.folder, seed=options.seed, infants=options.infants, workers=options.workers)
+    )
+
+
+def _simulate_bound(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.bound.command import BoundOptions, run_bound
+
+    return run_bound(
+        BoundOptions(
+            seed=options.seed,
+            infants=options.infants,
+            learn_seed=options.learn_seed,
+            learn_infants=options.learn_infants,
+            patterns=tuple(options.pattern),
+            workers=options.workers,
+            as_json=options.json,
+        )
     )
 
 
