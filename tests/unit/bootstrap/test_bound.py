@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from neopain.bootstrap.bound import command
 from neopain.bootstrap.bound.command import BoundOptions, run_bound
 from neopain.bootstrap.bound.shown import shown
 from neopain.cli import run
@@ -85,6 +86,20 @@ def test_the_command_tells_both_kinds_of_readers(capsys):
     assert [list(found[view]["missing"]) for view in ("signs", "devices")] == [
         ["face", "cry", "physiology", "movement"]
     ] * 2
+
+
+def test_a_person_reads_errors_by_support_and_rises_in_percent(capsys, monkeypatch):
+    error = {"mae": {"value": 0.648, "low": 0.592, "high": 0.707}, "by_support": {"cpap": 0.64, "intubated": None}}
+    view = {"patterns": {"CPM": error}, "missing": {"cry": {"value": -0.004, "low": -0.02, "high": 0.021}}}
+    monkeypatch.setattr(command, "_found", lambda _: {"signs": view, "devices": view})
+
+    run_bound(BoundOptions(5))
+
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "MAE of 10, readers of what the infants do",
+        "CPM   0.65 (0.59 to 0.71)  cpap 0.64",
+        "without cry: 0 % (-2 to 2 %) more",
+    ]
 
 
 def test_infants_that_teach_do_not_judge(capsys):

@@ -119,4 +119,5 @@ def _told(figures: dict[str, Any]) -> str:
 
 
 def _percent(estimate: dict[str, float]) -> str:
-    return f"{100 * estimate['value']:.0f} % ({100 * estimate['low']:.0f} to {100 * estimate['high']:.0f} %)"
+    value, low, high = (round(100 * estimate[end]) for end in ("value", "low", "high"))
+    return f"{value} % ({low} to {high} %)"
