@@ -91,11 +91,14 @@ def test_a_phone_shows_everything_without_scrolling_sideways(open_page: Open, be
     assert page.evaluate(small) == []
 
 
+FOCUSED = "document.activeElement.matches('a, button') ? document.activeElement.textContent : ''"
+
+
 def press_until(page: Page, key: str, name: str) -> None:
-    """Presses a key until the focus is on what has the name; 40 times at most."""
+    """Presses a key until the focus is on a link or button of that name; 40 times at most."""
     for _ in range(40):
         page.keyboard.press(key)
-        if name in page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel || ''"):
+        if name in page.evaluate(FOCUSED):
             return
     raise AssertionError(f"{key} never leads to {name}")
 
@@ -174,9 +177,9 @@ def test_a_page_that_stays_open_does_not_grow(open_page: Open, bed: Bedside) -> 
         return told["JSHeapUsedSize"] / 1e6, told["Nodes"]
 
     probe.send("Performance.enable")
-    page.wait_for_function("window.updates > 50")
+    page.wait_for_function("() => window.updates > 50")
     megabytes, nodes = used()
-    page.wait_for_function("window.updates > 300", timeout=60_000)
+    page.wait_for_function("() => window.updates > 300", timeout=60_000)
     after, nodes_after = used()
 
     assert after - megabytes < 1
