@@ -24,6 +24,7 @@ export const TEXT = {
   untrained: "Untrained weights: the value says nothing about the infant",
   unlike: "Unlike what the model was trained on",
   lastHour: "Last hour",
+  reading: "reading",
   present: "present",
   absent: "absent",
   notKnown: "nothing was scored yet",
@@ -121,6 +122,7 @@ export const COURSE = {
 export const ENTRY = {
   title: "Charted entries",
   none: "No entry yet.",
+  older: "Show older ones",
   time: "Time",
   score: "Score",
   state: "State",
@@ -132,6 +134,7 @@ export const ENTRY = {
   software: "neopain",
   total: "Total",
   reason: "Reason",
+  reasonMay: "Reason (may be left out)",
   reasonNeeded: "A rejection needs a reason.",
   itemsNeeded: "Every item needs a number.",
   done: "Written.",

@@ -102,7 +102,13 @@ function Trend({ patient }: { patient: string }) {
     () => (changes < 0 ? undefined : trendOf(patient)?.columns("score", to - HOUR, to)),
     [patient, changes, to],
   );
-  if (columns === undefined) return <div class="trend is-waiting" />;
+  if (columns === undefined) {
+    return (
+      <p class="trend is-waiting soft">
+        {TEXT.lastHour}: {TEXT.reading}
+      </p>
+    );
+  }
   const look = session.value?.source === "other" ? SPARSE : SMALL;
   return (
     <figure class="trend">

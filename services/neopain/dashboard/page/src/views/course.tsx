@@ -13,7 +13,7 @@ const LOOKS: Record<Kind, PlotLook> = {
     ...SHARED,
     label: COURSE.score,
     unit: TEXT.ofTen,
-    height: 230,
+    height: 300,
     range: [0, 10],
     lowLabel: COURSE.low,
     highLabel: COURSE.high,
@@ -34,7 +34,7 @@ function vital(
   colour: string,
   range: PlotLook["range"],
 ): PlotLook {
-  return { ...SHARED, label: COURSE[kind], unit, height: 120, range, decimals, colour };
+  return { ...SHARED, label: COURSE[kind], unit, height: 150, range, decimals, colour };
 }
 
 export function Course() {

@@ -5,13 +5,16 @@ import { levelOf } from "../fhir/score";
 import { course } from "../state/course";
 import { serverNow } from "../state/moment";
 import { session } from "../state/session";
-import { clock, dayUnlessToday, ENTRY, reasonInWords, STATE, TEXT } from "../strings";
+import { clock, clockSeconds, dayUnlessToday, ENTRY, reasonInWords, STATE, TEXT } from "../strings";
 import { LevelBadge } from "./glyphs";
 import { type Act, Review } from "./review";
+
+const FEW = 8;
 
 export function Entries() {
   const [open, setOpen] = useState<{ entry: Entry; act: Act } | null>(null);
   const [said, say] = useState("");
+  const [shown, show] = useState(FEW);
   const entries = course.entries.value;
   const close = (result: string) => {
     setOpen(null);
@@ -26,10 +29,15 @@ export function Entries() {
       {entries === null && <p class="hint">{TEXT.loading}</p>}
       {entries?.length === 0 && <p class="hint">{ENTRY.none}</p>}
       <ul>
-        {entries?.map((entry) => (
+        {entries?.slice(0, shown).map((entry) => (
           <Row key={entry.id} entry={entry} onAct={(act) => setOpen({ entry, act })} />
         ))}
       </ul>
+      {entries !== null && entries.length > shown && (
+        <button type="button" class="quiet" onClick={() => show(entries.length)}>
+          {ENTRY.older}
+        </button>
+      )}
       {open !== null && <Review entry={open.entry} act={open.act} onClose={close} />}
     </section>
   );
@@ -37,7 +45,7 @@ export function Entries() {
 
 function Row({ entry, onAct }: { entry: Entry; onAct: (act: Act) => void }) {
   const now = serverNow();
-  const when = `${dayUnlessToday(entry.end, now)} ${clock(entry.start)}–${clock(entry.end)}`.trim();
+  const when = `${dayUnlessToday(entry.end, now)} ${clockSeconds(entry.start)}–${clockSeconds(entry.end)}`.trim();
   return (
     <li class={`entry is-${entry.status}`}>
       <div class="value">

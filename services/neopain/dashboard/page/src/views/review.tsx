@@ -4,7 +4,7 @@ import { type Entry, ITEMS } from "../fhir/entry";
 import { Refusal } from "../fhir/http";
 import { judge, rescore } from "../state/acts";
 import { course } from "../state/course";
-import { clock, ENTRY, NIPS_ITEM, TEXT } from "../strings";
+import { clockSeconds, ENTRY, NIPS_ITEM, TEXT } from "../strings";
 import { ValueOf } from "./entries";
 import { inWordsOf } from "./failure";
 
@@ -51,7 +51,7 @@ export function Review({ entry, act, onClose }: ReviewProps) {
         <h2 id="review-title">{TITLE[act]}</h2>
         <p class="seen">
           <span class="label">
-            {ENTRY.seen} ({clock(entry.start)}–{clock(entry.end)})
+            {ENTRY.seen} ({clockSeconds(entry.start)}–{clockSeconds(entry.end)})
           </span>
           <ValueOf entry={entry} />
         </p>
@@ -116,7 +116,7 @@ function Items({ items, onChange }: { items: Map<string, number>; onChange: (ite
 function Reason(props: { reason: string; isNeeded: boolean; onChange: (reason: string) => void }) {
   return (
     <label class="reason">
-      <span>{ENTRY.reason}</span>
+      <span>{props.isNeeded ? ENTRY.reason : ENTRY.reasonMay}</span>
       <textarea
         rows={2}
         maxLength={1000}
