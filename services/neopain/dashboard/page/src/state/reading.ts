@@ -1,4 +1,5 @@
 // Keeps what is shown as new as the server has it: told by its events what to read again, or by asking in turn.
+import { byBed } from "../fhir/census";
 import { readEvents } from "../fhir/events";
 import { SignedOut, Unreachable } from "../fhir/http";
 import { Searches } from "../fhir/searches";
@@ -9,7 +10,7 @@ import { course } from "./course";
 import { down, hear, link, pause, SILENCE_SECONDS, silentFor, up, waitAfter } from "./link";
 import { mark, secondsSince, serverNow } from "./moment";
 import { endSession, readSession, type Session, session } from "./session";
-import { forgetWard, HOUR, places, takeAlerts, takePlaces, takeScores, takeTrend, trendOf } from "./ward";
+import { forgetWard, HOUR, markTrends, places, takeAlerts, takePlaces, takeScores, takeTrend, trendOf } from "./ward";
 
 const POLL_MS = 5_000;
 const SHORTEST_SECONDS = 5;
@@ -136,12 +137,16 @@ async function later(reading: Promise<void>): Promise<void> {
 async function readTrends(searches: Searches): Promise<void> {
   if (course.patient.value !== null) return;
   const now = serverNow() / 1000;
-  const patients = (places.value ?? []).filter((one) => !one.held).map((one) => one.patient);
-  const isKnown = (patient: string) => (trendOf(patient)?.newest("score") ?? 0) > now - 3 * OVERLAP_SECONDS;
-  for (const patient of patients.filter((one) => !isKnown(one))) {
+  const lying = (places.value ?? []).filter((one) => !one.held);
+  const patients = lying.sort((one, other) => byBed(one.bed, other.bed)).map((one) => one.patient);
+  const known = patients.filter((one) => (trendOf(one)?.readUntil ?? 0) > now - 3 * OVERLAP_SECONDS);
+  for (const patient of patients.filter((one) => !known.includes(one))) {
     await searches.points(now - HOUR, taken, { patient, scoresOnly: true });
+    markTrends([patient], now);
   }
-  if (patients.some(isKnown)) await searches.points(now - 3 * OVERLAP_SECONDS, taken, { scoresOnly: true });
+  if (known.length === 0) return;
+  await searches.points(now - 4 * OVERLAP_SECONDS, taken, { scoresOnly: true });
+  markTrends(known, now);
 }
 
 function taken(points: Parameters<typeof takeTrend>[0]): boolean {

@@ -15,6 +15,8 @@ export const slotNow = computed(() => {
 export type Columns = [number[], (number | null)[], (number | null)[], (number | null)[]];
 
 export class Series {
+  /** Up to when, in s, everything that the server had was read. */
+  readUntil = 0;
   private readonly slots = new Map<Kind, Map<number, Point>>();
 
   /** `longest`: how many seconds are kept. */

@@ -67,6 +67,16 @@ export function takeTrend(points: Point[]): void {
   trendsChanged.value += 1;
 }
 
+/** Everything of these infants was read up to then, in s; also where that was nothing. */
+export function markTrends(patients: string[], until: number): void {
+  for (const patient of patients) {
+    const series = trends.get(patient) ?? new Series(HOUR);
+    series.readUntil = until;
+    trends.set(patient, series);
+  }
+  trendsChanged.value += 1;
+}
+
 export function trendOf(patient: string): Series | undefined {
   return trends.get(patient);
 }
