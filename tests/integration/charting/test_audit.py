@@ -133,7 +133,7 @@ def rewritten_from(engine: Engine, *, position: int) -> list[str]:
     previous, statements = found[position - 2]["hash"], []
     for row in found[position - 1 :]:
         event = "entry_held" if row["position"] == position else row["event"]
-        values = {name: row[name] for name in Content.__slots__} | {"event": event}
+        values = {name: row[name] for name in Content._fields} | {"event": event}
         hashed = row_hash(Content(**values), previous)
         statements.append(
             f"UPDATE audit SET event = '{event}', previous_hash = '{previous}', hash = '{hashed}' "  # noqa: S608
