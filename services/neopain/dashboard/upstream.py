@@ -27,8 +27,8 @@ LOG = Log(__name__)
 PASSED_ON = ("Accept", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID", "Prefer", "X-Request-Id")
 PASSED_BACK = ("Content-Type", "ETag", "Last-Modified", "Retry-After", "X-Request-Id", "Allow")
 MOST_BYTES = 32 * 1024 * 1024
-SILENCE_SECONDS = 25.0
-"""Our API sends something every 10 s: a stream that is silent for longer is broken."""
+SILENCE_SECONDS = 8.0
+"""Our API sends something every 2 s: a stream that is silent for longer is broken."""
 TRIES = 2
 
 
