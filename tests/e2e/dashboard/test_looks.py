@@ -182,5 +182,6 @@ def test_a_page_that_stays_open_does_not_grow(open_page: Open, bed: Bedside) -> 
     page.wait_for_function("() => window.updates > 300", timeout=60_000)
     after, nodes_after = used()
 
-    assert after - megabytes < 1
+    # What is not collected yet goes up and down by half a megabyte; each update kept would be three.
+    assert after - megabytes < 2
     assert nodes_after - nodes < 200
