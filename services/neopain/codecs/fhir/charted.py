@@ -8,7 +8,7 @@ from datetime import datetime
 from neopain.codecs.fhir.assessment import assessment_observation, performer_of
 from neopain.codecs.fhir.digest import versioned
 from neopain.codecs.fhir.ids import encounter_id, patient_id
-from neopain.codecs.fhir.observation import DEVICE, device_of, labels_of, observation_of
+from neopain.codecs.fhir.observation import DEVICE, built_observation, device_of, labels_of
 from neopain.codecs.fhir.terminology import Json, concept
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry, NurseAssessment
@@ -47,7 +47,7 @@ def served_observation(served: ServedEntry) -> Json:
             changes=served.changes,
         )
     else:
-        resource = observation_of(
+        resource = built_observation(
             entry, subject=subject, encounter=encounter, status=served.status, changes=served.changes
         )
     meta = {"versionId": str(served.version), "lastUpdated": served.updated.isoformat(), **resource.get("meta", {})}
