@@ -48,9 +48,9 @@ def page_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests here."""
+    """One browser for the tests of a file: while it is there, a loop of its own runs, and nobody else's can."""
     with running_browser(tmp_path_factory.mktemp("browser")) as running:
         yield running
 
