@@ -24,6 +24,8 @@ SYSTEM = Path("/usr/bin/chromium")
 PACKAGE = Path(__file__).parent / "chromium"
 # The package unpacks its libraries only where it takes the machine for that of a cloud function.
 CLOUD = {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x", "AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
+FONTS = "<fontconfig><dir>{0}</dir><cachedir>{0}/cache</cachedir></fontconfig>"
+"""The package's own names places of a cloud function: without fonts no text is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +74,6 @@ def unpacked(folder: Path) -> Chromium:
     env = {**os.environ, **CLOUD, "TMPDIR": str(folder)}
     done = subprocess.run([str(node()), "unpack.mjs"], cwd=folder, env=env, check=True, capture_output=True, text=True)
     program = Path(done.stdout.strip())
-    libraries = next(folder.rglob("al2023/lib"))
-    return Chromium(program, {"LD_LIBRARY_PATH": str(libraries), "FONTCONFIG_PATH": str(program.parent / "fonts")})
+    fonts = folder / "fonts"
+    (fonts / "fonts.conf").write_text(FONTS.format(fonts))
+    return Chromium(program, {"LD_LIBRARY_PATH": str(folder / "al2023/lib"), "FONTCONFIG_PATH": str(fonts)})

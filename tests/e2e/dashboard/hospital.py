@@ -19,6 +19,7 @@ from neopain.dashboard.links import Links
 from neopain.dashboard.service import Place
 from neopain.dashboard.service import serving as serving_dashboard
 from neopain.dashboard.settings import DashboardSettings
+from neopain.dashboard.tokens import Issue
 from neopain.embedded.loopback import free_port
 from neopain.runtime.clock import SystemClock
 
@@ -79,7 +80,7 @@ class Hospital:
 
     def start_dashboard(self) -> None:
         """Its server; sessions of an earlier start are over."""
-        place = Place(page=self.page, links=self.folder / "links", user="nurse", issue=self._issue)
+        place = Place(page=self.page, links=self.folder / "links", user="nurse", issue=self._issuer())
         self._start("dashboard", serving_dashboard(self.settings, place, SystemClock()))
 
     def stop_dashboard(self) -> None:
@@ -99,6 +100,9 @@ class Hospital:
     def _start(self, name: str, service: AbstractAsyncContextManager[None]) -> None:
         self._running[name] = InThread(service)
         self._running[name].start()
+
+    def _issuer(self) -> Issue | None:
+        return self._issue if self.settings.local_issuer is not None else None
 
     def _issue(self, scopes: tuple[str, ...], lifetime: timedelta) -> str:
         wish = TokenWish(lifetime, " ".join(scopes), client="neopain dashboard")

@@ -22,7 +22,7 @@ const { metafile } = await build({
   target: ["es2022"],
   jsx: "automatic",
   jsxImportSource: "preact",
-  legalComments: "linked",
+  legalComments: "none",
   logLevel: "warning",
 });
 const built = Object.keys(metafile.outputs).map((path) => basename(path));
@@ -32,6 +32,11 @@ await writeFile(
   index.replace(/page\.(css|js)/g, (_, kind) => builtFile(kind)),
 );
 await copyFile(join(here, "icon.svg"), join(out, "icon.svg"));
+
+const BUILT_IN = ["preact", "@preact/signals", "@preact/signals-core", "uplot"];
+const licences = BUILT_IN.map((name) => readFile(join(here, "node_modules", name, "LICENSE"), "utf8"));
+const texts = (await Promise.all(licences)).map((text, place) => `${BUILT_IN[place]}\n\n${text}`);
+await writeFile(join(out, "licences.txt"), texts.join("\n\n"));
 
 function builtFile(kind) {
   return built.find((name) => name.startsWith("page-") && name.endsWith(`.${kind}`));
