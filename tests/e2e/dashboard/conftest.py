@@ -26,6 +26,8 @@ from .hospital import Hospital, hospital
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "services/neopain/dashboard/page"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 780}
+# A browser out of a package takes its language from the machine, which may have none.
+PERSON = {"viewport": DESKTOP, "reduced_motion": "reduce", "locale": "en-GB"}
 NewBed = Callable[..., Bedside]
 Open = Callable[..., Page]
 
@@ -109,7 +111,7 @@ def open_page(chromium: Browser, running: Hospital) -> Iterator[Open]:
     faults: list[str] = []
 
     def start(path: str = "/", **context: Any) -> Page:
-        made = chromium.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **context})
+        made = chromium.new_context(**{**PERSON, **context})
         contexts.append(made)
         page = made.new_page()
         page.set_default_timeout(15_000)

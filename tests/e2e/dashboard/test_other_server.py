@@ -35,7 +35,7 @@ def test_charted_values_of_another_server_are_shown_with_their_age(
     with hospital(
         running.engine, running.database_url, page=running.page, folder=tmp_path, fhir_url=ehr_url, local_issuer=None
     ) as other:
-        page = chromium.new_page()
+        page = chromium.new_page(locale="en-GB")
         page.goto(other.link())
         card = page.get_by_role("article", name="WEST 8")
         expect(card.locator(".number")).to_contain_text("4.3")

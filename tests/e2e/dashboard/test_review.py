@@ -155,7 +155,7 @@ def test_who_only_reads_has_no_buttons(chromium: Browser, running: Hospital, bed
     with hospital(
         running.engine, running.database_url, page=running.page, folder=tmp_path, openid_scopes=scopes
     ) as two:
-        page = chromium.new_page()
+        page = chromium.new_page(locale="en-GB")
         page.goto(two.link())
         page.goto(two.url + bed.path)
         expect(entries(page).first).to_contain_text("To be verified")
