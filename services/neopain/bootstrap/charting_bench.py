@@ -155,7 +155,8 @@ async def _publish(line: Line, infants: list[ProofInfant], entries: int) -> None
 
     They are of hours to come: what is past is closed by the clock as soon as the consumer has nothing else to do.
     """
-    now, interval = datetime.now(UTC), DEMO_POLICY.interval
+    now = datetime.now(UTC)
+    first = first_end(now)
     bus = Bus(line.bus_settings.address())
     try:
         for infant in infants:
@@ -165,10 +166,17 @@ async def _publish(line: Line, infants: list[ProofInfant], entries: int) -> None
         for turn in range(turns + 2):
             # One more than there are to be entries.
             those = infants[: rest if turn == turns + 1 else len(infants)]
-            end = now + timedelta(hours=1) + turn * interval
+            end = first + turn * DEMO_POLICY.interval
             await asyncio.gather(*(bus.publish(SCORES, encode_score(score_at(one.bed, end, turn))) for one in those))
     finally:
         await bus.aclose()
+
+
+def first_end(now: datetime) -> datetime:
+    """When the first window ends: late enough in its interval to close the one before, which waits for late windows."""
+    begin = now + timedelta(hours=1)
+    into = (begin - datetime(1970, 1, 1, tzinfo=UTC)) % DEMO_POLICY.interval
+    return begin - into + 0.9 * DEMO_POLICY.interval
 
 
 def _arrived(line: Line, entries: int) -> tuple[float, float]:
