@@ -65,9 +65,9 @@ def nudge(app: Celery) -> None:
 
 
 def keep_our_logging() -> None:
-    """Keeps Celery from setting up logging of its own; it and Alembic tell warnings and errors through ours."""
+    """Keeps Celery from setting up logging of its own; it tells warnings and errors through ours."""
     setup_logging.connect(_leave_as_it_is, weak=False)
-    for name in ("celery", "kombu", "alembic"):
+    for name in ("celery", "kombu"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
