@@ -230,8 +230,11 @@ class Storm:
         server.restart()
 
     def _freeze_ehr(self) -> None:
-        """Until three entries wait for it."""
+        """While entries flow, until three wait for it: after another death the line first has to come back."""
         assert self.line.servers.ehr is not None
+        before, deadline = self._entries(), time.monotonic() + DRAIN_SECONDS
+        while self._entries() == before and time.monotonic() < deadline:
+            time.sleep(0.1)
         pid, deadline = self.line.servers.ehr.child.pid, time.monotonic() + LONGEST_FREEZE_SECONDS
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -318,6 +321,9 @@ class Storm:
             ledgers.observations_in_all += len(search(ehr, "Observation", subject=f"Patient/{patient['id']}"))
         anchors = self.line.state.folder("audit") / "anchors.jsonl"
         ledgers.audit = verify_audit(str(self.line.urls.database_url), anchor_path=anchors)
+
+    def _entries(self) -> int:
+        return int(self._rows("SELECT count(*) FROM outbox")[0][0])
 
     def _unconfirmed(self) -> int:
         return len(self._rows("SELECT entry_id FROM outbox WHERE state <> 'confirmed'"))
