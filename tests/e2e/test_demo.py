@@ -20,6 +20,8 @@ import pytest
 
 from neopain.dashboard.links import Links
 
+from ..servers import trusted
+
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., "subprocess.Popen[str]"]
 Descendants = Callable[[int], dict[int, str]]
@@ -144,7 +146,7 @@ def _infants_by_api(state: Path) -> int:
     env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), **settings}
     token = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
     url = f"http://127.0.0.1:{settings['NEOPAIN_CHARTING_API_PORT']}/fhir/R4/Patient"
-    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=trusted())
     return len(answer.json()["entry"])
 
 
@@ -153,7 +155,7 @@ def _infants_by_dashboard(state: Path) -> int:
     settings = _told_settings(state)
     url = f"http://127.0.0.1:{settings['NEOPAIN_DASHBOARD_PORT']}"
     links = Links(Path(settings["NEOPAIN_DASHBOARD_LINKS"]), timedelta(minutes=1))
-    with httpx.Client(timeout=30) as browser:
+    with httpx.Client(timeout=30, verify=trusted()) as browser:
         browser.get(links.make(url, now=datetime.now(UTC)), follow_redirects=False)
         return len(browser.get(f"{url}/fhir/Patient").json()["entry"])
 

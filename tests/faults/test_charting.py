@@ -39,6 +39,7 @@ from neopain.embedded.loopback import free_port
 from neopain.wire.census import encode_bed_state
 from neopain.wire.score import encode_score
 
+from ..servers import trusted
 from ..streams import close_server, serving
 
 BED = BedId("NICU/1/A")
@@ -170,7 +171,7 @@ def admit(ehr_url: str, infant: PatientId) -> str:
     """Admits the infant at the EHR, with an encounter in progress, and returns its reference."""
     identifier = [{"system": "urn:neopain:authority:HOSP", "value": infant.value}]
     body: dict[str, Any] = {"resourceType": "Patient", "identifier": identifier}
-    patient = f"Patient/{httpx.post(f'{ehr_url}/Patient', json=body).raise_for_status().json()['id']}"
+    patient = f"Patient/{httpx.post(f'{ehr_url}/Patient', json=body, verify=trusted()).raise_for_status().json()['id']}"
     kind = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}
     body = {
         "resourceType": "Encounter",
@@ -178,13 +179,17 @@ def admit(ehr_url: str, infant: PatientId) -> str:
         "class": kind,
         "subject": {"reference": patient},
     }
-    httpx.post(f"{ehr_url}/Encounter", json=body).raise_for_status()
+    httpx.post(f"{ehr_url}/Encounter", json=body, verify=trusted()).raise_for_status()
     return patient
 
 
 def charted_at(ehr_url: str, patient: str) -> list[str]:
     """The identifiers of the infant's Observations at the EHR."""
-    found = httpx.get(f"{ehr_url}/Observation", params={"subject": patient, "_count": "1000"}).json().get("entry", [])
+    found = (
+        httpx.get(f"{ehr_url}/Observation", params={"subject": patient, "_count": "1000"}, verify=trusted())
+        .json()
+        .get("entry", [])
+    )
     return [one["resource"]["identifier"][0]["value"] for one in found]
 
 

@@ -41,7 +41,8 @@ class HealthServer:
         if port:
             self._server = ThreadingHTTPServer((host, port), _handler_for(health))
             self._server.daemon_threads = True
-            threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+            # A stop is noticed within a tenth of a second, not half of one.
+            threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True).start()
 
     def close(self) -> None:
         """Stops serving."""

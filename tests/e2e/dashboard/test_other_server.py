@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, expect
 
+from ...servers import trusted
 from .bedside import now
 from .hospital import Hospital, hospital
 
@@ -17,7 +18,7 @@ NIPS = {"coding": [{"system": "http://loinc.org", "code": "98012-8"}]}
 
 
 def post(url: str, resource: dict[str, Any]) -> str:
-    answer = httpx.post(f"{url}/{resource['resourceType']}", json=resource).raise_for_status()
+    answer = httpx.post(f"{url}/{resource['resourceType']}", json=resource, verify=trusted()).raise_for_status()
     return f"{resource['resourceType']}/{answer.json()['id']}"
 
 

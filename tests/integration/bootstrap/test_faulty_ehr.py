@@ -14,6 +14,8 @@ import pytest
 from neopain.bootstrap.faults_bench.faults import FAULTS, RIGHT, Answered, Chance, Fault, PassedOn
 from neopain.bootstrap.faults_bench.faulty_ehr import FaultyEhr, Patience, ignores_condition
 
+from ...servers import trusted
+
 PATIENCE = Patience(client=0.2, late=0.3, stale=0.2)
 KEEPS = "2" * 32
 """An entry whose condition is kept."""
@@ -97,7 +99,7 @@ def create(url: str, entry: str) -> httpx.Response | None:
     """The answer to a conditional create; None without one."""
     headers = {"If-None-Exist": f"identifier=urn:entry%7C{entry}"}
     try:
-        return httpx.post(f"{url}/Observation", json={}, headers=headers, timeout=PATIENCE.client, verify=False)  # noqa: S501 - plain HTTP
+        return httpx.post(f"{url}/Observation", json={}, headers=headers, timeout=PATIENCE.client, verify=trusted())
     except httpx.HTTPError:
         return None
 
@@ -130,9 +132,9 @@ def test_the_condition_is_passed_over_for_every_second_entry(real: RealEhr, faul
 def test_a_search_shows_an_entry_only_after_a_while(faulty: Callable[[Fault], str]) -> None:
     url = faulty(RIGHT)
     create(url, KEEPS)
-    shown = [httpx.get(f"{url}/Observation?identifier=urn:entry%7C{KEEPS}", verify=False).json()]  # noqa: S501
+    shown = [httpx.get(f"{url}/Observation?identifier=urn:entry%7C{KEEPS}", verify=trusted()).json()]
     while "a" not in shown[-1]:
-        shown.append(httpx.get(f"{url}/Observation?identifier=urn:entry%7C{KEEPS}", verify=False).json())  # noqa: S501
+        shown.append(httpx.get(f"{url}/Observation?identifier=urn:entry%7C{KEEPS}", verify=trusted()).json())
 
     assert shown[0] == {"resourceType": "Bundle", "type": "searchset", "total": 0}
 

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from neopain.charting.ehr.smart_keys import key_set, read_keys
 from neopain.embedded.ehr import node, run_npm_ci
 
 from ...certificates import Authority, Issued
+from ...servers import trusted
 
 SOURCE = Path(__file__).with_name("authorization_server")
 CLIENT = "neopain-1"
@@ -28,7 +29,7 @@ class AuthorizationServer:
     """One that runs, and the FHIR base URL behind it."""
 
     base: str
-    trust: ssl.SSLContext | bool = True
+    trust: ssl.SSLContext = field(default_factory=trusted)
 
     @property
     def fhir(self) -> str:

@@ -30,6 +30,7 @@ from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.vitals import Processing
 
+from ...servers import in_background, trusted
 from .authorization import install
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
@@ -279,7 +280,7 @@ class EhrView:
 
 @pytest.fixture
 def ehr(ehr_url: str) -> Iterator[EhrView]:
-    with httpx.Client() as http:
+    with httpx.Client(verify=trusted()) as http:
         yield EhrView(ehr_url, http)
 
 
@@ -349,7 +350,7 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             target = ehr.target + self.path.removeprefix("/fhir/R4")
-            return httpx.request(self.command, target, headers=headers, content=body)
+            return httpx.request(self.command, target, headers=headers, content=body, verify=trusted())
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
@@ -367,12 +368,8 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def faulty_ehr(ehr_url: str) -> Iterator[FaultyEhr]:
     faulty = FaultyEhr(ehr_url)
-    thread = threading.Thread(target=faulty.server.serve_forever)
-    thread.start()
-    yield faulty
-    faulty.server.shutdown()
-    thread.join()
-    faulty.server.server_close()
+    with in_background(faulty.server):
+        yield faulty
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ vital-signs, to the letter. Patients, encounters and practitioners are those of 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+
+from ...servers import in_background, trusted
 
 Json = dict[str, Any]
 FIELDS = {
@@ -100,12 +101,8 @@ def running(behind: str) -> Iterator[Millennium]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(domain))
     server.daemon_threads = True
     domain.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield domain
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with in_background(server):
+        yield domain
 
 
 def _handler(domain: Millennium) -> type[BaseHTTPRequestHandler]:
@@ -162,7 +159,7 @@ def _handler(domain: Millennium) -> type[BaseHTTPRequestHandler]:
             return None
 
         def _behind(self) -> tuple[int, Json]:
-            answer = httpx.get(f"{domain.behind}{self.path}", trust_env=False)
+            answer = httpx.get(f"{domain.behind}{self.path}", trust_env=False, verify=trusted())
             return answer.status_code, answer.json()
 
         def _body(self) -> Json:

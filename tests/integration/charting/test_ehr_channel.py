@@ -21,6 +21,8 @@ from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
 from neopain.errors import ConfigurationError, EhrUnavailable, RejectedByEhr
 
+from ...servers import trusted
+
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 Channel = Callable[..., R4Channel]
 
@@ -95,7 +97,7 @@ def without(statement: dict[str, Any], resource_type: str, **changes: Any) -> by
 def test_a_server_that_does_not_offer_what_is_needed_is_refused(
     faulty_ehr: Any, channel_to: Channel, resource_type: str, changes: dict[str, Any], told: str
 ) -> None:
-    statement = httpx.get(f"{faulty_ehr.target}/metadata").json()
+    statement = httpx.get(f"{faulty_ehr.target}/metadata", verify=trusted()).json()
     faulty_ehr.fail("GET", status=200, body=without(statement, resource_type, **changes))
 
     with pytest.raises(ConfigurationError) as refused:

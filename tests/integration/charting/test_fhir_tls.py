@@ -21,6 +21,7 @@ from neopain.charting.ehr.smart_token import SmartClient
 from neopain.errors import EhrUnavailable
 
 from ...certificates import NEEDS_OPENSSL, Authority, Issued
+from ...servers import in_background
 from .authorization import CLIENT, AuthorizationServer, running
 
 pytestmark = NEEDS_OPENSSL
@@ -143,11 +144,8 @@ def proxy() -> Iterator[Proxy]:
 
     with Server(("127.0.0.1", 0), Tunnel) as server:
         proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield proxy
-        server.shutdown()
-        thread.join()
+        with in_background(server):
+            yield proxy
 
 
 def carry(source: socket.socket, target: socket.socket) -> None:

@@ -18,7 +18,8 @@ from neopain.dashboard.settings import DashboardSettings
 from neopain.embedded.loopback import free_port
 from neopain.runtime.clock import SystemClock
 
-from ..charting.api.conftest import api, api_with, issuer, signing_keys, trusted  # noqa: F401 - the real API
+from ...servers import trusted
+from ..charting.api.conftest import api, api_with, issuer, signing_keys  # noqa: F401 - the real API
 from ..charting.conftest import (  # noqa: F401 - and its ward
     TestClock,
     clock,
@@ -92,7 +93,7 @@ def dashboard_with(tmp_path: Path) -> Iterator[Callable[..., Dashboard]]:
             place = Place(tmp_path / "page", tmp_path / "links", "nurse-1", issue)
             clock = LaterClock()
             started.enter_context(in_thread(serving(settings, place, clock)))
-            http = started.enter_context(httpx.Client(timeout=30, follow_redirects=False))
+            http = started.enter_context(httpx.Client(timeout=30, follow_redirects=False, verify=trusted()))
             return Dashboard(settings, clock, place, http)
 
         yield start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +11,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
+
+from ...servers import in_background
 
 
 class Provider:
@@ -31,14 +32,12 @@ class Provider:
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Self:
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
+        self.serving = in_background(self.server)
+        self.serving.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        self.serving.__exit__(None, None, None)
 
     def jwks(self) -> dict[str, Any]:
         told = jwt.algorithms.get_default_algorithms()[self.algorithm].to_jwk(self.key.public_key(), as_dict=True)

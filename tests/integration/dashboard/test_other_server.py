@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 
+from ...servers import trusted
 from .conftest import Dashboard
 
 
@@ -14,7 +15,7 @@ def test_another_fhir_server_is_read_and_never_written(dashboard_with: Callable[
     family = secrets.token_hex(6)
     for _ in range(3):
         told = {"resourceType": "Patient", "name": [{"family": family}]}
-        httpx.post(f"{ehr_url}/Patient", json=told).raise_for_status()
+        httpx.post(f"{ehr_url}/Patient", json=told, verify=trusted()).raise_for_status()
     dashboard = dashboard_with(fhir_url=ehr_url)
     dashboard.sign_in()
 

@@ -13,6 +13,7 @@ import pytest
 
 from neopain.errors import ConfigurationError
 
+from ...servers import trusted
 from .conftest import Dashboard
 from .provider import Provider
 
@@ -23,7 +24,7 @@ def test_a_link_signs_in_once(dashboard_with: Callable[..., Dashboard]) -> None:
 
     first = dashboard.get(link)
     session = dashboard.get("/session").json()
-    second = httpx.get(link)
+    second = httpx.get(link, verify=trusted())
 
     assert (first.status_code, first.headers["Location"], second.status_code) == (303, "/", 403)
     assert "Set-Cookie" not in second.headers
@@ -220,7 +221,7 @@ def test_an_answer_of_the_provider_that_was_changed_lets_nobody_in(hospital: Das
 def test_an_answer_is_good_in_its_own_browser_for_ten_minutes_and_once(hospital: Dashboard) -> None:
     back = hospital.get(hospital.get("/sign-in").headers["Location"]).headers["Location"]
 
-    elsewhere = httpx.get(back)
+    elsewhere = httpx.get(back, verify=trusted())
     here = hospital.get(back)
     again = hospital.get(back)
     late = hospital.get(hospital.get("/sign-in").headers["Location"]).headers["Location"]

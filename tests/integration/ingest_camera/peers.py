@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from neopain.ingest.camera.settings import CameraSettings
 
+from ...servers import in_background
+
 WIDTH, HEIGHT, RATE = 320, 240, 15
 SOUND_HZ = 16_000
 FACE = (40, 40, 120, 120)
@@ -151,9 +153,8 @@ def refusing_camera() -> Iterator[str]:
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusal) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"rtsp://ward:s3cret@127.0.0.1:{server.server_address[1]}/stream1"
-        server.shutdown()
+        with in_background(server):
+            yield f"rtsp://ward:s3cret@127.0.0.1:{server.server_address[1]}/stream1"
 
 
 def live(number: int) -> NDArray[np.uint8]:

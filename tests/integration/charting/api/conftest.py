@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from neopain.charting.api.settings import ApiSettings
 from neopain.embedded.loopback import free_port
 from neopain.runtime.clock import Clock
 
+from ....servers import in_background, trusted
 from ...in_thread import in_thread
 
 ISSUER = "https://id.hospital.example"
@@ -149,16 +148,8 @@ def issuer(tmp_path: Path, signing_keys: dict[str, tuple[PrivateKey, str]]) -> I
     return issuer
 
 
-@pytest.fixture(scope="session")
-def trusted() -> ssl.SSLContext:
-    """Read once: a client that reads the certificates of all authorities takes longer than most tests."""
-    return ssl.create_default_context()
-
-
 @pytest.fixture
-def api_with(
-    database: str, engine: Engine, clock: Clock, issuer: Issuer, trusted: ssl.SSLContext
-) -> Iterator[Callable[..., Api]]:
+def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Iterator[Callable[..., Api]]:
     """Starts an API with settings of the test's own."""
     with ExitStack() as started:
 
@@ -176,7 +167,7 @@ def api_with(
             settings.require_consistent()
             running = started.enter_context(ExitStack())
             running.enter_context(in_thread(serving(settings, engine, clock)))
-            http = running.enter_context(httpx.Client(timeout=30, verify=trusted))
+            http = running.enter_context(httpx.Client(timeout=30, verify=trusted()))
             return Api(settings.base_url, issuer, http, running.close)
 
         yield start
@@ -216,9 +207,5 @@ class FaultyIssuer:
 @pytest.fixture
 def faulty_issuer() -> Iterator[FaultyIssuer]:
     faulty = FaultyIssuer()
-    thread = threading.Thread(target=faulty.server.serve_forever)
-    thread.start()
-    yield faulty
-    faulty.server.shutdown()
-    thread.join()
-    faulty.server.server_close()
+    with in_background(faulty.server):
+        yield faulty

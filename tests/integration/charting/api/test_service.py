@@ -21,6 +21,7 @@ from neopain.embedded.loopback import free_port
 from neopain.errors import ConfigurationError
 
 from ....certificates import NEEDS_OPENSSL, Authority
+from ....servers import trusted
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -57,7 +58,7 @@ def process(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         assert child.poll() is None, child.stderr.read() if child.stderr else ""
         assert time.monotonic() < deadline
         try:
-            if httpx.get(ready).status_code == 200:
+            if httpx.get(ready, verify=trusted()).status_code == 200:
                 break
         except httpx.TransportError:
             time.sleep(0.1)
@@ -74,8 +75,8 @@ def test_a_token_of_the_local_issuer_reads_until_the_next_start(
     token = run(environment, "api", "token", "--seconds", "60").stdout.strip()
     header = {"Authorization": f"Bearer {token}"}
 
-    found = httpx.get(f"{base}/Observation", headers=header)
-    metrics = httpx.get(f"http://127.0.0.1:{environment['NEOPAIN_CHARTING_HTTP_PORT']}/metrics").text
+    found = httpx.get(f"{base}/Observation", headers=header, verify=trusted())
+    metrics = httpx.get(f"http://127.0.0.1:{environment['NEOPAIN_CHARTING_HTTP_PORT']}/metrics", verify=trusted()).text
 
     claims = jwt.decode(token, options={"verify_signature": False})
     assert [len(found.json()["entry"]), claims["exp"] - claims["iat"]] == [1, 60]
@@ -84,7 +85,10 @@ def test_a_token_of_the_local_issuer_reads_until_the_next_start(
     assert 'neopain_charting_api_requests_total{status="200"} 1.0' in metrics
     make_key(tmp_path / "issuer")
     other = run(environment, "api", "token").stdout.strip()
-    assert httpx.get(f"{base}/Observation", headers={"Authorization": f"Bearer {other}"}).status_code == 401
+    assert (
+        httpx.get(f"{base}/Observation", headers={"Authorization": f"Bearer {other}"}, verify=trusted()).status_code
+        == 401
+    )
 
 
 def test_it_stops_when_asked_to_and_tells_no_patient_data(
@@ -94,7 +98,7 @@ def test_it_stops_when_asked_to_and_tells_no_patient_data(
     base = f"http://127.0.0.1:{environment['NEOPAIN_CHARTING_API_PORT']}/fhir/R4"
     token = run(environment, "api", "token").stdout.strip()
     query = f"{base}/Observation?patient.identifier={ward.infant.value}&date=x"
-    assert httpx.get(query, headers={"Authorization": f"Bearer {token}"}).status_code == 400
+    assert httpx.get(query, headers={"Authorization": f"Bearer {token}"}, verify=trusted()).status_code == 400
 
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
