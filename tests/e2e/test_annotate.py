@@ -41,7 +41,8 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def agreement(*arguments: str | Path) -> int:
-    return cli.run(["annotate", "agreement", *(str(argument) for argument in arguments)])
+    """The command with few draws: 2,000 take two seconds of a core."""
+    return cli.run(["annotate", "agreement", "--resamples", "50", *(str(argument) for argument in arguments)])
 
 
 def test_the_command_prints_one_json_object(manifest: Path) -> None:

@@ -27,6 +27,7 @@ class AgreementOptions:
     sheet: Path | None = None
     threshold: float = 1.0
     scale: str = Scale.NIPS.value
+    resamples: int = 2000
     as_json: bool = False
 
 
@@ -47,7 +48,7 @@ def run_agreement(options: AgreementOptions) -> int:
     _check_out(options)
     segments = read_manifest(_read(options.manifest))
     third = read_sheet(_read(options.third_rater), scale) if options.third_rater else None
-    found = agreement(rating_table(segments, scale), threshold=options.threshold)
+    found = agreement(rating_table(segments, scale), threshold=options.threshold, resamples=options.resamples)
     apart = disagreements(segments, scale, threshold=options.threshold)
     resolution = resolve(segments, scale, threshold=options.threshold, third=third)
     told = json.dumps(as_json(found, apart, resolution), allow_nan=False) if options.as_json else None

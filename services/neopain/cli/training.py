@@ -49,6 +49,7 @@ def _add_annotate(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "points by which scores may differ before a third rater is needed (default 1)"
     agreement.add_argument("--threshold", type=float, default=1.0, metavar="POINTS", help=text)
     agreement.add_argument("--scale", default="NIPS", help="NIPS, 'N-PASS pain' or 'N-PASS sedation' (default NIPS)")
+    agreement.add_argument("--resamples", type=natural, default=2000, help="draws for each interval (default 2000)")
     agreement.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
@@ -240,6 +241,7 @@ def _annotate_agreement(options: argparse.Namespace) -> int:
             sheet=options.sheet,
             threshold=options.threshold,
             scale=options.scale,
+            resamples=options.resamples,
             as_json=options.json,
         )
     )

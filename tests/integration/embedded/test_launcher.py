@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,30 @@ def checkout(tmp_path: Path) -> Path:
     return lay_out(tmp_path / "it's a check out")
 
 
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """Of a checkout, by two at once: what each said."""
+
+    checkout: Path
+    outs: tuple[str, str]
+    told: str
+
+
 @pytest.fixture(scope="module")
-def used_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("used") / "a checkout"
+def first_use(tmp_path_factory: pytest.TempPathFactory) -> FirstUse:
+    """Once for all: making an environment takes seconds."""
+    checkout = lay_out(tmp_path_factory.mktemp("used") / "a checkout")
+    both = [start(checkout, "score", "a b") for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    return FirstUse(checkout, (said[0][0], said[1][0]), said[0][1] + said[1][1])
 
 
 @pytest.fixture
-def used_checkout(used_place: Path) -> Path:
-    """A checkout whose environment is complete; shared, since making one takes seconds."""
-    launch(lay_out(used_place))
-    return used_place
+def used_checkout(first_use: FirstUse) -> Path:
+    """A checkout whose environment is complete."""
+    launch(lay_out(first_use.checkout))
+    return first_use.checkout
 
 
 def start(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -68,15 +83,9 @@ def launch(checkout: Path, *arguments: str, **environment: str) -> tuple[int, st
     return process.returncode, out, err
 
 
-def test_two_first_uses_at_once_make_one_environment(checkout: Path) -> None:
-    first, second = start(checkout, "score", "a b"), start(checkout, "score", "a b")
-    told = ""
-    for process in (first, second):
-        with process:
-            out, err = process.communicate(timeout=120)
-        assert (process.returncode, out) == (0, "six 1.17.0 score a b\n")
-        told += err
-    assert told.count("making the environment") == 1
+def test_two_first_uses_at_once_make_one_environment(first_use: FirstUse) -> None:
+    assert first_use.outs == ("six 1.17.0 score a b\n",) * 2
+    assert first_use.told.count("making the environment") == 1
 
 
 def test_a_second_use_installs_nothing(used_checkout: Path) -> None:
@@ -129,16 +138,17 @@ def test_another_checkouts_environment_behind_a_link_is_left_alone(used_checkout
     assert launch(used_checkout)[:2] == (0, "six 1.17.0\n")
 
 
-def test_a_package_that_does_not_match_its_hash_is_refused(checkout: Path) -> None:
-    lock = checkout / "requirements.lock"
-    name = lock.read_text().split()[0]
-    lock.write_text(f"{name} --hash=sha256:{'0' * 64}\n")
+def test_a_package_that_does_not_match_its_hash_is_refused(used_checkout: Path) -> None:
+    name = locked("certifi").split()[0]
+    (used_checkout / "requirements.lock").write_text(f"{locked('six')}{name} --hash=sha256:{'0' * 64}\n")
 
-    code, _, err = launch(checkout)
+    code, out, err = launch(used_checkout)
 
-    assert code == 1
+    assert (code, out) == (1, "")
     assert "could not be installed: see above" in err.splitlines()[-1]
-    assert not (checkout / ".venv" / "neopain-installed").exists()
+    # So the next use with a lock that is good unpacks everything again.
+    assert (used_checkout / ".venv" / "neopain-unfinished").exists()
+    assert launch(lay_out(used_checkout))[:2] == (0, "six 1.17.0\n")
 
 
 @pytest.mark.parametrize(

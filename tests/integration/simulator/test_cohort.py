@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
+from neopain import cli
 from neopain.codecs.manifest import read_manifest
 from neopain.codecs.vitals_table import read_vitals
 from neopain.domain.annotation import Recorded, Scale, Segment
@@ -88,10 +89,17 @@ def test_the_data_set_says_where_it_is_from(cohort: Path) -> None:
     assert len(about["sources"]) == 64
 
 
-def test_the_same_seed_gives_the_same_files(cohort: Path, tmp_path: Path) -> None:
-    write_infant(tmp_path, 3, 2)
-    again = {name: digest for name, digest in digests(tmp_path).items() if not name.endswith("part.csv")}
+def test_the_command_gives_the_same_files_for_the_same_seed(
+    cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cohort"
+    assert cli.run(["simulate", "cohort", str(folder), "--seed", "3", "--infants", "1", "--workers", "1"]) == 0
 
+    assert Path(capsys.readouterr().out.strip()) == folder / "manifest.csv"
+    assert {segment.subject.id for segment in read_manifest((folder / "manifest.csv").read_text())} == {"SIM03001"}
+    assert json.loads((folder / "dataset.json").read_text())["seed"] == 3
+    # Who else is in a cohort changes nothing of an infant.
+    again = {name: digest for name, digest in digests(folder).items() if "/" in name}
     assert again.items() <= digests(cohort).items()
     assert len(again) > 40
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from neopain.charting.audit.verify import verify_audit
 
@@ -126,8 +127,9 @@ def test_what_cannot_be_written_down_is_not_told(
     assert ward.infant.value not in answer.text
 
 
-def test_a_head_that_others_hold_makes_readers_come_again(api: Any, ward: Any, engine: Any, monkeypatch: Any) -> None:
+def test_a_head_that_others_hold_makes_readers_come_again(api: Any, ward: Any, engine: Any) -> None:
     ward.chart()
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'"))
     api.ask("Observation")
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT * FROM audit_heads WHERE chain = 'reads' FOR UPDATE")
