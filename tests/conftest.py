@@ -51,10 +51,15 @@ settings.register_profile("any machine", settings.get_profile("thorough"), max_e
 settings.load_profile("any machine")
 
 
+def pytest_configure() -> None:
+    """Of what is collected nothing is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the garbage collector need not look through it again and again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -47,17 +47,6 @@ BED = BedId("NICU/1/A")
 BEGIN = datetime.fromtimestamp(time.time() // 60 * 60 - 1800, UTC)
 """Half an hour ago: every interval is over, and no window is old enough to be forgotten."""
 SEED = 20261121
-ENTRY = """
-from neopain.charting import delivery, service
-from neopain.charting.settings import ChartingSettings
-from neopain.runtime.settings import BusSettings, read_settings
-settings = read_settings(ChartingSettings)
-"""
-PARTS = {
-    "consumer": "service.run_charting(settings, read_settings(BusSettings))",
-    "delivery": "delivery.run_delivery_worker(settings)",
-    "beat": "delivery.run_delivery_beat(settings)",
-}
 
 
 class Processes:
@@ -74,7 +63,7 @@ class Processes:
 
     def start(self, *parts: str) -> None:
         for part in parts:
-            argv = [sys.executable, "-c", ENTRY + PARTS[part]]
+            argv = [sys.executable, "-m", "neopain", "charting", part]
             self.running[part] = subprocess.Popen(argv, env=self.env, stdout=self.log, stderr=self.log)
 
     def kill(self, part: str) -> None:
@@ -315,7 +304,7 @@ async def test_an_ehr_of_another_version_ends_the_worker(processes: Processes, b
         processes.start("delivery")
         code = await asyncio.to_thread(processes.running["delivery"].wait, 30)
 
-    assert code == 1
+    assert code == 2
     assert "the EHR speaks FHIR 5.0.0, this channel R4" in processes.log_path.read_text()
 
 

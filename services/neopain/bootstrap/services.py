@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from neopain.runtime.settings import BusSettings, read_settings
@@ -11,103 +12,108 @@ Start = Callable[[], None]
 
 def run(service: str, part: str) -> None:
     """Runs one process of one service until it is asked to stop; ``ConfigurationError`` when it refuses to start."""
-    STARTS[service, part]()
+    # Modules stay to the end: the garbage collector need not look through them, neither while they come nor later.
+    gc.disable()
+    start = STARTS[service, part]()
+    gc.freeze()
+    gc.enable()
+    start()
 
 
-def _ingest_hl7() -> None:
+def _ingest_hl7() -> Start:
     from neopain.ingest.hl7.service import run_hl7
     from neopain.ingest.settings import IngestSettings
 
-    run_hl7(read_settings(IngestSettings), read_settings(BusSettings))
+    return lambda: run_hl7(read_settings(IngestSettings), read_settings(BusSettings))
 
 
-def _ingest_device() -> None:
+def _ingest_device() -> Start:
     from neopain.ingest.device.service import run_device
     from neopain.ingest.settings import IngestSettings
 
-    run_device(read_settings(IngestSettings), read_settings(BusSettings))
+    return lambda: run_device(read_settings(IngestSettings), read_settings(BusSettings))
 
 
-def _ingest_camera() -> None:
+def _ingest_camera() -> Start:
     from neopain.ingest.camera.service import run_cameras
     from neopain.ingest.settings import IngestSettings
 
-    run_cameras(read_settings(IngestSettings), read_settings(BusSettings))
+    return lambda: run_cameras(read_settings(IngestSettings), read_settings(BusSettings))
 
 
-def _ingest_dicom() -> None:
+def _ingest_dicom() -> Start:
     from neopain.ingest.dicom.service import run_dicom
     from neopain.ingest.settings import IngestSettings
 
-    run_dicom(read_settings(IngestSettings), read_settings(BusSettings))
+    return lambda: run_dicom(read_settings(IngestSettings), read_settings(BusSettings))
 
 
-def _scoring_ticker() -> None:
+def _scoring_ticker() -> Start:
     from neopain.scoring.settings import ScoringSettings
     from neopain.scoring.ticker import run_ticker
 
-    run_ticker(read_settings(ScoringSettings), read_settings(BusSettings))
+    return lambda: run_ticker(read_settings(ScoringSettings), read_settings(BusSettings))
 
 
-def _scoring_worker() -> None:
+def _scoring_worker() -> Start:
     from neopain.scoring.settings import ScoringSettings
     from neopain.scoring.worker import run_worker
 
-    run_worker(read_settings(ScoringSettings), read_settings(BusSettings))
+    return lambda: run_worker(read_settings(ScoringSettings), read_settings(BusSettings))
 
 
-def _charting_migrate() -> None:
+def _charting_migrate() -> Start:
     from neopain.charting.migrate import migrate
     from neopain.charting.settings import ChartingSettings
 
-    migrate(read_settings(ChartingSettings).database_url)
+    return lambda: migrate(read_settings(ChartingSettings).database_url)
 
 
-def _charting_consumer() -> None:
+def _charting_consumer() -> Start:
     from neopain.charting.service import run_charting
     from neopain.charting.settings import ChartingSettings
 
-    run_charting(read_settings(ChartingSettings), read_settings(BusSettings))
+    return lambda: run_charting(read_settings(ChartingSettings), read_settings(BusSettings))
 
 
-def _charting_delivery() -> None:
+def _charting_delivery() -> Start:
     from neopain.charting.delivery import run_delivery_worker
     from neopain.charting.settings import ChartingSettings
 
-    run_delivery_worker(read_settings(ChartingSettings))
+    return lambda: run_delivery_worker(read_settings(ChartingSettings))
 
 
-def _charting_beat() -> None:
-    from neopain.charting.delivery import run_delivery_beat
+def _charting_beat() -> Start:
+    from neopain.charting.beat import run_delivery_beat
     from neopain.charting.settings import ChartingSettings
 
-    run_delivery_beat(read_settings(ChartingSettings))
+    return lambda: run_delivery_beat(read_settings(ChartingSettings))
 
 
-def _charting_api() -> None:
+def _charting_api() -> Start:
     from neopain.charting.api.service import run_api
     from neopain.charting.api.settings import ApiSettings
 
-    run_api(read_settings(ApiSettings))
+    return lambda: run_api(read_settings(ApiSettings))
 
 
-def _dashboard_serve() -> None:
+def _dashboard_serve() -> Start:
     from neopain.bootstrap.dashboard import serve_dashboard
 
-    serve_dashboard()
+    return serve_dashboard
 
 
-def _triton_serve() -> None:
+def _triton_serve() -> Start:
     from neopain.embedded.triton_service import TritonSettings, run_triton
 
-    run_triton(read_settings(TritonSettings))
+    return lambda: run_triton(read_settings(TritonSettings))
 
 
-def _simulator_ward() -> None:
+def _simulator_ward() -> Start:
     from neopain.simulator.service import run_ward
     from neopain.simulator.settings import SimulatorSettings
 
-    run_ward(read_settings(SimulatorSettings))
+    return lambda: run_ward(read_settings(SimulatorSettings))
 
 
 STARTS: dict[tuple[str, str], Start] = {

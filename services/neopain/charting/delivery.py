@@ -1,4 +1,4 @@
-"""The processes of delivery: a Celery worker that brings entries to the EHR, and beat that looks for due ones.
+"""Delivery: a Celery worker that brings entries to the EHR. When to look for due ones, ``beat`` tells it.
 
 A site may run several workers and several beats: rows and an advisory lock per infant keep the order, not the broker.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import assert_never
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from sqlalchemy import Engine
 
 from neopain.charting.breaker import CircuitBreaker
@@ -32,7 +30,7 @@ from neopain.charting.settings import ChartingSettings
 from neopain.errors import ConfigurationError, DatabaseUnavailable, EhrUnavailable
 from neopain.runtime import log
 from neopain.runtime.clock import SystemClock
-from neopain.runtime.http import Health, HealthServer
+from neopain.runtime.http import serving_health
 
 LOG = log.Log(__name__)
 
@@ -51,28 +49,13 @@ def run_delivery_worker(settings: ChartingSettings) -> None:
     tasks.check_ehr()
     app = make_app(settings)
     tasks.register(app)
-    with _health(settings) as health:
+    with serving_health(host=settings.http_host, port=settings.http_port) as health:
         worker_ready.connect(lambda **_: health.ready(), weak=False)
         worker_shutting_down.connect(lambda **_: health.not_ready("stopping"), weak=False)
         _run_worker(app, settings)
     engine.dispose()
     if tasks.fault is not None:
         raise tasks.fault
-
-
-def run_delivery_beat(settings: ChartingSettings) -> None:
-    """Asks for a sweep every few seconds until SIGTERM or SIGINT."""
-    log.set_up("charting", settings.log_level)
-    keep_our_logging()
-    app = make_app(settings)
-    with _health(settings) as health:
-        beat_init.connect(lambda **_: health.ready(), weak=False)
-        LOG.info("service_started", name="charting beat")
-        try:
-            # The schedule is one line of the settings: nothing to keep in a file.
-            app.Beat(scheduler="celery.beat:Scheduler", quiet=True, loglevel=settings.log_level).run()
-        except SystemExit:
-            LOG.info("service_stopped", name="charting beat")
 
 
 def make_channel(settings: ChartingSettings) -> EhrChannel:
@@ -197,13 +180,3 @@ def _run_worker(app: Celery, settings: ChartingSettings) -> None:
     LOG.info("service_started", name="charting delivery")
     worker.start()
     LOG.info("service_stopped", name="charting delivery")
-
-
-@contextmanager
-def _health(settings: ChartingSettings) -> Iterator[Health]:
-    health = Health()
-    server = HealthServer(health, host=settings.http_host, port=settings.http_port)
-    try:
-        yield health
-    finally:
-        server.close()

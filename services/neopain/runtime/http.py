@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -49,6 +51,17 @@ class HealthServer:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+
+
+@contextmanager
+def serving_health(*, host: str, port: int) -> Iterator[Health]:
+    """A service's probes while the block runs; ``port`` 0 serves none."""
+    health = Health()
+    server = HealthServer(health, host=host, port=port)
+    try:
+        yield health
+    finally:
+        server.close()
 
 
 def _handler_for(health: Health) -> type[BaseHTTPRequestHandler]:
