@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select, true, update
 from sqlalchemy import insert as insert_rows
 from sqlalchemy.dialects.postgresql import insert
 
@@ -28,6 +28,10 @@ WITH_WATCH = select(ALERTS, ALERT_WATCHES.c.watch).join_from(
 )
 """Alerts, the open ones with the watch of their bed."""
 IS_OPEN = ALERT_WATCHES.c.alert_id.is_not(None)
+# Made once, for each score.
+MAKE_WATCH = insert(ALERT_WATCHES).on_conflict_do_nothing()
+TAKE_WATCH = select(ALERT_WATCHES).where(ALERT_WATCHES.c.bed == bindparam("own_bed")).with_for_update()
+SAVE_WATCH = update(ALERT_WATCHES).where(ALERT_WATCHES.c.bed == bindparam("own_bed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Kept:
 
 def make_watch(connection: Connection, bed: BedId) -> None:
     """Makes the row of a bed's watch where there is none."""
-    connection.execute(insert(ALERT_WATCHES).values(bed=bed).on_conflict_do_nothing())
+    connection.execute(MAKE_WATCH, {"bed": bed})
 
 
 def locked_watch(connection: Connection, bed: BedId) -> Kept | None:
@@ -48,8 +52,7 @@ def locked_watch(connection: Connection, bed: BedId) -> Kept | None:
 
     ``ContractBroken``: a newer version wrote it.
     """
-    query = select(ALERT_WATCHES).where(ALERT_WATCHES.c.bed == bed).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(TAKE_WATCH, {"own_bed": bed}).one_or_none()
     if row is None:
         return None
     watch = _watch(row) or Watch(bed)
@@ -61,16 +64,13 @@ def locked_watch(connection: Connection, bed: BedId) -> Kept | None:
 def save_watch(connection: Connection, watch: Watch) -> None:
     """Writes the watch of a bed that is locked; every event of its open alert counts as measured."""
     alert = watch.alert
-    connection.execute(
-        update(ALERT_WATCHES)
-        .where(ALERT_WATCHES.c.bed == watch.bed)
-        .values(
-            alert_id=alert.id if alert is not None else None,
-            newest=watch.newest,
-            watch=WATCH.dump_python(watch, mode="json", exclude={"alert"}),
-            measured=len(alert.events) if alert is not None else 0,
-        )
-    )
+    values = {
+        "alert_id": alert.id if alert is not None else None,
+        "newest": watch.newest,
+        "watch": WATCH.dump_python(watch, mode="json", exclude={"alert"}),
+        "measured": len(alert.events) if alert is not None else 0,
+    }
+    connection.execute(SAVE_WATCH, {"own_bed": watch.bed, **values})
 
 
 def add_events(connection: Connection, alert: Alert, events: Iterable[AlertEvent]) -> None:

@@ -37,9 +37,10 @@ ACTOR = "charting consumer"
 
 def follow_score(unit: UnitOfWork, score: Score, policy: ChartingPolicy, whose: Assignment) -> None:
     """Takes a window into the alerts of its bed, within the transaction that takes it into the bed's course."""
-    if policy.alert.enabled:
-        make_watch(unit.connection, score.bed)
     kept = locked_watch(unit.connection, score.bed)
+    if kept is None and policy.alert.enabled:
+        make_watch(unit.connection, score.bed)
+        kept = locked_watch(unit.connection, score.bed)
     if kept is not None:
         _write(unit, kept, follow(kept.watch, score, policy, whose))
 

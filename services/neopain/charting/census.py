@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, func, insert, select, text, true
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, true
 
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.tables import CENSUS_FACTS
@@ -21,6 +21,16 @@ from neopain.domain.identity import BedId
 from neopain.domain.window import VITALS_SPAN
 
 STATE = TypeAdapter(BedState)
+LOCK_BED = text("SELECT pg_advisory_xact_lock(hashtextextended(:bed, 7305102))")
+# Made once: a bed is looked at for each score.
+HISTORY = select(CENSUS_FACTS).where(CENSUS_FACTS.c.bed == bindparam("own_bed")).order_by(CENSUS_FACTS.c.place)
+_SINCE = bindparam("since", type_=CENSUS_FACTS.c.effective.type)
+_BEFORE = (
+    select(func.max(CENSUS_FACTS.c.effective))
+    .where(CENSUS_FACTS.c.bed == bindparam("own_bed"), CENSUS_FACTS.c.effective <= _SINCE)
+    .scalar_subquery()
+)
+HISTORY_SINCE = HISTORY.where(CENSUS_FACTS.c.effective >= func.coalesce(_BEFORE, _SINCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +97,11 @@ def _released(state: BedState, release: Release, arrived: datetime) -> AuditEven
 
 def history_of(connection: Connection, bed: BedId, *, since: datetime | None = None) -> list[CensusFact]:
     """A bed's facts in the order they were told: all, or what is needed to tell who lay there from ``since`` on."""
-    query = select(CENSUS_FACTS).where(CENSUS_FACTS.c.bed == bed).order_by(CENSUS_FACTS.c.place)
-    if since is not None:
-        before = select(func.max(CENSUS_FACTS.c.effective)).where(
-            CENSUS_FACTS.c.bed == bed, CENSUS_FACTS.c.effective <= since
-        )
-        query = query.where(CENSUS_FACTS.c.effective >= func.coalesce(before.scalar_subquery(), since))
-    return [_fact(row) for row in connection.execute(query)]
+    if since is None:
+        found = connection.execute(HISTORY, {"own_bed": bed})
+    else:
+        found = connection.execute(HISTORY_SINCE, {"own_bed": bed, "since": since})
+    return [_fact(row) for row in found]
 
 
 def _fact(row: Row[Any]) -> CensusFact:
@@ -127,4 +135,4 @@ def beds_now(connection: Connection) -> list[BedState]:
 
 def lock_bed(connection: Connection, bed: BedId) -> None:
     """Takes the bed in hand until the transaction ends: no fact of it is added meanwhile, and no entry written."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:bed, 7305102))"), {"bed": bed})
+    connection.execute(LOCK_BED, {"bed": bed})

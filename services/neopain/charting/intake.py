@@ -38,6 +38,7 @@ from neopain.wire.score import decode_score, encode_score
 LOG = Log(__name__)
 
 ACTOR = "charting consumer"
+ADD_WINDOW = insert(WINDOWS).on_conflict_do_nothing()
 KEEP_WINDOWS = timedelta(hours=2)
 """Longer than the bus keeps scores, so that a repeated one is recognised."""
 
@@ -232,7 +233,7 @@ def _add_window(connection: Connection, score: Score) -> bool:
         "window_end": score.window_end,
         "score": encode_score(score),
     }
-    return connection.execute(insert(WINDOWS).values(values).on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(ADD_WINDOW, values).rowcount == 1
 
 
 def windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:

@@ -18,14 +18,21 @@ from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Score
 from neopain.domain.vitals import Processing
 
+# A row that is there is written to, so that whoever sums the slot up waits for this score or leaves it the mark.
+MARK = insert(AGGREGATE_SLOTS).on_conflict_do_update(
+    index_elements=["bed", "begins"], set_={"windows": AGGREGATE_SLOTS.c.windows + 1}
+)
+_NEWEST = insert(LIVE_SCORES)
+WRITE = _NEWEST.on_conflict_do_update(
+    index_elements=["bed"],
+    set_={column.name: _NEWEST.excluded[column.name] for column in LIVE_SCORES.c if column.name != "bed"},
+    where=LIVE_SCORES.c.window_end < _NEWEST.excluded.window_end,
+)
+
 
 def mark_slot(connection: Connection, score: Score) -> None:
     """Says that the score's slot is to be summed up, once more where it has been."""
-    new = insert(AGGREGATE_SLOTS).values(bed=score.bed, begins=slot_of(score.window_end), windows=1)
-    # A row that is there is written to, so that whoever sums the slot up waits for this score or leaves it the mark.
-    connection.execute(
-        new.on_conflict_do_update(index_elements=["bed", "begins"], set_={"windows": AGGREGATE_SLOTS.c.windows + 1})
-    )
+    connection.execute(MARK, {"bed": score.bed, "begins": slot_of(score.window_end), "windows": 1})
 
 
 def write_live(
@@ -40,16 +47,14 @@ def write_live(
     """Makes the score the bed's newest, unless a newer window is there."""
     told = live_draft(score, policy, band=ga_band(whose.gestational_age_days))
     told = replace(told, processing=least_of(told.processing, whose.processing))
-    new = insert(LIVE_SCORES).values(
-        bed=score.bed,
-        window_end=score.window_end,
+    values = {
+        "bed": score.bed,
+        "window_end": score.window_end,
         **whose_columns(whose, told.processing, is_test_ehr=is_test_ehr),
-        draft=DRAFT.dump_python(told, mode="json"),
-        taken=now,
-    )
-    changed = {name: new.excluded[name] for name in LIVE_SCORES.c.keys() if name != "bed"}  # noqa: SIM118 - no mapping
-    is_newer = LIVE_SCORES.c.window_end < new.excluded.window_end
-    connection.execute(new.on_conflict_do_update(index_elements=["bed"], set_=changed, where=is_newer))
+        "draft": DRAFT.dump_python(told, mode="json"),
+        "taken": now,
+    }
+    connection.execute(WRITE, values)
 
 
 def whose_columns(whose: Assignment, processing: Processing, *, is_test_ehr: bool) -> dict[str, str | None]:

@@ -48,6 +48,8 @@ AGGREGATE_SECONDS = 1.0
 HOUSEKEEPING = timedelta(minutes=10)
 CENSUS_POLICY = LoopPolicy(parallel=1, most_deliveries=sys.maxsize)
 """A fact is never put aside: the scores after it would be charted to who lay there before. They wait with it."""
+BEDS_AT_ONCE = 4
+"""Of so many beds scores are taken side by side, since transactions wait for the disk; a bed's keep their order."""
 
 
 def run_charting(settings: ChartingSettings, bus_settings: BusSettings) -> None:
@@ -59,7 +61,7 @@ def run_charting(settings: ChartingSettings, bus_settings: BusSettings) -> None:
     async def main(running: Running) -> None:
         keep_our_logging()
         bus = Bus(bus_settings.address())
-        engine = connect(settings.database_url)
+        engine = connect(settings.database_url, connections=BEDS_AT_ONCE + 5)
         try:
             if await wait_for_schema(engine, running):
                 await ChartingConsumer(settings, bus, engine).run(running)
@@ -103,7 +105,7 @@ class ChartingConsumer:
         await asyncio.to_thread(self._keep_house)
         await asyncio.gather(
             consume(self._census, partial(self._take_fact_or_stop, running), running, CENSUS_POLICY),
-            consume(self._scores, self.take_score, running, LoopPolicy(parallel=1)),
+            consume(self._scores, self.take_score, running, LoopPolicy(parallel=BEDS_AT_ONCE, lane=_bed_of)),
             consume(self._replays, self.take_replay, running, LoopPolicy(parallel=1)),
             consume(self._disclosures, self.take_disclosure, running, LoopPolicy(parallel=1)),
             self._tend(running),
@@ -230,3 +232,11 @@ class ChartingConsumer:
             extend_holds(unit, now=now)
             dropped = drop_days(unit.connection, now=now, kept=timedelta(days=self.settings.aggregates_kept_days))
         LOG.info("house_kept", windows_forgotten=forgotten, aggregate_days_dropped=dropped)
+
+
+def _bed_of(entry: Entry) -> str:
+    """The bed of a score; nobody's where it cannot be read, and whoever takes it says so."""
+    try:
+        return decode_score(entry.payload).bed
+    except ContractBroken:
+        return ""

@@ -22,17 +22,20 @@ from neopain.runtime.service import Running
 LOG = Log(__name__)
 
 Handler = Callable[[Entry], Awaitable[None]]
+Lane = Callable[[Entry], str]
 
 
 @dataclass(frozen=True, slots=True)
 class LoopPolicy:
     """How a consumer takes entries.
 
-    ``parallel`` entries are in hand at once (1 keeps the stream's order). Another member's entry is claimed after
-    ``claim_after``; an entry that failed in a way nobody foresaw is put aside after ``most_deliveries``.
+    ``parallel`` entries are in hand at once (1 keeps the stream's order). Those of the same ``lane`` keep theirs: the
+    next one begins when the one before it is done with, however often that one is tried. Another member's entry is
+    claimed after ``claim_after``; an entry that failed in a way nobody foresaw is put aside after ``most_deliveries``.
     """
 
     parallel: int = 1
+    lane: Lane | None = None
     wait: timedelta = timedelta(seconds=1)
     claim_after: timedelta = timedelta(seconds=5)
     claim_every: timedelta = timedelta(seconds=1)
@@ -56,7 +59,9 @@ class _Loop:
         self.handler = handler
         self.running = running
         self.policy = policy
-        self.in_hand: dict[str, asyncio.Task[None]] = {}
+        self.in_hand: dict[str, asyncio.Task[bool]] = {}
+        self.lanes: dict[str, asyncio.Task[bool]] = {}
+        """The last entry in hand of each lane."""
         self.backoff = Backoff()
         self.claimed_at = datetime.min.replace(tzinfo=UTC)
 
@@ -95,16 +100,27 @@ class _Loop:
                 continue
             while self._room() <= 0:
                 await asyncio.wait(self.in_hand.values(), return_when=asyncio.FIRST_COMPLETED)
-            task = asyncio.create_task(self._handle(delivery))
-            self.in_hand[delivery.entry.id] = task
-            task.add_done_callback(partial(self._let_go, delivery.entry.id))
+            lane = self.policy.lane(delivery.entry) if self.policy.lane is not None else delivery.entry.id
+            task = asyncio.create_task(self._handle_behind(self.lanes.get(lane), delivery))
+            self.in_hand[delivery.entry.id] = self.lanes[lane] = task
+            task.add_done_callback(partial(self._let_go, delivery.entry.id, lane))
 
-    def _let_go(self, entry_id: str, task: asyncio.Task[None]) -> None:
+    def _let_go(self, entry_id: str, lane: str, task: asyncio.Task[bool]) -> None:
         self.in_hand.pop(entry_id, None)
+        if self.lanes.get(lane) is task:
+            del self.lanes[lane]
         if not task.cancelled():
             task.result()
 
-    async def _handle(self, delivery: Delivery) -> None:
+    async def _handle_behind(self, before: asyncio.Task[bool] | None, delivery: Delivery) -> bool:
+        """Whether it is done with: not when asked to stop before that, and then what is behind it isn't either."""
+        if before is not None:
+            await asyncio.wait([before])
+            if before.cancelled() or before.exception() is not None or not before.result():
+                return False
+        return await self._handle(delivery)
+
+    async def _handle(self, delivery: Delivery) -> bool:
         backoff = Backoff()
         times = delivery.times
         while True:
@@ -118,9 +134,9 @@ class _Loop:
                 LOG.error("entry_failed", stream=self.consumer.stream.name, entry=delivery.entry.id, times=times)
                 times += 1
             else:
-                return
+                return True
             if not await self.running.pause(backoff.next_seconds()):
-                return
+                return False
 
     async def _once(self, delivery: Delivery, times: int) -> None:
         if times > self.policy.most_deliveries:

@@ -227,6 +227,67 @@ async def test_no_more_than_parallel_entries_are_in_hand(bus: Bus) -> None:
     assert most == 3
 
 
+IN_LANES = LoopPolicy(parallel=4, lane=lambda entry: entry.payload[:1].decode(), wait=timedelta(milliseconds=20))
+
+
+async def test_a_lane_keeps_its_order_while_another_goes_on(bus: Bus) -> None:
+    for payload in (b"a1", b"a2", b"b1", b"b2", b"a3", b"b3"):
+        await bus.publish(SCORES, payload)
+    let_go, done = asyncio.Event(), list[bytes]()
+
+    async def handle(entry: Entry) -> None:
+        if entry.payload == b"a1":
+            await let_go.wait()
+        done.append(entry.payload)
+
+    async def others_are_done() -> bool:
+        return len(done) >= 2
+
+    async def all_done() -> bool:
+        return len(done) == 6
+
+    async with consuming(member(bus), handle, IN_LANES):
+        await until(others_are_done)
+        assert done[:2] == [b"b1", b"b2"]
+        assert not any(one.startswith(b"a") for one in done)
+        let_go.set()
+        await until(all_done)
+    assert [one for one in done if one.startswith(b"a")] == [b"a1", b"a2", b"a3"]
+    assert [one for one in done if one.startswith(b"b")] == [b"b1", b"b2", b"b3"]
+    assert await pending(bus) == 0
+
+
+async def test_an_entry_waits_until_the_one_before_it_in_its_lane_is_done_with_however_often_it_is_tried(
+    bus: Bus,
+) -> None:
+    for payload in (b"a1", b"a2"):
+        await bus.publish(SCORES, payload)
+    handled = Handled(BusUnavailable("gone"), BusUnavailable("still gone"))
+
+    async with consuming(member(bus), handled, IN_LANES):
+        await until(handled.has(2))
+    assert handled.done == [b"a1", b"a2"]
+    assert handled.calls == {b"a1": 3, b"a2": 1}
+
+
+async def test_when_the_service_stops_nothing_behind_an_entry_that_waits_is_handled(bus: Bus) -> None:
+    for payload in (b"a1", b"a2"):
+        await bus.publish(SCORES, payload)
+    handled = Handled(*[BusUnavailable("gone")] * 50)
+
+    async def tried() -> bool:
+        return handled.calls[b"a1"] >= 1
+
+    async with consuming(member(bus), handled, IN_LANES):
+        await until(tried)
+    assert b"a2" not in handled.calls
+    assert await pending(bus) == 2
+    again = Handled()
+    async with consuming(member(bus), again, IN_LANES):
+        await until(again.has(2))
+    assert again.done == [b"a1", b"a2"]
+
+
 async def test_an_entry_in_hand_is_finished_before_the_loop_ends(bus: Bus) -> None:
     await bus.publish(SCORES, b"one")
     taken, let_go, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
