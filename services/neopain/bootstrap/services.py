@@ -116,7 +116,7 @@ def _simulator_ward() -> Start:
     return lambda: run_ward(read_settings(SimulatorSettings))
 
 
-STARTS: dict[tuple[str, str], Start] = {
+STARTS: dict[tuple[str, str], Callable[[], Start]] = {
     ("ingest", "hl7"): _ingest_hl7,
     ("ingest", "device"): _ingest_device,
     ("ingest", "camera"): _ingest_camera,
