@@ -8,12 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
 from neopain.bus import scripts
-from neopain.bus.connection import BusAddress, connect, require_durable, require_volatile, shard_of, translated
+from neopain.bus.connection import (
+    BusAddress,
+    connect,
+    require_durable,
+    require_volatile,
+    shard_of,
+    translated,
+    translation_of,
+)
 from neopain.bus.group_commit import GroupCommit
 from neopain.bus.streams import STREAMS, WINDOW_STREAMS, Server, StreamSpec
 from neopain.domain.identity import BedId, is_recording
@@ -33,16 +41,14 @@ class Entry:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """Where a payload lies, and whether it was this call that put it there."""
 
     id: str
     is_new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Marked:
+class _Marked(NamedTuple):
     """One publication of ``publish_once``, as its script takes it."""
 
     keys: tuple[str, str]
@@ -124,6 +130,12 @@ class Bus:
         life: timedelta = MARK_LIFE,
     ) -> Published:
         """Adds an entry unless one was added under the same mark: check and XADD are one step on the bus."""
+        return await self.begin_once(stream, payload, mark=mark, bed=bed, life=life)
+
+    def begin_once(
+        self, stream: StreamSpec, payload: bytes, *, mark: str, bed: BedId | None = None, life: timedelta = MARK_LIFE
+    ) -> asyncio.Future[Published]:
+        """What ``publish_once`` does, for a caller that goes on: the future will have what that returns or raises."""
         if stream.server is not Server.BUS:
             raise ValueError(f"stream {stream.name} is not on the bus: marks are kept there")
         listed = bed if bed is not None and stream.is_input and not is_recording(bed) else ""
@@ -131,15 +143,15 @@ class Bus:
             keys=(self.key("mark", stream.name, mark), self.stream_key(stream, bed)),
             arguments=(payload, str(int(life.total_seconds() * 1000)), listed),
         )
-        with translated(f"publish once to {stream.name}"):
-            return await self._marked.add(marked)
+        return self._marked.begin(marked)
 
     async def _publish_marked(self, batch: Sequence[_Marked]) -> list[Published | Exception]:
         keys = [*chain.from_iterable(one.keys for one in batch), self.key("beds")]
         arguments = list(chain.from_iterable(one.arguments for one in batch))
-        found = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
+        with translated("publish once"):
+            found = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
         return [
-            entry if isinstance(entry, Exception) else Published(entry.decode(), bool(is_new))
+            _refused(entry) if isinstance(entry, Exception) else Published(entry.decode(), bool(is_new))
             for entry, is_new in zip(found[::2], found[1::2], strict=True)
         ]
 
@@ -226,6 +238,11 @@ def entries_of(page: object) -> list[Entry]:
     """The entries of one page as redis-py returns it: ``[[id, {field: value}], ...]``; deleted ones are left out."""
     pairs = cast("list[tuple[bytes, dict[bytes, bytes]]]", page or [])
     return [Entry(entry_id.decode(), fields[FIELD]) for entry_id, fields in pairs if fields]
+
+
+def _refused(error: Exception) -> Exception:
+    """What a caller of ``publish_once`` gets whose entry the bus refused."""
+    return translation_of("publish once", error) or error
 
 
 async def _run(server: Redis, script: str, keys: list[str], arguments: list[Any]) -> Any:

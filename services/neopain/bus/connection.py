@@ -67,14 +67,23 @@ def translated(action: str) -> Iterator[None]:
     """Turns what redis-py raises into ``BusUnavailable``; a full server refuses writes and counts as that too."""
     try:
         yield
-    except REFUSALS as error:
-        raise BusUnavailable(f"{action}: the bus refused ({error})") from error
-    except (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError) as error:
-        raise BusUnavailable(f"{action}: the bus did not answer ({error})") from error
-    except redis_errors.ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF", "BUSY ")):
-            raise BusUnavailable(f"{action}: the bus refused ({error})") from error
-        raise
+    except (redis_errors.RedisError, OSError) as error:
+        translation = translation_of(action, error)
+        if translation is None:
+            raise
+        raise translation from error
+
+
+def translation_of(action: str, error: Exception) -> BusUnavailable | None:
+    """What an error of redis-py means; None where it is a fault of ours."""
+    is_refusal = isinstance(error, REFUSALS) or (
+        isinstance(error, redis_errors.ResponseError) and str(error).startswith(("OOM", "MISCONF", "BUSY "))
+    )
+    if is_refusal:
+        return BusUnavailable(f"{action}: the bus refused ({error})")
+    if isinstance(error, (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError)):
+        return BusUnavailable(f"{action}: the bus did not answer ({error})")
+    return None
 
 
 def connect(url: str, *, timeout_seconds: float = 5.0) -> Redis:

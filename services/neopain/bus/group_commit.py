@@ -33,11 +33,15 @@ class GroupCommit(Generic[Item, Answer]):
 
     async def add(self, item: Item) -> Answer:
         """Sends it, with others that wait, and returns its answer."""
+        return await self.begin(item)
+
+    def begin(self, item: Item) -> asyncio.Future[Answer]:
+        """Sends it, with others that wait; what is returned will have its answer."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._send_all())
-        return await answer
+        return answer
 
     async def _send_all(self) -> None:
         while self._waiting:

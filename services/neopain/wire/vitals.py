@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from neopain.domain.identity import BedId
+from neopain.domain.time import Timing
 from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.wire import common
 from neopain.wire.v1 import vitals_pb2 as pb
@@ -14,8 +15,10 @@ from neopain.wire.v1 import vitals_pb2 as pb
 # Field number and wire type (protobuf encoding, "Message Structure"): a length follows, or eight bytes.
 _SAMPLE = bytes([pb.VitalsBatch.SAMPLES_FIELD_NUMBER << 3 | 2])
 _TIMING = bytes([pb.VitalSample.TIMING_FIELD_NUMBER << 3 | 2])
+_CONTROL_ID = bytes([pb.VitalsBatch.CONTROL_ID_FIELD_NUMBER << 3 | 2])
 _VALUE = bytes([pb.VitalSample.VALUE_FIELD_NUMBER << 3 | 1])
 _DOUBLE = struct.Struct("<d").pack
+_VALUE_LENGTH = len(_VALUE) + 8
 _BYTES = [bytes([number]) for number in range(256)]
 _LONGEST_KEPT = 64
 """Codes up to this length are kept in their encoded form."""
@@ -38,6 +41,31 @@ def encode_batch(batch: VitalsBatch) -> bytes:
     if batch.patient is not None:
         wire.patient.CopyFrom(common.patient_to_wire(batch.patient))
     return wire.SerializeToString() + b"".join(_samples_as_bytes(batch.samples))
+
+
+def encode_kind(kind: VitalKind, validity: Validity, code: str) -> bytes:
+    """What a sample of a batch says beside its value and its time, for ``encode_repeated``."""
+    return _kind_as_bytes.__wrapped__(kind, validity, code)
+
+
+def encode_unmapped(labels: Sequence[str]) -> bytes:
+    """The codes of a batch that no table knows, as bytes by themselves."""
+    return pb.VitalsBatch(unmapped=labels).SerializeToString()
+
+
+def encode_repeated(
+    before: bytes, control_id: str, kinds: Sequence[bytes], values: Iterable[float], timing: Timing
+) -> bytes:
+    """A batch of which only control id, values and times are new, as bytes. ``before`` is the batch without those, as
+    ``encode_batch`` writes it; all samples have one timing; ``kinds`` and ``values`` are of the same length."""
+    encoded = common.timing_to_wire(timing).SerializeToString()
+    after = _TIMING + _varint(len(encoded)) + encoded
+    own = control_id.encode()
+    parts = [before, _CONTROL_ID, _varint(len(own)), own]
+    for kind, value in zip(kinds, values, strict=True):
+        length = _varint(len(kind) + _VALUE_LENGTH + len(after))
+        parts += (_SAMPLE, length, kind, _VALUE, _DOUBLE(value), after)
+    return b"".join(parts)
 
 
 def decode_batch(data: bytes, *, kinds: frozenset[VitalKind] | None = None) -> VitalsBatch:

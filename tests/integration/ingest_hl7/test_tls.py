@@ -146,6 +146,31 @@ async def test_only_listed_certificates_may_send(
     assert closed("certificate not allowed") - before == (0 if is_let_in else 1)
 
 
+@pytest.mark.parametrize(("names", "stored"), [(["monitor-7"], 1), (["x"], 0)])
+async def test_a_message_that_comes_with_the_end_of_the_handshake_waits_until_it_is_known_who_sends(
+    opening: Any, address: Any, ward: Ward, text: Any, eventually: Any, *, names: list[str], stored: int
+) -> None:
+    before, received, sent = closed("certificate not allowed"), ssl.MemoryBIO(), ssl.MemoryBIO()
+    speaker = ward.authority.context(ward.monitor).wrap_bio(received, sent, server_hostname="localhost")
+    async with opening(address, **ward.mutual, hl7_allowed_names=names) as door:
+        connection = await door.connect()
+        while True:
+            try:
+                speaker.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await connection.write(sent.read())
+                received.write(await connection.reader.read(65536))
+        speaker.write(b"\x0b" + text.vitals() + b"\x1c\x0d")
+        await connection.write(sent.read())
+
+        async def is_over() -> bool:
+            return bool(await door.batches()) or closed("certificate not allowed") > before
+
+        assert await eventually(is_over)
+        assert len(await door.batches()) == stored
+
+
 async def test_a_peer_that_says_nothing_is_given_up_and_holds_up_nobody(
     opening: Any, address: Any, ward: Ward, text: Any
 ) -> None:

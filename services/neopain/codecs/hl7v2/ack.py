@@ -130,6 +130,37 @@ def write_ack(to: Addressing, outcome: Outcome, stamp: Stamp, error: MalformedMe
     return "".join(f"{line}\r" for line in lines).encode(to.codec, errors="replace")
 
 
+class Acceptance(NamedTuple):
+    """The answer to each message that a sender's is like, if it is accepted: MSA-1, and what stands around the two
+    control ids and the time. ``code`` is empty when the sender wants none."""
+
+    code: str
+    before_time: str = ""
+    before_id: str = ""
+    before_control_id: str = ""
+    codec: str = "utf-8"
+
+    def write(self, control_id: str, stamp: Stamp) -> bytes:
+        """What ``write_ack`` says to a message of this control id, which needs no escape."""
+        if not self.code:
+            return b""
+        parts = (
+            *(self.before_time, write_moment(stamp.sent), self.before_id, stamp.control_id),
+            *(self.before_control_id, control_id, "\r"),
+        )
+        return "".join(parts).encode(self.codec, errors="replace")
+
+
+def acceptance(to: Addressing) -> Acceptance:
+    """How to accept the messages of a sender that are to be answered so; their delimiters are HL7's own."""
+    code = acknowledgement_code(to.wants, Outcome.ACCEPTED)
+    if not code:
+        return Acceptance("")
+    before_time, before_id, rest = _msh_parts.__wrapped__(to._replace(control_id=""), ())
+    field = to.delimiters.field
+    return Acceptance(code, before_time, before_id, f"{rest}\rMSA{field}{code}{field}", to.codec)
+
+
 @lru_cache(maxsize=_CACHED)
 def _of_its_sender(fields: tuple[str, ...], delimiters: Delimiters, codec: str) -> Addressing:
     # What a sender repeats in every message; the control id is left empty.

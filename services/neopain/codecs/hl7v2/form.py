@@ -33,7 +33,7 @@ _NOT_AFTER = {"PID": {"PID", "PV1"}, "PV1": {"PV1"}, "OBR": {"OBR", "OBX"}}
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _NUMBERS = re.compile(rf"{NUMBER}(?:\r{NUMBER})*+")
 """Numbers and nothing else; no field holds a CR but before its segment's name."""
-_LONGEST = 8192
+LONGEST = 8192
 """Signs of a message whose form is kept."""
 _MOST_OF_A_LENGTH = 8
 _MOST_LENGTHS = 32
@@ -50,9 +50,11 @@ class Winner(NamedTuple):
     worth: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """``same`` takes the texts that must be ``texts``; ``values`` are to be numbers, ``own_times``, their OBX-14, the
+    """Two are the same only if they are one object, which makes one cheap to look up by.
+
+    ``same`` takes the texts that must be ``texts``; ``values`` are to be numbers, ``own_times``, their OBX-14, the
     same in all, ``named`` not empty.
 
     ``winners`` are the values that are kept, in their order: of several of one kind the most believable. ``patient``,
@@ -106,8 +108,10 @@ class Forms:
     def fill(self, message: Message) -> Filled | None:
         """The message by its form; None where none is kept that it has, or where its values need a closer look."""
         body = _body(message)
-        if not body:
-            return None
+        return self.fill_body(body) if body else None
+
+    def fill_body(self, body: str) -> Filled | None:
+        """The same of what follows MSH, from the CR on, of a message in which nothing but a CR ends a line."""
         fields, segments = _fields(body, self.dialect), body.count("\r")
         for form in self.kept.get(len(fields), ()):
             numbers = form.numbers(fields, segments)
@@ -139,7 +143,7 @@ def _body(message: Message) -> str:
     """What follows MSH, where nothing but a CR ends a line; empty for a message that is longer than a form's."""
     text = message.text
     end = text.find("\r")
-    return text[end:] if message.is_plain and end > 0 and len(text) <= _LONGEST else ""
+    return text[end:] if message.is_plain and end > 0 and len(text) <= LONGEST else ""
 
 
 def _fields(body: str, dialect: Dialect) -> list[str]:

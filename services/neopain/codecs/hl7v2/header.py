@@ -39,6 +39,11 @@ class Header(NamedTuple):
     profile_oids: tuple[str, ...]
 
     @property
+    def kind(self) -> str:
+        """Message type and trigger in one word."""
+        return f"{self.message_type}^{self.trigger}"
+
+    @property
     def is_pcd_01(self) -> bool:
         """Whether the sender claims IHE PCD-01."""
         return PCD_01_OID in self.profile_oids

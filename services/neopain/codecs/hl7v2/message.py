@@ -114,7 +114,7 @@ class Message:
         self.text = text
         self.delimiters = delimiters
         self.codec = codec
-        self.is_plain = "\n" not in text and " \r" not in text and "\t\r" not in text
+        self.is_plain = is_plain(text)
         self._lines: list[str] = []
         self._segments: list[Segment] = []
         name, *fields = self._first_line().split(delimiters.field)
@@ -176,11 +176,16 @@ def parse(raw: bytes) -> Message:
         raise MalformedMessage("MSH", "the message must begin with an MSH segment", code=SEGMENT_SEQUENCE_ERROR)
     whole = raw[found.start() :].replace(b"\x00", b"")
     delimiters = _delimiters(whole)
-    text, codec = _decoded(whole, delimiters)
+    text, codec = decoded(whole, delimiters)
     message = Message(text.rstrip("\r\n\t "), delimiters, codec)
     if text.count("MSH") > 1 and any(line.split(delimiters.field, 1)[0] == "MSH" for line in message.lines[1:]):
         raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
     return message
+
+
+def is_plain(text: str) -> bool:
+    """Whether nothing in a message but a CR could end a line."""
+    return "\n" not in text and " \r" not in text and "\t\r" not in text
 
 
 def messages_in(data: bytes) -> list[bytes]:
@@ -295,7 +300,8 @@ def _first_line(whole: bytes) -> bytes:
     return line.partition(b"\n")[0]
 
 
-def _decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
+def decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
+    """The text of a message that begins with MSH, and Python's name of its character set."""
     names = _declared(_first_line(whole), delimiters)
     if switched := _switched(names):
         # Each segment begins in ASCII, whatever the one before left open: else a name that was cut off would take

@@ -46,7 +46,7 @@ class Reading(NamedTuple):
     rank: int = 0
 
 
-class _Moment(NamedTuple):
+class Instant(NamedTuple):
     """A time as sent, and in UTC where it is one to the second."""
 
     utc: datetime | None
@@ -60,7 +60,7 @@ class _Candidate(NamedTuple):
     value: float
     meaning: Meaning
     validity: Validity
-    moment: _Moment
+    moment: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,14 @@ def read_reports(
     return reports
 
 
-def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default_facility: str) -> VitalsReport:
+def moment_of(filled: Filled, delimiters: Delimiters, zone: tzinfo) -> Instant:
+    """The one time of the values of a filled form."""
     moment = _moment_of(filled.own_time, zone, delimiters)
-    if not moment.text:
-        moment = _moment_of(filled.time, zone, delimiters)
+    return moment if moment.text else _moment_of(filled.time, zone, delimiters)
+
+
+def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default_facility: str) -> VitalsReport:
+    moment = moment_of(filled, delimiters, zone)
     patients = patients_in(filled.patient, "PID-3", delimiters)
     readings = tuple(
         Reading(kind, filled.numbers[number] * scale, known.validity, known.code, moment.utc, moment.text, known.rank)
@@ -190,7 +194,7 @@ class _Reader:
     dialect: Dialect
     observations: int = 0
     """OBX so far, for their places."""
-    moments: dict[str, _Moment] = field(default_factory=dict)
+    moments: dict[str, Instant] = field(default_factory=dict)
 
     def read(self, lines: list[str]) -> _Found:
         """What the lines of the next infant say."""
@@ -234,7 +238,7 @@ class _Reader:
                 self.observations += 1
         return found
 
-    def _observe(self, fields: list[str], meaning: Meaning, of_the_order: _Moment, found: _Found) -> None:
+    def _observe(self, fields: list[str], meaning: Meaning, of_the_order: Instant, found: _Found) -> None:
         data_type, value = fields[2], fields[5]
         if data_type != "NM" and data_type.strip().upper() == "NA":
             found.has_waveforms = True
@@ -260,7 +264,7 @@ class _Reader:
                 if place not in found.best or worth < found.best[place].worth:
                     found.best[place] = _Candidate(worth, scaled, meaning, validity, moment)
 
-    def _moment(self, raw: str) -> _Moment:
+    def _moment(self, raw: str) -> Instant:
         known = self.moments.get(raw)
         if known is None:
             known = self.moments[raw] = _moment_of(raw, self.zone, self.dialect.delimiters)
@@ -270,10 +274,10 @@ class _Reader:
         return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason)
 
 
-def _moment_of(raw: str, zone: tzinfo, delimiters: Delimiters) -> _Moment:
+def _moment_of(raw: str, zone: tzinfo, delimiters: Delimiters) -> Instant:
     # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
     text = text_of(raw, 1, 1, delimiters)
-    return _Moment(to_the_second(text, zone=zone) if text else None, text)
+    return Instant(to_the_second(text, zone=zone) if text else None, text)
 
 
 def _padded(fields: list[str]) -> list[str]:

@@ -19,6 +19,8 @@ _DTM = re.compile(
     r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.?([0-9]{1,9}))?)?)?)?)?)?"
     r"\s*(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
+_USUAL = re.compile(r"([0-9]{8})([0-9]{6}(?:\.[0-9]{1,6})?)([+-][0-9]{4})?")
+"""A time to the second as the standard has it and most senders write it."""
 _LARGEST_OFFSET = timedelta(hours=14)
 
 
@@ -106,6 +108,14 @@ def _no_time(location: str) -> MalformedMessage:
 
 def to_the_second(text: str, *, zone: tzinfo) -> datetime | None:
     """A time that an observation can be placed by, in UTC; None when it is none, or less exact than a second."""
+    usual = _USUAL.fullmatch(text)
+    try:
+        if usual is not None:
+            day, clock, offset = usual.groups()
+            local = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=_zone(offset, zone))
+            return local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
     try:
         moment = read_moment(text, zone=zone, location="OBX-14")
     except MalformedMessage:

@@ -30,10 +30,26 @@ class Association:
 
     async def compare(self, bed: BedId, patient: PatientId, one: Received) -> None:
         """Tells the census when the device contradicts it, or no longer does. Raises ``BusUnavailable``."""
-        state = await self._state_of(bed, one.received)
-        kind = verdict(state, one.source, patient) if state is not None else None
-        if kind is None:
-            return
+        kind = await self.judge(bed, patient, one.source, one.received)
+        if kind is not None:
+            await self.tell(kind, bed, patient, one)
+
+    async def judge(
+        self, bed: BedId, patient: PatientId, source: SourceId, received: datetime
+    ) -> CensusEventKind | None:
+        """What a device's word means for a bed, None if nothing. Raises ``BusUnavailable``."""
+        state = await self._state_of(bed, received)
+        return verdict(state, source, patient) if state is not None else None
+
+    def is_settled(self, bed: BedId, patient: PatientId, source: SourceId, now: datetime) -> bool:
+        """Whether it is known, without reading, that a device's word changes nothing."""
+        read = self.beds.get(bed)
+        if read is None or not timedelta(0) <= now - read[0] <= CENSUS_AGE:
+            return False
+        return read[1] is None or verdict(read[1], source, patient) is None
+
+    async def tell(self, kind: CensusEventKind, bed: BedId, patient: PatientId, one: Received) -> None:
+        """Tells the census what was judged. Raises ``BusUnavailable``."""
         event = CensusEvent(
             kind=kind,
             infant=Infant((patient,)),

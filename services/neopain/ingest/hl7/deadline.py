@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,10 +11,11 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
-class _Wait:
-    task: asyncio.Task[object]
+class Wait:
+    """One wait; ``end`` is called when it takes too long."""
+
     due: float
-    cancelled_before: int
+    end: Callable[[], object]
     is_over: bool = False
 
 
@@ -23,27 +24,38 @@ class Deadline:
     """Ends what tasks wait for after ``seconds``. A message that is stored in time costs it next to nothing."""
 
     seconds: float
-    _waits: dict[_Wait, None] = field(default_factory=dict)
+    _waits: dict[Wait, None] = field(default_factory=dict)
     """In the order in which they are due."""
     _timer: asyncio.TimerHandle | None = None
 
     async def keep(self, work: Awaitable[T]) -> T:
         """What the work returns; ``TimeoutError`` when that takes too long."""
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        task = asyncio.current_task()
         if task is None:
             raise RuntimeError("only a task can be ended")
-        wait = _Wait(task, loop.time() + self.seconds, task.cancelling())
-        self._waits[wait] = None
-        if self._timer is None:
-            self._timer = loop.call_at(wait.due, self._ring)
+        cancelled_before = task.cancelling()
+        wait = self.begin(task.cancel)
         try:
             return await work
         except asyncio.CancelledError:
-            if wait.is_over and task.uncancel() <= wait.cancelled_before:
+            if wait.is_over and task.uncancel() <= cancelled_before:
                 raise TimeoutError from None
             raise
         finally:
-            del self._waits[wait]
+            self.forget(wait)
+
+    def begin(self, end: Callable[[], object]) -> Wait:
+        """From now on something is waited for, until ``forget``; ``end`` is called when that takes too long."""
+        loop = asyncio.get_running_loop()
+        wait = Wait(loop.time() + self.seconds, end)
+        self._waits[wait] = None
+        if self._timer is None:
+            self._timer = loop.call_at(wait.due, self._ring)
+        return wait
+
+    def forget(self, wait: Wait) -> None:
+        """It is waited for no longer."""
+        del self._waits[wait]
 
     def _ring(self) -> None:
         self._timer = None
@@ -55,4 +67,4 @@ class Deadline:
                 return
             if not wait.is_over:
                 wait.is_over = True
-                wait.task.cancel()
+                wait.end()

@@ -25,18 +25,24 @@ class HandshakeFailed(Exception):
     """No TLS with this peer; the message is one of the few words that are counted."""
 
 
-async def greet(writer: asyncio.StreamWriter, context: ssl.SSLContext, *, seconds: float) -> tuple[str, ...]:
-    """Speaks TLS on a connection from now on; returns the names of the peer's certificate, none without one.
+async def greet(
+    transport: asyncio.Transport, protocol: asyncio.Protocol, context: ssl.SSLContext, *, seconds: float
+) -> tuple[asyncio.Transport, tuple[str, ...]]:
+    """Speaks TLS on an accepted connection from now on; returns its transport for that, and the names of the peer's
+    certificate, none without one.
 
     To be called before anything else is awaited, so that no byte of the handshake is taken for content. Raises
     ``HandshakeFailed``, and ``ConnectionError`` when the peer has gone.
     """
     try:
         async with asyncio.timeout(seconds):
-            await writer.start_tls(context)
+            loop = asyncio.get_running_loop()
+            secured = await loop.start_tls(transport, protocol, context, server_side=True)
     except TimeoutError as error:
         raise HandshakeFailed("TLS handshake incomplete") from error
     except ssl.SSLError as error:
         LOG.debug("tls_handshake_failed", reason=error.reason)
         raise HandshakeFailed(REASONS.get(error.reason, "TLS handshake failed")) from error
-    return names_in(writer.get_extra_info("peercert"))
+    if secured is None:
+        raise ConnectionResetError("the peer has gone during the TLS handshake")
+    return secured, names_in(secured.get_extra_info("peercert"))

@@ -5,6 +5,7 @@ Sockets are the ``listener``'s.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from functools import partial
 from itertools import count
 from typing import TypeVar
 
-from neopain.bus.bus import Bus
+from neopain.bus.bus import Bus, Published
 from neopain.bus.deadletters import put_aside
 from neopain.codecs.hl7v2 import ack
 from neopain.codecs.hl7v2.ack import Addressing, Outcome, Stamp
@@ -31,15 +32,16 @@ from neopain.domain.deadletter import DeadLetter
 from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
 from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, OutOfDate
 from neopain.ingest.census.keeper import keep
-from neopain.ingest.hl7.deadline import Deadline
+from neopain.ingest.hl7.deadline import Deadline, Wait
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
+from neopain.ingest.hl7.familiar import FamiliarMessages, FamiliarReceived
 from neopain.ingest.hl7.late import Unchanged, require_followed, require_young
 from neopain.ingest.hl7.queries import QueryIntake, require_allowed
 from neopain.ingest.hl7.receipts import Receipts
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.sources import ACKNOWLEDGEMENTS, SourceFacts, Sources
-from neopain.ingest.hl7.vitals import VitalsIntake
+from neopain.ingest.hl7.vitals import Begun, VitalsIntake
 from neopain.ingest.hl7.vitals import read_codes as read_vital_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
@@ -50,6 +52,8 @@ from neopain.runtime.metrics import counted, counter
 LOG = Log(__name__)
 
 T = TypeVar("T")
+
+Answered = Callable[[bytes | Exception], None]
 
 NO_ANSWER = ACKNOWLEDGEMENTS["never"]
 
@@ -66,17 +70,71 @@ class Intake:
         self.vitals = VitalsIntake(
             bus=bus, bed_by_sender=settings.hl7_bed_by_sender, known=read_vital_codes(settings.vital_codes)
         )
+        self.familiar = FamiliarMessages(self.vitals.known)
         self.receipts = Receipts(bus)
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
         self.queries = QueryIntake(bus)
 
-    async def take(self, frame: Frame, sender: Sender) -> bytes:
+    def recognise(self, frame: Frame, sender: Sender) -> FamiliarReceived | None:
+        """The message, if it comes as those before it."""
+        begun = time.perf_counter()
+        try:
+            found = self.familiar.recognise(frame, sender)
+        except Exception:
+            # A fault of ours must not block the sender's queue: the usual way keeps what it cannot read.
+            LOG.error("message_not_recognised", address=sender.address)
+            return None
+        return FamiliarReceived(found, frame.payload, sender, self.clock.now(), begun) if found is not None else None
+
+    def begin(self, one: FamiliarReceived, answered: Answered) -> bool:
+        """Takes a familiar message without a task of its own, if that can be done; ``answered`` will be called.
+
+        It gets the answer, once what that acknowledges is on disk; or ``TimeoutError`` where there must be none; or
+        what else went wrong, and then ``take`` is to be called.
+        """
+        if not self.vitals.is_settled(one):
+            return False
+        try:
+            begun = self.vitals.begin_familiar(one)
+        except Exception:
+            LOG.error("message_not_begun", source=one.found.familiar.source)
+            return False
+        wait = self.deadline.begin(partial(_end, begun.published))
+        begun.published.add_done_callback(lambda _: self._finish(one, begun, wait, answered))
+        return True
+
+    def _finish(self, one: FamiliarReceived, begun: Begun, wait: Wait, answered: Answered) -> None:
+        self.deadline.forget(wait)
+        try:
+            answer = self._answer_familiar(one, begun)
+        except TimeoutError as error:
+            self._note_familiar(one, UNANSWERED, reason=f"{APPLICATION_ERROR} not stored: {self._nothing_taken()}")
+            answered(error)
+        except Exception as error:
+            LOG.warning("message_taken_again", source=one.found.familiar.source, why=error)
+            answered(error)
+        else:
+            answered(answer)
+
+    def _answer_familiar(self, one: FamiliarReceived, begun: Begun) -> bytes:
+        ready = one.found.familiar.acceptance
+        code = ready.code or "none"
+        stored = self.vitals.finish_familiar(one, begun)
+        answer = ready.write(one.found.control_id, self._stamp())
+        counted("ingest_messages_total", code).inc()
+        self._note_familiar(one, code, stored=stored)
+        return answer
+
+    async def take(self, frame: Frame, sender: Sender, familiar: FamiliarReceived | None = None) -> bytes:
         """The answer to a message, empty if its sender wants none. What it acknowledges is on disk.
 
         Raises ``BusUnavailable`` when the bus did not take the message for as long as the settings allow, and
         ``ContractBroken``: there is no answer then, the connection is to be closed, and the sender keeps the message.
         """
-        opened = _Opened(self.clock.now(), self.sources.of(sender, "", ""))
+        if familiar is not None:
+            opened = _Opened(familiar.received, familiar.found.familiar.facts, begun=familiar.begun, familiar=familiar)
+        else:
+            opened = _Opened(self.clock.now(), self.sources.of(sender, "", ""))
         try:
             outcome, error = await self._attempt(frame, sender, opened)
             if error is not None and not opened.is_query:
@@ -118,6 +176,12 @@ class Intake:
         return Outcome.ACCEPTED, None
 
     async def _process(self, frame: Frame, sender: Sender, opened: _Opened) -> None:
+        if opened.familiar is not None:
+            await self._observe_familiar(opened.familiar, opened)
+        else:
+            await self._process_strange(frame, sender, opened)
+
+    async def _process_strange(self, frame: Frame, sender: Sender, opened: _Opened) -> None:
         message = parse(frame.payload)
         opened.facts = facts = self.sources.of(sender, message.header.text(3), message.header.text(4))
         opened.addressing = ack.address(message)
@@ -153,6 +217,10 @@ class Intake:
                     "MSH-9.1", "only ORU, ADT, RDE, RAS, QRY and QBP are taken", code=UNSUPPORTED_TYPE
                 )
 
+    async def _observe_familiar(self, one: FamiliarReceived, opened: _Opened) -> None:
+        opened.addressing, opened.header, opened.delay = one.addressing, one.header, one.delay
+        opened.stored = await self._until_stored(partial(self.vitals.store_familiar, one), begun=one.begun)
+
     async def _observe(self, one: Received, opened: _Opened) -> None:
         placed = self.vitals.read(one)
         if one.letter:
@@ -160,6 +228,8 @@ class Intake:
         times = [each.report.newest for each in placed if each.report.newest is not None]
         opened.delay = one.received - max(times) if times else None
         opened.stored = await self._until_stored(partial(self.vitals.store, placed, one))
+        if len(placed) == 1 and placed[0].bed is not None:
+            self.familiar.learn(one, placed[0].report, placed[0].bed, opened.addressing)
 
     async def _administer(self, one: Received) -> None:
         report = read_adt(
@@ -218,12 +288,20 @@ class Intake:
         counter("ingest_dead_letters_total").labels("hl7").inc()
         LOG.warning("message_put_aside", source=source, control_id=letter.control_id, why=error)
 
-    async def _until_stored(self, store: Callable[[], Awaitable[T]]) -> T:
-        """Tries until the bus has taken it, or patience ends; ``store`` must be harmless to repeat."""
+    async def _until_stored(self, store: Callable[[], Awaitable[T]], *, begun: float | None = None) -> T:
+        """Tries until the bus has taken it, or patience ends; ``store`` must be harmless to repeat. ``begun`` is when
+        patience began, where that was not now."""
         try:
-            return await self.deadline.keep(self._again_and_again(store))
+            if begun is None:
+                return await self.deadline.keep(self._again_and_again(store))
+            left = self.deadline.seconds - (time.perf_counter() - begun)
+            async with asyncio.timeout(left):
+                return await self._again_and_again(store)
         except TimeoutError as error:
-            raise BusUnavailable(f"the bus took nothing for {self.deadline.seconds:g} s") from error
+            raise BusUnavailable(self._nothing_taken()) from error
+
+    def _nothing_taken(self) -> str:
+        return f"the bus took nothing for {self.deadline.seconds:g} s"
 
     async def _again_and_again(self, store: Callable[[], Awaitable[T]]) -> T:
         backoff = Backoff(first=0.05, longest=1.0)
@@ -235,6 +313,11 @@ class Intake:
                 await self.clock.sleep(backoff.next_seconds())
 
     def _answer(self, opened: _Opened, outcome: Outcome, error: MalformedMessage | None) -> tuple[str, bytes]:
+        if opened.familiar is not None and error is None:
+            ready = opened.familiar.found.familiar.acceptance
+            code = ready.code or "none"
+            counted("ingest_messages_total", code).inc()
+            return code, ready.write(opened.familiar.found.control_id, self._stamp())
         to, wants = opened.addressing, opened.facts.wants
         if wants is not None:
             to = to._replace(wants=wants)
@@ -251,6 +334,25 @@ class Intake:
     def _stamp(self) -> Stamp:
         return Stamp(control_id=next(self.control_ids), sent=self.clock.now())
 
+    def _note_familiar(
+        self, one: FamiliarReceived, answer: str, *, reason: str = "", stored: tuple[Stored, ...] = ()
+    ) -> None:
+        familiar = one.found.familiar
+        self.receipts.add(
+            Receipt(
+                source=familiar.source,
+                control_id=one.found.control_id,
+                received=one.received,
+                size_bytes=len(one.raw),
+                message_type=familiar.message_type,
+                answer=answer,
+                took=timedelta(seconds=time.perf_counter() - one.begun),
+                reason=reason,
+                delay=one.delay,
+                stored=stored,
+            )
+        )
+
     def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
         header = opened.header
         self.receipts.add(
@@ -259,7 +361,7 @@ class Intake:
                 control_id=opened.addressing.control_id,
                 received=opened.received,
                 size_bytes=len(frame.payload),
-                message_type=f"{header.message_type}^{header.trigger}" if header is not None else "",
+                message_type=header.kind if header is not None else "",
                 answer=answer,
                 took=timedelta(seconds=time.perf_counter() - opened.begun),
                 reason=reason,
@@ -267,6 +369,11 @@ class Intake:
                 stored=opened.stored,
             )
         )
+
+
+def _end(answer: asyncio.Future[Published]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def _control_ids() -> Iterator[str]:
@@ -289,6 +396,7 @@ class _Opened:
     stored: tuple[Stored, ...] = ()
     asked: Asked | None = None
     reply: bytes = b""
+    familiar: FamiliarReceived | None = None
 
     @property
     def is_query(self) -> bool:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from neopain.bus.bus import Bus, Published
 from neopain.bus.streams import VITALS
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.message import FIELD_MISSING
+from neopain.codecs.hl7v2.observation import UnknownCode
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
 from neopain.codecs.hl7v2.site_codes import read_site_codes
-from neopain.domain.identity import BedId
+from neopain.domain.identity import BedId, SourceId
 from neopain.domain.receipt import Stored
 from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.errors import ConfigurationError, MalformedMessage
 from neopain.ingest.hl7.association import Association
-from neopain.ingest.hl7.received import Received
+from neopain.ingest.hl7.familiar import FamiliarReceived, parts_of
+from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Clocks
 from neopain.ingest.hl7.unknown_codes import UnknownCodes
 from neopain.ingest.hl7.waveforms import WaveformIntake
 from neopain.runtime.metrics import counter
-from neopain.wire.vitals import encode_batch
+from neopain.wire.vitals import encode_batch, encode_repeated
 
 MARK_LIFE = timedelta(minutes=10)
 """How long a message is recognised as sent again: a sender without an answer tries within seconds to minutes."""
@@ -47,6 +51,13 @@ class Placed:
 
     report: VitalsReport
     bed: BedId | None
+
+
+class Begun(NamedTuple):
+    """A familiar message on its way to the bus, and the one aligned time of its samples."""
+
+    published: asyncio.Future[Published]
+    aligned: datetime
 
 
 @dataclass(slots=True)
@@ -114,20 +125,68 @@ class VitalsIntake:
             # Without any time in it a message cannot be told from its repetition: a monitor whose control id never
             # changes would seem to repeat itself whenever its values do not change either.
             published = Published(await self.bus.publish(VITALS, payload, bed=bed), is_new=True)
-        if published.is_new:
-            counter("ingest_samples_total").inc(len(batch.samples))
-        else:
-            counter("ingest_duplicates_total").inc()
+        _count(published, len(batch.samples))
         aligned = [sample.timing.aligned for sample in batch.samples]
         return Stored(bed, published.id, published.is_new, min(aligned), max(aligned))
+
+    def is_settled(self, one: FamiliarReceived) -> bool:
+        """Whether it is known, without reading, that the message changes nothing in the census."""
+        familiar = one.found.familiar
+        if familiar.patient is None:
+            return True
+        return self.association.is_settled(familiar.bed, familiar.patient, familiar.source, one.received)
+
+    def begin_familiar(self, one: FamiliarReceived) -> Begun:
+        """Puts a familiar message on its way to the bus; may be called again, nothing is stored twice."""
+        found, received = one.found, one.received
+        familiar, filled, moment = found.familiar, found.filled, found.moment
+        source, bed = familiar.source, familiar.bed
+        skew = self.clocks.of(source, bed)
+        if moment.utc is not None:
+            skew.observe(received=received, source=moment.utc)
+        timing = skew.timing_of(received=received, source=moment.utc, source_text=moment.text)
+        parts, numbers = parts_of(filled.form), filled.numbers
+        values = [numbers[number] * scale for number, _, _, scale, _ in filled.form.winners]
+        payload = encode_repeated(familiar.before + parts.unmapped, found.control_id, parts.kinds, values, timing)
+        mark = mark_of(source, found.control_id, one.raw, bed)
+        published = self.bus.begin_once(VITALS, payload, mark=mark, bed=bed, life=MARK_LIFE)
+        return Begun(published, timing.aligned)
+
+    def finish_familiar(self, one: FamiliarReceived, begun: Begun) -> tuple[Stored, ...]:
+        """What became of a familiar message that is on disk; raises what its publication raised."""
+        published, familiar, form = begun.published.result(), one.found.familiar, one.found.filled.form
+        _count(published, len(form.winners))
+        self.tell_unknown(form.unmapped, familiar.source)
+        return (Stored(familiar.bed, published.id, published.is_new, begun.aligned, begun.aligned),)
+
+    async def store_familiar(self, one: FamiliarReceived) -> tuple[Stored, ...]:
+        """What ``store`` does, of a familiar message."""
+        begun, familiar = self.begin_familiar(one), one.found.familiar
+        await begun.published
+        if familiar.patient is not None:
+            kind = await self.association.judge(familiar.bed, familiar.patient, familiar.source, one.received)
+            if kind is not None:
+                await self.association.tell(kind, familiar.bed, familiar.patient, one.read_whole())
+        return self.finish_familiar(one, begun)
+
+    def tell_unknown(self, unmapped: Sequence[UnknownCode], source: SourceId) -> None:
+        """Counts the codes of a message that no table knows."""
+        if unmapped:
+            counter("ingest_unmapped_total").inc(len(unmapped))
+        for code in unmapped:
+            self.unknown.count(source, code)
 
     def _tell(self, report: VitalsReport, one: Received) -> None:
         for skipped in report.skipped:
             counter("ingest_skipped_total").labels(skipped.reason).inc()
-        if report.unmapped:
-            counter("ingest_unmapped_total").inc(len(report.unmapped))
-        for code in report.unmapped:
-            self.unknown.count(one.source, code)
+        self.tell_unknown(report.unmapped, one.source)
+
+
+def _count(published: Published, samples: int) -> None:
+    if published.is_new:
+        counter("ingest_samples_total").inc(samples)
+    else:
+        counter("ingest_duplicates_total").inc()
 
 
 def _samples(report: VitalsReport, received: datetime, skew: SkewEstimate) -> tuple[VitalSample, ...]:

@@ -191,5 +191,5 @@ def test_forms_without_end_leave_a_bounded_number_of_them() -> None:
 
 
 def test_a_message_that_is_too_long_leaves_no_form() -> None:
-    read([PV1, OBR, HR, f"NTE|1||{'x' * forms_module._LONGEST}"])
+    read([PV1, OBR, HR, f"NTE|1||{'x' * forms_module.LONGEST}"])
     assert forms_of(Delimiters(), BUILT_IN).kept == {}
