@@ -17,6 +17,8 @@ class Content(Enum):
     ECG = "ecg"
     PULSE = "pulse"
     BREATH = "breath"
+    BREATHS = "breaths"
+    """Several channels, of which some show breaths."""
     WAVEFORM = "waveform"
     """A signal that no score rests on yet: read and told, not scored."""
 
@@ -54,7 +56,7 @@ SOP_CLASSES = (
     SopClass(f"{_STORAGE}.9.3.1", "Cardiac Electrophysiology Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.5.1", "Arterial Pulse Waveform Storage", Content.PULSE),
     SopClass(f"{_STORAGE}.9.6.1", "Respiratory Waveform Storage", Content.BREATH),
-    SopClass(f"{_STORAGE}.9.6.2", "Multi-channel Respiratory Waveform Storage", Content.WAVEFORM),
+    SopClass(f"{_STORAGE}.9.6.2", "Multi-channel Respiratory Waveform Storage", Content.BREATHS),
     SopClass(f"{_STORAGE}.9.7.1", "Routine Scalp Electroencephalogram Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.7.2", "Electromyogram Waveform Storage", Content.WAVEFORM),
     SopClass(f"{_STORAGE}.9.7.3", "Electrooculogram Waveform Storage", Content.WAVEFORM),

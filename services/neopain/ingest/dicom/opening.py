@@ -21,7 +21,7 @@ from neopain.domain.identity import BedId, SourceId, recording_bed
 from neopain.domain.media import FaceBox
 from neopain.domain.waveform import WaveKind
 from neopain.ingest.dicom.spans import open_spans
-from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, breath_vitals, sound_rate_hz
+from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, breath_vitals, breath_vitals_by_source, sound_rate_hz
 from neopain.ingest.media.camera import CameraTrack
 from neopain.ingest.media.sound import SoundTrack
 from neopain.ingest.stream.container import Frame, Inner, Track, has_sound
@@ -69,6 +69,8 @@ def open_object(path: Path, origin: Origin) -> tuple[Instance, Recording]:
             opening.open_sound(instance)
         elif instance.sop_class.content is Content.BREATH:
             notes += opening.open_breaths(instance)
+        elif instance.sop_class.content is Content.BREATHS:
+            notes += opening.open_breath_channels(instance)
         else:
             notes += opening.open_beats(instance)
         files = [RecordedFile(role, Path(instance.uid), begins) for role, begins in opening.roles]
@@ -117,6 +119,10 @@ class _Opening:
     def open_breaths(self, instance: Instance) -> list[str]:
         """The rate of breath by the clearest channel."""
         return self._vitals(instance, *breath_vitals(instance.groups, self.bed, self.source, self.timeline))
+
+    def open_breath_channels(self, instance: Instance) -> list[str]:
+        """The rate of breath by the channel whose source shows it best."""
+        return self._vitals(instance, *breath_vitals_by_source(instance.groups, self.bed, self.source, self.timeline))
 
     def _vitals(self, instance: Instance, vitals: VitalsSource, notes: list[str]) -> list[str]:
         self._add(instance.sop_class.content.value, vitals, min(group.offset_seconds for group in instance.groups))

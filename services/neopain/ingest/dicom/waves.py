@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
 import numpy.typing as npt
 
+from neopain.codecs.dicom.breath_sources import breath_rank
 from neopain.codecs.dicom.waveform import MultiplexGroup
 from neopain.domain.identity import BedId, SourceId
 from neopain.domain.time import recorded_timing
@@ -35,6 +38,10 @@ CODES = {
 }
 """Of the intervals between beats, and of their rate."""
 BREATH_CODE = "dicom-respiration-rate"
+
+
+_Placed: TypeAlias = tuple[float, VitalsBatch]
+"""A batch and its second in the recording."""
 
 
 class WaveformSound:
@@ -126,8 +133,8 @@ def breath_vitals(
 
     Where no channel has breaths that stand out there are no values, and a note says so.
     """
-    batches, notes, end = [], [], 0.0
-    received = datetime.now(UTC)
+    batches: list[_Placed] = []
+    notes, end = [], 0.0
     for number, group in enumerate(groups, start=1):
         place, breaths = _clearest_breaths(group)
         label = group.channels[place].label or f"number {place + 1}"
@@ -135,17 +142,76 @@ def breath_vitals(
             notes.append(f"group {number}: no breaths stand out in any channel")
         else:
             notes.append(f"group {number}: breaths were found in channel {label}")
-        shift = group.offset_seconds + group.channels[place].skew_seconds
-        for one in rates_of(breaths):
-            seconds = one.seconds + shift
-            timing = recorded_timing(received=received, source=timeline.start + timedelta(seconds=seconds))
-            sample = VitalSample(VitalKind.RESPIRATION, round(one.per_minute, 1), timing, code=BREATH_CODE)
-            batches.append((seconds, VitalsBatch(bed, source, (sample,), Processing.PRODUCTION)))
+        batches += _rates(_Channel(number, group, place), breaths, bed, source, timeline)
         end = max(end, group.offset_seconds + group.seconds)
     return _to_the_end(batches, end), notes
 
 
-def _to_the_end(batches: list[tuple[float, VitalsBatch]], end: float) -> VitalsSource:
+def breath_vitals_by_source(
+    groups: Sequence[MultiplexGroup], bed: BedId, source: SourceId, timeline: Timeline
+) -> tuple[VitalsSource, list[str]]:
+    """The respiratory rate by the channel whose source shows breaths best (``breath_rank``), of several the clearest;
+    by another group's only where the two do not overlap. A note says which channel that is, or why there is none."""
+    found = [
+        (rank, find_breaths(partial(group.values, place), group.samples, group.rate_hz), _Channel(number, group, place))
+        for number, group in enumerate(groups, start=1)
+        for place, channel in enumerate(group.channels)
+        if (rank := breath_rank(channel.source)) is not None
+    ]
+    clear = sorted((one for one in found if one[1].seconds.size >= 2), key=lambda one: (one[0], -one[1].contrast))
+    taken: list[_Channel] = []
+    batches: list[_Placed] = []
+    notes = []
+    for _, breaths, channel in clear:
+        if not any(channel.overlaps(other) for other in taken):
+            taken.append(channel)
+            batches += _rates(channel, breaths, bed, source, timeline)
+            notes.append(f"group {channel.number}: breaths were found in channel {channel.label}")
+    if not found:
+        notes.append("no channel says by its source that it shows breaths")
+    elif not clear:
+        notes.append("no breaths stand out in any channel whose source shows them")
+    end = max(group.offset_seconds + group.seconds for group in groups)
+    return _to_the_end(sorted(batches, key=lambda one: one[0]), end), notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """One channel by its place in a group, and that group's number."""
+
+    number: int
+    group: MultiplexGroup
+    place: int
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.group.channels[self.place].label or f"number {self.place + 1}"
+
+    @property
+    def shift_seconds(self) -> float:
+        """When its first sample lies."""
+        return self.group.offset_seconds + self.group.channels[self.place].skew_seconds
+
+    def overlaps(self, other: _Channel) -> bool:
+        """Whether the groups of both lie at the same time."""
+        one, two = self.group, other.group
+        return (
+            one.offset_seconds < two.offset_seconds + two.seconds
+            and two.offset_seconds < one.offset_seconds + one.seconds
+        )
+
+
+def _rates(channel: _Channel, breaths: Breaths, bed: BedId, source: SourceId, timeline: Timeline) -> Iterator[_Placed]:
+    received = datetime.now(UTC)
+    for one in rates_of(breaths):
+        seconds = one.seconds + channel.shift_seconds
+        timing = recorded_timing(received=received, source=timeline.start + timedelta(seconds=seconds))
+        sample = VitalSample(VitalKind.RESPIRATION, round(one.per_minute, 1), timing, code=BREATH_CODE)
+        yield seconds, VitalsBatch(bed, source, (sample,), Processing.PRODUCTION)
+
+
+def _to_the_end(batches: list[_Placed], end: float) -> VitalsSource:
     """Seconds without a value are windows too: nothing is known in them, and that is said."""
     vitals = VitalsSource(batches, [], begins=0.0)
     vitals.end_seconds = max(vitals.end_seconds, end)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pynetdicom
 import pytest
 
+from neopain.codecs.dicom.breath_sources import SHOWS_BREATHS
 from neopain.codecs.dicom.instance import TAGS
 from neopain.codecs.dicom.uids import NATIVE_SYNTAXES, SOP_CLASSES, VIDEO_SYNTAXES, Content, syntaxes_of
 from neopain.ingest.dicom.intake import Status
@@ -21,6 +22,7 @@ FATE = {
     Content.PULSE: "stored; pulse interval, pulse rate",
     Content.ECG: "stored; RR interval, heart rate",
     Content.BREATH: "stored; respiratory rate",
+    Content.BREATHS: "stored; respiratory rate of the channel that its source says",
     Content.WAVEFORM: "0xB006, not kept",
 }
 
@@ -30,6 +32,10 @@ def test_each_class_stands_in_the_statement_with_its_syntaxes_and_what_becomes_o
         letter = "V" if syntaxes_of(one) is VIDEO_SYNTAXES else "N"
         assert f"| {one.name} | {one.uid} | {letter} | {FATE[one.content]} |" in STATEMENT
     assert STATEMENT.count("| 1.2.840.10008.5.1.4.1.1.") == len(SOP_CLASSES)
+
+
+def test_each_source_of_breaths_stands_in_the_statement_by_its_code() -> None:
+    assert [value for value in SHOWS_BREATHS if value not in STATEMENT] == []
 
 
 def test_each_transfer_syntax_stands_in_the_statement() -> None:

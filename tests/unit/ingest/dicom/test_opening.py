@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
 
 from neopain.domain.media import AudioChunk, FaceFrame
 from neopain.domain.vitals import VitalKind, VitalsBatch
@@ -20,11 +21,16 @@ from neopain.ingest.stream.recording import Recording
 from ....dicom_objects import (
     ARTERIAL_PULSE,
     H264_FRAGMENTABLE,
+    MULTI_RESPIRATORY,
     RESPIRATORY,
     as_bytes,
     audio_object,
+    channel,
+    code,
     ecg_object,
     video_object,
+    waveform_group,
+    waveform_object,
 )
 
 RECEIVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -146,6 +152,69 @@ def test_of_a_respiratory_waveform_the_rate_is_found(tmp_path: Path) -> None:
     first = (samples[0].timing.aligned - recording.timeline.start).total_seconds()
     assert first == pytest.approx(8 * 1.25, abs=1.3)
     assert (recording.notes, recording.whole_seconds) == (["group 1: breaths were found in channel II"], 40)
+
+
+FLOW, THORAX, END_TIDAL = (
+    code("130418", "DCM", "Airflow Nasal Prong"),
+    code("130431", "DCM", "Thoracic Respiratory Effort"),
+    code("130437", "DCM", "CO2 Waveform End-tidal Side-stream"),
+)
+
+
+def breathing(*channels: tuple[DicomSequence | None, float | None], offset_ms: float = 0.0) -> Dataset:
+    """A group of 40 s at 25 Hz: of each channel its source, and the length of its breaths, None for a line."""
+    times = np.arange(40 * 25) / 25
+    waves = [400 * np.sin(2 * np.pi * times / length) if length else 0 * times for _, length in channels]
+    definitions = [
+        channel(f"C{number}", source or DicomSequence()) for number, (source, _) in enumerate(channels, start=1)
+    ]
+    samples = np.round(np.column_stack(waves)).astype(np.int16)
+    group = waveform_group(samples, definitions, rate_hz=25.0, interpretation="SS", bits=16)
+    group.MultiplexGroupTimeOffset = offset_ms
+    return group
+
+
+def rates(recording: Recording) -> list[float]:
+    batches = [item.fact for item in recording.until(120) if isinstance(item.fact, VitalsBatch)]
+    return [one.value for batch in batches for one in batch.samples if one.kind is VitalKind.RESPIRATION]
+
+
+BY_SOURCE = {
+    "air before a clearer chest": ([breathing((THORAX, 1.25), (FLOW, 1.0))], 60.0, ["group 1: {} C2"]),
+    "the chest where air says nothing": ([breathing((FLOW, None), (THORAX, 1.0))], 60.0, ["group 1: {} C2"]),
+    "air of another group": ([breathing((THORAX, 1.25)), breathing((FLOW, 1.0))], 60.0, ["group 2: {} C1"]),
+    "one group after the other": (
+        [breathing((FLOW, 1.25)), breathing((FLOW, 1.25), offset_ms=40_000)],
+        48.0,
+        ["group 1: {} C1", "group 2: {} C1"],
+    ),
+}
+WITHOUT_RATE = {
+    "no source that shows breaths": (
+        [breathing((END_TIDAL, 1.25), (None, 1.25), (code("130418", "99X", "Mine"), 1.25))],
+        "no channel says by its source that it shows breaths",
+    ),
+    "no breaths": ([breathing((FLOW, None))], "no breaths stand out in any channel whose source shows them"),
+}
+
+
+@pytest.mark.parametrize(("groups", "rate", "notes"), BY_SOURCE.values(), ids=BY_SOURCE)
+def test_of_several_respiratory_channels_the_rate_is_that_of_the_right_source(
+    tmp_path: Path, groups: list[Dataset], rate: float, notes: list[str]
+) -> None:
+    recording = opened(tmp_path, waveform_object(MULTI_RESPIRATORY, groups, modality="RESP"))
+    found = rates(recording)
+    np.testing.assert_allclose(found, rate, atol=1.0)
+    assert 20 <= len(found) / len(notes) <= 40
+    assert recording.notes == ["; ".join(one.format("breaths were found in channel") for one in notes)]
+
+
+@pytest.mark.parametrize(("groups", "note"), WITHOUT_RATE.values(), ids=WITHOUT_RATE)
+def test_without_a_channel_that_shows_breaths_there_is_no_rate_and_the_report_says_why(
+    tmp_path: Path, groups: list[Dataset], note: str
+) -> None:
+    recording = opened(tmp_path, waveform_object(MULTI_RESPIRATORY, groups, modality="RESP"))
+    assert (rates(recording), recording.notes, recording.whole_seconds) == ([], [note], 40)
 
 
 def test_a_respiratory_waveform_without_breaths_gives_no_value_and_says_so(tmp_path: Path) -> None:
