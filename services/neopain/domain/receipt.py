@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from neopain.domain.identity import BedId, SourceId
 
@@ -14,8 +14,7 @@ REPLAYED = "replayed"
 """The answer of a message that a person put in again: there was nobody to answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One entry of a bed's vitals that a message became, or had become before (``is_new`` is False).
 
     ``is_waveform``: it holds the heart beats that the message's waveforms completed; some began in messages before.
@@ -30,8 +29,7 @@ class Stored:
     is_waveform: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One message. ``answer`` is MSA-1, ``none`` where the sender wants none, ``UNANSWERED`` or ``REPLAYED``.
 
     ``reason`` begins with a code of HL7 table 0357 and names the place and the rule that a rejected message broke.

@@ -143,10 +143,16 @@ def counter(name: str) -> Counter:
     return made
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def counted(name: str, *labels: str) -> Counter:
-    """The counter of that name with these labels, kept found: for closed sets of labels, counted with each message."""
+    """The counter of that name with these labels, kept found: for bounded sets of labels that are counted often."""
     return counter(name).labels(*labels)
+
+
+@lru_cache(maxsize=4096)
+def gauged(name: str, *labels: str) -> Gauge:
+    """The gauge of that name with these labels, kept found like ``counted``."""
+    return gauge(name).labels(*labels)
 
 
 def gauge(name: str) -> Gauge:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from neopain.domain.identity import BedId
 from neopain.domain.time import Timing
 from neopain.domain.vitals import Baseline, Validity, VitalKind, VitalSample, VitalsBatch
 from neopain.wire import common
+from neopain.wire.v1 import common_pb2 as pb_common
 from neopain.wire.v1 import vitals_pb2 as pb
 
 # Field number and wire type (protobuf encoding, "Message Structure"): a length follows, or eight bytes.
@@ -54,28 +56,35 @@ def encode_unmapped(labels: Sequence[str]) -> bytes:
 
 
 def encode_repeated(
-    before: bytes, control_id: str, kinds: Sequence[bytes], values: Iterable[float], timing: Timing
+    before: bytes, control_id: str, kinds: tuple[bytes, ...], values: Iterable[float], timing: Timing
 ) -> bytes:
     """A batch of which only control id, values and times are new, as bytes. ``before`` is the batch without those, as
     ``encode_batch`` writes it; all samples have one timing; ``kinds`` and ``values`` are of the same length."""
-    encoded = common.timing_to_wire(timing).SerializeToString()
+    encoded = common.encode_timing(timing)
     after = _TIMING + _varint(len(encoded)) + encoded
     own = control_id.encode()
-    parts = [before, _CONTROL_ID, _varint(len(own)), own]
-    for kind, value in zip(kinds, values, strict=True):
-        length = _varint(len(kind) + _VALUE_LENGTH + len(after))
-        parts += (_SAMPLE, length, kind, _VALUE, _DOUBLE(value), after)
-    return b"".join(parts)
+    heads = _before_values(kinds, len(after))
+    samples = [head + _DOUBLE(value) + after for head, value in zip(heads, values, strict=True)]
+    return b"".join((before, _CONTROL_ID, _varint(len(own)), own, *samples))
+
+
+@lru_cache(maxsize=1024)
+def _before_values(kinds: tuple[bytes, ...], after: int) -> tuple[bytes, ...]:
+    """What stands before the value of each sample, where so many bytes follow it."""
+    return tuple(_SAMPLE + _varint(len(kind) + _VALUE_LENGTH + after) + kind + _VALUE for kind in kinds)
 
 
 def decode_batch(data: bytes, *, kinds: frozenset[VitalKind] | None = None) -> VitalsBatch:
     """A batch from bytes, of its samples only those of ``kinds`` if given; ``ContractBroken`` when they are not one."""
     wire = common.parse(pb.VitalsBatch(), data)
+    timing_of = _Timings().of
     wanted = None if kinds is None else {KIND[kind] for kind in kinds}
     return VitalsBatch(
         bed=BedId(wire.bed),
         source=common.source_from_wire(wire.source),
-        samples=tuple(_sample_from_wire(one) for one in wire.samples if wanted is None or one.kind in wanted),
+        samples=tuple(
+            _sample_from_wire(one, timing_of(one)) for one in wire.samples if wanted is None or one.kind in wanted
+        ),
         processing=common.known(common.PROCESSING_BACK, wire.processing, "Processing"),
         patient=common.patient_from_wire(wire.patient) if wire.HasField("patient") else None,
         control_id=wire.control_id,
@@ -104,7 +113,9 @@ def decode_baseline(data: bytes) -> Baseline:
         computed=common.from_us(wire.computed_us),
         span_seconds=wire.span_seconds,
         medians={common.named(VitalKind, kind): value for kind, value in wire.median_by_kind.items()},
-        pressure=_sample_from_wire(wire.pressure) if wire.HasField("pressure") else None,
+        pressure=_sample_from_wire(wire.pressure, common.timing_from_wire(wire.pressure.timing))
+        if wire.HasField("pressure")
+        else None,
     )
 
 
@@ -149,11 +160,26 @@ def _samples_to_wire(samples: Iterable[VitalSample]) -> Iterator[pb.VitalSample]
         )
 
 
-def _sample_from_wire(wire: pb.VitalSample) -> VitalSample:
+@dataclass(slots=True)
+class _Timings:
+    """The timings of a batch's samples; most batches have one for all, which is read once."""
+
+    wire: pb_common.Timing | None = None
+    timing: Timing | None = None
+
+    def of(self, sample: pb.VitalSample) -> Timing:
+        """The sample's timing."""
+        wire, timing = sample.timing, self.timing
+        if timing is None or wire != self.wire:
+            self.wire, self.timing = wire, (timing := common.timing_from_wire(wire))
+        return timing
+
+
+def _sample_from_wire(wire: pb.VitalSample, timing: Timing) -> VitalSample:
     return VitalSample(
         kind=common.known(KIND_BACK, wire.kind, "VitalKind"),
         value=wire.value,
-        timing=common.timing_from_wire(wire.timing),
+        timing=timing,
         validity=common.known(VALIDITY_BACK, wire.validity, "Validity"),
         code=wire.code,
     )

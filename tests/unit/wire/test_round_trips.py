@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,7 +46,14 @@ from neopain.wire.media import (
 )
 from neopain.wire.receipt import decode_receipts, encode_receipts
 from neopain.wire.score import decode_score, decode_tick, encode_score, encode_tick
-from neopain.wire.vitals import decode_baseline, decode_batch, encode_baseline, encode_batch
+from neopain.wire.vitals import (
+    decode_baseline,
+    decode_batch,
+    encode_baseline,
+    encode_batch,
+    encode_kind,
+    encode_repeated,
+)
 
 LAWS = settings(max_examples=60, deadline=None)
 
@@ -247,6 +255,18 @@ def test_bytes_of_something_else_break_the_contract(name: str) -> None:
 def test_a_batch_is_decoded_with_the_wanted_kinds_only(batch: VitalsBatch, kinds: frozenset[VitalKind]) -> None:
     found = decode_batch(encode_batch(batch), kinds=kinds).samples
     assert found == tuple(sample for sample in batch.samples if sample.kind in kinds)
+
+
+@LAWS
+@given(
+    batches, timings | st.builds(Timing, moments, moments, st.sampled_from(TimeQuality), moments, st.text(max_size=200))
+)
+def test_a_batch_put_together_from_what_is_repeated_is_the_same_batch(batch: VitalsBatch, timing: Timing) -> None:
+    same = replace(batch, samples=tuple(replace(one, timing=timing) for one in batch.samples))
+    before = encode_batch(replace(batch, samples=(), control_id=""))
+    kinds = tuple(encode_kind(one.kind, one.validity, one.code) for one in same.samples)
+    encoded = encode_repeated(before, same.control_id, kinds, [one.value for one in same.samples], timing)
+    assert decode_batch(encoded) == same
 
 
 def test_a_word_of_a_newer_version_is_named() -> None:

@@ -25,7 +25,7 @@ from neopain.codecs.mllp import Frame
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.vitals import VitalsBatch
 from neopain.ingest.hl7.received import Received
-from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.hl7.sender import Sender, clock_name
 from neopain.ingest.hl7.sources import SourceFacts
 from neopain.wire.vitals import encode_batch, encode_kind, encode_unmapped
 
@@ -64,6 +64,7 @@ class Familiar:
     acceptance: Acceptance
     before: bytes
     message_type: str
+    clock: str
 
 
 class Recognised(NamedTuple):
@@ -156,6 +157,7 @@ class FamiliarMessages:
             acceptance=acceptance(answered),
             before=encode_batch(batch),
             message_type=one.header.kind,
+            clock=clock_name(one.source, bed),
         )
 
     def _open(self, frame: Frame, sender: Sender) -> _Opened | None:
@@ -165,11 +167,11 @@ class FamiliarMessages:
             return None
         text, codec = (raw.decode("ascii"), "") if raw.isascii() else decoded(raw, DELIMITERS)
         text = text.rstrip("\r\n\t ")
-        head, end, rest = text.partition("\r")
-        fields = head.split("|")
-        if not end or len(fields) <= _ID or not is_plain(text) or not _NEWS.fullmatch(f"{fields[_TIME]}|{fields[_ID]}"):
+        end = text.find("\r")
+        fields = text[:end].split("|")
+        if end < 0 or len(fields) <= _ID or not is_plain(text) or not _NEWS.fullmatch(f"{fields[_TIME]}|{fields[_ID]}"):
             return None
-        filled = forms_of(DELIMITERS, self.known).fill_body(f"\r{rest}")
+        filled = forms_of(DELIMITERS, self.known).fill_body(text[end:])
         if filled is None:
             return None
         time_text, control_id = fields[_TIME], fields[_ID]

@@ -40,7 +40,5 @@ class Received:
 
 def mark_of(source: SourceId, control_id: str, raw: bytes, *more: str) -> str:
     """What tells a message from every other: two with one control id and different content are two messages."""
-    digest = hashlib.blake2b(raw, digest_size=16)
-    for one in (str(source), control_id, *more):
-        digest.update(b"\x00" + one.encode(errors="replace"))
-    return digest.hexdigest()
+    names = "\x00".join(("", str(source), control_id, *more))
+    return hashlib.blake2b(raw + names.encode(errors="replace"), digest_size=16).hexdigest()

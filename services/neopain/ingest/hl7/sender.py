@@ -52,12 +52,24 @@ class Clocks:
     Kept in memory only, since a few messages find it again.
     """
 
-    skews: OrderedDict[tuple[SourceId, BedId], SkewEstimate] = field(default_factory=OrderedDict)
+    skews: OrderedDict[str, SkewEstimate] = field(default_factory=OrderedDict)
 
     def of(self, source: SourceId, bed: BedId) -> SkewEstimate:
         """The estimate for that source and bed; the one unused for longest is forgotten when there are too many."""
-        skew = self.skews.setdefault((source, bed), SkewEstimate())
-        self.skews.move_to_end((source, bed))
-        if len(self.skews) > MOST_CLOCKS:
-            self.skews.popitem(last=False)
+        return self.named(clock_name(source, bed))
+
+    def named(self, name: str) -> SkewEstimate:
+        """The same by its ``clock_name``."""
+        skew = self.skews.get(name)
+        if skew is None:
+            skew = self.skews[name] = SkewEstimate()
+            if len(self.skews) > MOST_CLOCKS:
+                self.skews.popitem(last=False)
+        else:
+            self.skews.move_to_end(name)
         return skew
+
+
+def clock_name(source: SourceId, bed: BedId) -> str:
+    """What a source's clock at a bed is kept by. No message can hold a NUL: two never share a name."""
+    return f"{source}\x00{bed}"

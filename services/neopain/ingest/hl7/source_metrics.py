@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from neopain.domain.cadence import Cadence
 from neopain.domain.identity import SourceId
 from neopain.domain.receipt import Receipt
-from neopain.runtime.metrics import counter, gauge
+from neopain.runtime.metrics import counted, gauged
 
 MOST_SOURCES = 200
 MOST_REASONS = 50
@@ -42,18 +42,18 @@ class SourceMetrics:
     def _count(self, source: SourceId, receipts: list[Receipt]) -> None:
         name = self._name(source)
         for answer, times in Counter(one.answer for one in receipts).items():
-            counter("ingest_source_messages_total").labels(name, answer).inc(times)
+            counted("ingest_source_messages_total", name, answer).inc(times)
         for reason, times in Counter(one.reason for one in receipts if one.reason).items():
-            counter("ingest_source_rejects_total").labels(name, self._reason(reason)).inc(times)
+            counted("ingest_source_rejects_total", name, self._reason(reason)).inc(times)
         took = sum(one.took.total_seconds() for one in receipts)
-        counter("ingest_source_acknowledgement_seconds_total").labels(name).inc(took)
-        gauge("ingest_source_last_heard_seconds").labels(name).set(receipts[-1].received.timestamp())
+        counted("ingest_source_acknowledgement_seconds_total", name).inc(took)
+        gauged("ingest_source_last_heard_seconds", name).set(receipts[-1].received.timestamp())
         if delays := [one.delay for one in receipts if one.delay is not None]:
-            gauge("ingest_source_delay_seconds").labels(name).set(min(delays).total_seconds())
+            gauged("ingest_source_delay_seconds", name).set(min(delays).total_seconds())
         if name != OTHER:
             cadence = self.cadences.setdefault(source, Cadence())
             gaps = [cadence.observe(one.received) for one in receipts if one.numerics]
-            counter("ingest_source_gaps_total").labels(name).inc(sum(gap is not None for gap in gaps))
+            counted("ingest_source_gaps_total", name).inc(sum(gap is not None for gap in gaps))
 
     def _name(self, source: SourceId) -> str:
         if source not in self.names:

@@ -141,7 +141,7 @@ class VitalsIntake:
         found, received = one.found, one.received
         familiar, filled, moment = found.familiar, found.filled, found.moment
         source, bed = familiar.source, familiar.bed
-        skew = self.clocks.of(source, bed)
+        skew = self.clocks.named(familiar.clock)
         if moment.utc is not None:
             skew.observe(received=received, source=moment.utc)
         timing = skew.timing_of(received=received, source=moment.utc, source_text=moment.text)
