@@ -147,6 +147,22 @@ async def test_a_familiar_message_that_the_bus_refuses_at_first_is_taken_once(do
     assert [one.control_id for one in await door.batches()] == ["0", "1"]
 
 
+async def test_a_familiar_message_that_waits_too_long_is_left_unanswered_and_taken_when_it_is_sent_again(
+    opening: Callable[..., Any], address: Any
+) -> None:
+    async with opening(address, hl7_bus_patience_seconds=0.2) as door:
+        connection = await door.connect()
+        await connection.ask(message("0"))
+        await door.bus.durable.execute_command("CLIENT", "PAUSE", "20000", "WRITE")
+        try:
+            await connection.write(b"\x0b" + message("1") + b"\x1c\x0d")
+            assert await connection.is_closed()
+        finally:
+            await door.bus.durable.execute_command("CLIENT", "UNPAUSE")
+        assert (await door.ask(message("1")))[1] == "MSA|AA|1"
+        assert [one.control_id for one in await door.batches()] == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("where", "code"),
     [((FamiliarMessages, "recognise"), "AA"), ((vitals.VitalsIntake, "begin_familiar"), "AE")],

@@ -181,9 +181,9 @@ class Conversation(asyncio.Protocol):
             self._await_bytes()
 
     def _take(self, frame: Frame, arrived: float) -> None:
-        intake = self.house.intake
-        familiar = intake.recognise(frame, self.sender)
-        if familiar is not None and intake.begin(
+        short_way = self.house.intake.short_way
+        familiar = short_way.recognise(frame, self.sender)
+        if familiar is not None and short_way.begin(
             familiar, lambda answer: self._begun(frame, familiar, answer, arrived)
         ):
             return

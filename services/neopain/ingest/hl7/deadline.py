@@ -28,6 +28,11 @@ class Deadline:
     """In the order in which they are due."""
     _timer: asyncio.TimerHandle | None = None
 
+    @property
+    def rule(self) -> str:
+        """What is said of a message that waited too long."""
+        return f"the bus took nothing for {self.seconds:g} s"
+
     async def keep(self, work: Awaitable[T]) -> T:
         """What the work returns; ``TimeoutError`` when that takes too long."""
         task = asyncio.current_task()

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import count
 from typing import TypeVar
 
-from neopain.bus.bus import Bus, Published
+from neopain.bus.bus import Bus
 from neopain.bus.deadletters import put_aside
 from neopain.codecs.hl7v2 import ack
 from neopain.codecs.hl7v2.ack import Addressing, Outcome, Stamp
@@ -32,7 +32,7 @@ from neopain.domain.deadletter import DeadLetter
 from neopain.domain.receipt import REPLAYED, UNANSWERED, Receipt, Stored
 from neopain.errors import BusUnavailable, ContractBroken, MalformedMessage, OutOfDate
 from neopain.ingest.census.keeper import keep
-from neopain.ingest.hl7.deadline import Deadline, Wait
+from neopain.ingest.hl7.deadline import Deadline
 from neopain.ingest.hl7.drugs import DrugIntake, read_codes
 from neopain.ingest.hl7.familiar import FamiliarMessages, FamiliarReceived
 from neopain.ingest.hl7.late import Unchanged, require_followed, require_young
@@ -40,8 +40,9 @@ from neopain.ingest.hl7.queries import QueryIntake, require_allowed
 from neopain.ingest.hl7.receipts import Receipts
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.hl7.short_way import ShortWay
 from neopain.ingest.hl7.sources import ACKNOWLEDGEMENTS, SourceFacts, Sources
-from neopain.ingest.hl7.vitals import Begun, VitalsIntake
+from neopain.ingest.hl7.vitals import VitalsIntake
 from neopain.ingest.hl7.vitals import read_codes as read_vital_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
@@ -52,8 +53,6 @@ from neopain.runtime.metrics import counted, counter
 LOG = Log(__name__)
 
 T = TypeVar("T")
-
-Answered = Callable[[bytes | Exception], None]
 
 NO_ANSWER = ACKNOWLEDGEMENTS["never"]
 
@@ -74,59 +73,11 @@ class Intake:
         self.receipts = Receipts(bus)
         self.drugs = DrugIntake(bus=bus, codes=read_codes(settings.drug_codes))
         self.queries = QueryIntake(bus)
-
-    def recognise(self, frame: Frame, sender: Sender) -> FamiliarReceived | None:
-        """The message, if it comes as those before it."""
-        begun = time.perf_counter()
-        try:
-            found = self.familiar.recognise(frame, sender)
-        except Exception:
-            # A fault of ours must not block the sender's queue: the usual way keeps what it cannot read.
-            LOG.error("message_not_recognised", address=sender.address)
-            return None
-        return FamiliarReceived(found, frame.payload, sender, self.clock.now(), begun) if found is not None else None
-
-    def begin(self, one: FamiliarReceived, answered: Answered) -> bool:
-        """Takes a familiar message without a task of its own, if that can be done; ``answered`` will be called.
-
-        It gets the answer, once what that acknowledges is on disk; or ``TimeoutError`` where there must be none; or
-        what else went wrong, and then ``take`` is to be called.
-        """
-        if not self.vitals.is_settled(one):
-            return False
-        try:
-            begun = self.vitals.begin_familiar(one)
-        except Exception:
-            LOG.error("message_not_begun", source=one.found.familiar.source)
-            return False
-        wait = self.deadline.begin(partial(_end, begun.published))
-        begun.published.add_done_callback(lambda _: self._finish(one, begun, wait, answered))
-        return True
-
-    def _finish(self, one: FamiliarReceived, begun: Begun, wait: Wait, answered: Answered) -> None:
-        self.deadline.forget(wait)
-        try:
-            answer = self._answer_familiar(one, begun)
-        except TimeoutError as error:
-            self._note_familiar(one, UNANSWERED, reason=f"{APPLICATION_ERROR} not stored: {self._nothing_taken()}")
-            answered(error)
-        except Exception as error:
-            LOG.warning("message_taken_again", source=one.found.familiar.source, why=error)
-            answered(error)
-        else:
-            answered(answer)
-
-    def _answer_familiar(self, one: FamiliarReceived, begun: Begun) -> bytes:
-        ready = one.found.familiar.acceptance
-        code = ready.code or "none"
-        stored = self.vitals.finish_familiar(one, begun)
-        answer = ready.write(one.found.control_id, self._stamp())
-        counted("ingest_messages_total", code).inc()
-        self._note_familiar(one, code, stored=stored)
-        return answer
+        self.short_way = ShortWay(self.familiar, self.vitals, self.receipts, self.deadline, clock, self._stamp)
 
     async def take(self, frame: Frame, sender: Sender, familiar: FamiliarReceived | None = None) -> bytes:
-        """The answer to a message, empty if its sender wants none. What it acknowledges is on disk.
+        """The answer to a message, empty if its sender wants none. What it acknowledges is on disk. ``familiar`` is
+        what ``short_way`` recognised it as.
 
         Raises ``BusUnavailable`` when the bus did not take the message for as long as the settings allow, and
         ``ContractBroken``: there is no answer then, the connection is to be closed, and the sender keeps the message.
@@ -298,10 +249,7 @@ class Intake:
             async with asyncio.timeout(left):
                 return await self._again_and_again(store)
         except TimeoutError as error:
-            raise BusUnavailable(self._nothing_taken()) from error
-
-    def _nothing_taken(self) -> str:
-        return f"the bus took nothing for {self.deadline.seconds:g} s"
+            raise BusUnavailable(self.deadline.rule) from error
 
     async def _again_and_again(self, store: Callable[[], Awaitable[T]]) -> T:
         backoff = Backoff(first=0.05, longest=1.0)
@@ -334,25 +282,6 @@ class Intake:
     def _stamp(self) -> Stamp:
         return Stamp(control_id=next(self.control_ids), sent=self.clock.now())
 
-    def _note_familiar(
-        self, one: FamiliarReceived, answer: str, *, reason: str = "", stored: tuple[Stored, ...] = ()
-    ) -> None:
-        familiar = one.found.familiar
-        self.receipts.add(
-            Receipt(
-                source=familiar.source,
-                control_id=one.found.control_id,
-                received=one.received,
-                size_bytes=len(one.raw),
-                message_type=familiar.message_type,
-                answer=answer,
-                took=timedelta(seconds=time.perf_counter() - one.begun),
-                reason=reason,
-                delay=one.delay,
-                stored=stored,
-            )
-        )
-
     def _note(self, frame: Frame, sender: Sender, opened: _Opened, answer: str, *, reason: str) -> None:
         header = opened.header
         self.receipts.add(
@@ -369,11 +298,6 @@ class Intake:
                 stored=opened.stored,
             )
         )
-
-
-def _end(answer: asyncio.Future[Published]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())
 
 
 def _control_ids() -> Iterator[str]:
