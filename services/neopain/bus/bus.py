@@ -49,8 +49,9 @@ class Published(NamedTuple):
 
 
 class _Marked(NamedTuple):
-    """One publication of ``publish_once``, as its script takes it."""
+    """One publication of ``publish_once``, as its script takes it, and the name of its stream."""
 
+    stream: str
     keys: tuple[str, str]
     arguments: tuple[bytes, str, str]
 
@@ -140,6 +141,7 @@ class Bus:
             raise ValueError(f"stream {stream.name} is not on the bus: marks are kept there")
         listed = bed if bed is not None and stream.is_input and not is_recording(bed) else ""
         marked = _Marked(
+            stream=stream.name,
             keys=(self.key("mark", stream.name, mark), self.stream_key(stream, bed)),
             arguments=(payload, str(int(life.total_seconds() * 1000)), listed),
         )
@@ -148,11 +150,11 @@ class Bus:
     async def _publish_marked(self, batch: Sequence[_Marked]) -> list[Published | Exception]:
         keys = [*chain.from_iterable(one.keys for one in batch), self.key("beds")]
         arguments = list(chain.from_iterable(one.arguments for one in batch))
-        with translated("publish once"):
+        with translated(f"publish once to {' and '.join(sorted({one.stream for one in batch}))}"):
             found = await _run(self.durable, scripts.PUBLISH_ONCE, keys, arguments)
         return [
-            _refused(entry) if isinstance(entry, Exception) else Published(entry.decode(), bool(is_new))
-            for entry, is_new in zip(found[::2], found[1::2], strict=True)
+            _refused(one, entry) if isinstance(entry, Exception) else Published(entry.decode(), bool(is_new))
+            for one, entry, is_new in zip(batch, found[::2], found[1::2], strict=True)
         ]
 
     async def read_range(
@@ -240,9 +242,9 @@ def entries_of(page: object) -> list[Entry]:
     return [Entry(entry_id.decode(), fields[FIELD]) for entry_id, fields in pairs if fields]
 
 
-def _refused(error: Exception) -> Exception:
+def _refused(one: _Marked, error: Exception) -> Exception:
     """What a caller of ``publish_once`` gets whose entry the bus refused."""
-    return translation_of("publish once", error) or error
+    return translation_of(f"publish once to {one.stream}", error) or error
 
 
 async def _run(server: Redis, script: str, keys: list[str], arguments: list[Any]) -> Any:
