@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment, write_moment
+from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment, to_the_second, write_moment
 from neopain.errors import MalformedMessage
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -91,3 +91,26 @@ def test_a_time_without_an_offset_gives_no_zone(text: str) -> None:
 def test_reading_what_was_written_gives_it_back_to_the_millisecond(moment: datetime) -> None:
     read = read_moment(write_moment(moment), zone=BERLIN, location="MSH-7").utc
     assert read == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+FRACTION = st.sampled_from(["", ".5", ".25", ".123", ".1234", ".00001", ".999999"])
+OFFSET = st.sampled_from(["", "+0000", "-0130", "+1400", "+1401", "+0060", "-2359"])
+PLACES = st.sampled_from([UTC, BERLIN])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.from_regex(r"(19|20|00)[0-9]{2}(0[0-9]|1[0-3])[0-3][0-9][0-2][0-9][0-6][0-9][0-6][0-9]", fullmatch=True),
+    FRACTION,
+    OFFSET,
+    PLACES,
+)
+def test_a_time_in_the_usual_writing_is_read_as_any_other(
+    digits: str, fraction: str, offset: str, zone: tzinfo
+) -> None:
+    text = f"{digits}{fraction}{offset}"
+    try:
+        expected = read_moment(text, zone=zone, location="OBX-14").utc
+    except MalformedMessage:
+        expected = None
+    assert to_the_second(text, zone=zone) == expected
