@@ -28,7 +28,7 @@ WATCH_SECONDS = 2.0
 CERTIFICATE_SECONDS = 10.0
 """How soon renewed certificates are taken."""
 YOUNG_OBJECTS = 20_000
-"""New objects after which cycles among them are looked for: those of waiting messages are thousands, and have none."""
+"""New objects after which cycles among them are looked for, which took a tenth of a message's time: messages have none."""
 
 
 def run_hl7(settings: IngestSettings, bus_settings: BusSettings) -> None:
@@ -37,15 +37,8 @@ def run_hl7(settings: IngestSettings, bus_settings: BusSettings) -> None:
     Raises ``ConfigurationError`` when the address cannot be bound, a file of the settings cannot be used, or the bus
     could lose what is acknowledged.
     """
-    _collect_seldom()
-    run_service("ingest", settings, partial(serve_hl7, settings=settings, bus_settings=bus_settings))
-
-
-def _collect_seldom() -> None:
-    # A tenth of a message's time went into looking for cycles among what the modules hold and what waits for the bus.
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+    run_service("ingest", settings, partial(serve_hl7, settings=settings, bus_settings=bus_settings))
 
 
 async def serve_hl7(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
