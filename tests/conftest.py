@@ -83,10 +83,16 @@ def media_url(state_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(state_dir: Path) -> Iterator[str]:
+def postgres(state_dir: Path) -> Iterator[Postgres]:
+    """PostgreSQL with the roles that a hospital has."""
+    with Postgres(StateFolder(state_dir)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: Postgres) -> str:
     """An empty PostgreSQL database as an SQLAlchemy URL; the role may create further databases."""
-    with Postgres(StateFolder(state_dir)) as database:
-        yield database.url
+    return postgres.url
 
 
 @pytest.fixture(scope="session")

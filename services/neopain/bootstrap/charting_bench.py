@@ -103,8 +103,9 @@ def measure_charting(options: ChartingBenchOptions, folder: Path) -> ChartingRes
     with ExitStack() as undo:
         line = undo.enter_context(Line(settings))
         line.servers.start()
-        url = str(line.urls.database_url)
-        migrate(url)
+        # The owner's, since what the bench fills the tables with no service could write.
+        url = str(line.urls.database_owner_url)
+        migrate(url, roles=line.database_roles)
         throughput = _throughput(line, options.entries)
         engine = connect(url)
         undo.callback(engine.dispose)
@@ -185,7 +186,7 @@ def _arrived(line: Line, entries: int) -> tuple[float, float]:
 
     written, before, since = 0.0, (-1, -1), time.monotonic()
     while time.monotonic() - since < STUCK_SECONDS:
-        counts = count_entries(str(line.urls.database_url)).values()
+        counts = count_entries(str(line.urls.database_reader_url)).values()
         now = sum(one.entries for one in counts), sum(one.confirmed for one in counts)
         if now[0] >= entries and not written:
             written = time.monotonic()

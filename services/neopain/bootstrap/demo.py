@@ -150,7 +150,7 @@ def start_ehr(line: Line, ward: SimulatorSettings) -> None:
 def start_charting(line: Line) -> None:
     """Starts the database, brings its schema up to date and starts the charting service; the bus may come later."""
     line.start_server(line.servers.database)
-    code = line.start_service("charting", "migrate").wait(60)
+    code = line.start_migration().wait(60)
     migration = line.children.pop("charting-migrate")
     migration.stop()
     if code != 0:

@@ -14,7 +14,9 @@ from typing import Self
 
 from neopain.bootstrap.places import root_folder
 from neopain.charting.api.settings import BASE_PATH
+from neopain.charting.roles import Roles
 from neopain.embedded.loopback import HOST, answers_ok, free_port
+from neopain.embedded.postgres import READER, WRITER
 from neopain.embedded.process import Child, Command
 from neopain.embedded.server import Server
 from neopain.embedded.servers import EmbeddedServers, EmbeddedSettings, ServerUrls, in_parallel
@@ -123,6 +125,21 @@ class Line:
         """Starts one of the servers; an existing one that was given by URL is not ours to start."""
         if server is not None:
             server.start()
+
+    @property
+    def database_roles(self) -> Roles:
+        """The roles that a migration grants to; none where the database was given by URL."""
+        return Roles(WRITER, READER) if self.servers.database is not None else Roles()
+
+    def start_migration(self) -> Child:
+        """Starts the migration, which alone logs in as the tables' owner."""
+        roles = self.database_roles
+        owner = {
+            "NEOPAIN_CHARTING_DATABASE_URL": str(self.urls.database_owner_url),
+            "NEOPAIN_CHARTING_DATABASE_WRITER_ROLE": roles.writer,
+            "NEOPAIN_CHARTING_DATABASE_READER_ROLE": roles.reader,
+        }
+        return self.start_service("charting", "migrate", extra=owner)
 
     def start_service(self, service: str, part: str, *, name: str = "", extra: dict[str, str] | None = None) -> Child:
         """Starts one process of one service under a guard; it need not be ready when this returns."""

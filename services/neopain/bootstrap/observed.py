@@ -50,7 +50,7 @@ class Observer:
         """What has been seen up to now."""
         self._runner.run(self._read_scores())
         self.observed.ward = read_status(self.ward_status)
-        self.observed.entries = count_entries(str(self.line.urls.database_url))
+        self.observed.entries = count_entries(str(self.line.urls.database_reader_url))
         return self.observed
 
     def drain(self, *, seconds: float) -> Observed:

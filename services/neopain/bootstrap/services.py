@@ -66,7 +66,11 @@ def _charting_migrate() -> Start:
     from neopain.charting.migrate import migrate
     from neopain.charting.settings import ChartingSettings
 
-    return lambda: migrate(read_settings(ChartingSettings).database_url)
+    def start() -> None:
+        settings = read_settings(ChartingSettings)
+        migrate(settings.database_url, roles=settings.database_roles())
+
+    return start
 
 
 def _charting_consumer() -> Start:

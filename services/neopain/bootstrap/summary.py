@@ -68,7 +68,7 @@ def summarise(line: Line, observed: Observed) -> Summary:
         observations_in_ehr=sum(charted),
         beds=len(beds),
         beds_charted=sum(count > 0 for count in charted),
-        audit_verified=verify_audit(str(line.urls.database_url), anchor_path=line.audit_anchor).is_whole,
+        audit_verified=verify_audit(str(line.urls.database_reader_url), anchor_path=line.audit_anchor).is_whole,
         score_latency_ms=percentiles(observed.latencies_ms),
         weights=next(iter(observed.newest.values())).model.weights.value if observed.newest else "",
     )

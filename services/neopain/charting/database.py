@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -20,6 +21,8 @@ OPTIONS = " ".join(
         "application_name": "neopain-charting",
     }.items()
 )
+
+NOT_ALLOWED = "the database's role may not: see docs/operations.md on roles"
 
 
 def connect(database_url: str, *, connections: int = 5) -> Engine:
@@ -37,7 +40,10 @@ def connect(database_url: str, *, connections: int = 5) -> Engine:
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Turns a database that is gone, locked or overloaded into ``DatabaseUnavailable``; our own faults stay."""
+    """Turns a database that is gone, locked or overloaded into ``DatabaseUnavailable``; our own faults stay.
+
+    So does one that does not let our role do it: a person grants it, and what waits goes on.
+    """
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -45,6 +51,8 @@ def translated(action: str) -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"{action}: {_first_line(error)}") from error
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise DatabaseUnavailable(f"{action}: {_first_line(error)} ({NOT_ALLOWED})") from error
         raise
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, text
 
 from neopain.charting.audit.months import ensure_partitions
 from neopain.charting.database import connect, translated
+from neopain.charting.grants import grant
+from neopain.charting.roles import Roles
 from neopain.charting.schema import FOLDER
 from neopain.errors import ConfigurationError
 from neopain.runtime.log import Log
@@ -25,13 +27,19 @@ LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
 
 
-def migrate(database_url: str, *, target: str = "head") -> None:
+NEWEST = "head"
+NO_ROLES = Roles()
+
+
+def migrate(database_url: str, *, target: str = NEWEST, roles: Roles = NO_ROLES) -> None:
     """Upgrades to the newest revision, or to ``target``; waits while another process migrates.
 
+    At the newest revision the roles beside the owner, which is that of the URL, get what they need, no more.
     ``DatabaseUnavailable`` when the database is gone or a table stays locked: run it again. ``ConfigurationError``
-    when another migration does not end.
+    when another migration does not end, or a role is missing or may do more than it should; the schema is up to date
+    then.
     """
-    _run(database_url, target, is_up=True)
+    _run(database_url, target, is_up=True, roles=roles)
 
 
 def migrate_down(database_url: str, *, target: str) -> None:
@@ -39,7 +47,7 @@ def migrate_down(database_url: str, *, target: str) -> None:
     _run(database_url, target, is_up=False)
 
 
-def _run(database_url: str, target: str, *, is_up: bool) -> None:
+def _run(database_url: str, target: str, *, is_up: bool, roles: Roles = NO_ROLES) -> None:
     engine = connect(database_url, connections=2)
     try:
         with translated("migrating"), engine.connect() as guard, engine.connect() as connection:
@@ -54,6 +62,10 @@ def _run(database_url: str, target: str, *, is_up: bool) -> None:
                 ensure_partitions(connection, now=datetime.now(UTC))
             connection.commit()
             LOG.info("schema_migrated", target=target)
+            if roles and target == NEWEST:
+                grant(connection, roles)
+                connection.commit()
+                LOG.info("roles_granted", writer=roles.writer, reader=roles.reader)
     finally:
         engine.dispose()
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from neopain.charting.policy_file import read_policy
+from neopain.charting.roles import Roles
 from neopain.domain.policy import POLICIES, SitePolicies
 from neopain.errors import ConfigurationError
 from neopain.runtime.settings import ServiceSettings
@@ -23,6 +24,14 @@ class ChartingSettings(ServiceSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NEOPAIN_CHARTING_")
 
     database_url: str = Field(description="URL of PostgreSQL, postgresql+psycopg2://user:password@host:port/database")
+    database_writer_role: str = Field(
+        "",
+        description="Migration: existing role that the other processes log in as; it gets the privileges it needs, and "
+        "cannot change or delete audit rows. None: they are the role that migrates",
+    )
+    database_reader_role: str = Field(
+        "", description="Migration: existing role that may read every table and change nothing"
+    )
     broker_url: str = Field("", description="URL of the Celery broker, redis://...; it may be the bus")
     queue: str = Field("neopain-charting", description="First part of the broker's queue and keys")
     ehr_channel: Literal["fhir-r4", "fhir-r4-oracle", "hl7v2-oru", "recorder"] = Field(
@@ -142,6 +151,10 @@ class ChartingSettings(ServiceSettings):
         if self.retention_audit_months is not None and (is_for_good or self.retention_audit_months * 28 < days):
             raise ValueError("RETENTION_AUDIT_MONTHS: the audit trail is kept no shorter than entries and alerts are")
         return self
+
+    def database_roles(self) -> Roles:
+        """The roles that a migration is to grant to."""
+        return Roles(self.database_writer_role, self.database_reader_role)
 
     def charting_policies(self) -> SitePolicies:
         """The policies in force; ``ConfigurationError`` when they cannot be."""

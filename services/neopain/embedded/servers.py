@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neopain.embedded.ehr import Ehr
-from neopain.embedded.postgres import Postgres
+from neopain.embedded.postgres import OWNER, READER, WRITER, Postgres
 from neopain.embedded.server import Server
 from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton
@@ -44,6 +44,11 @@ class ServerUrls:
     bus_url: str
     media_urls: tuple[str, ...]
     database_url: str | None
+    """Of the role that the services log in as; where the database is given, the three are one."""
+    database_owner_url: str | None
+    """Of the role that migrates."""
+    database_reader_url: str | None
+    """Of the role that only reads."""
     triton_url: str | None
     """``host:port`` of Triton's gRPC service."""
     triton_http: str | None
@@ -92,11 +97,13 @@ class EmbeddedServers:
     @property
     def urls(self) -> ServerUrls:
         """Where the servers are, ours and the given ones."""
-        given, triton = self._settings, self.triton
+        given, triton, database = self._settings, self.triton, self.database
         return ServerUrls(
             bus_url=self.bus.url if self.bus else str(given.bus_url),
             media_urls=tuple(server.url for server in self.media) or given.media_urls,
-            database_url=self.database.url if self.database else given.database_url,
+            database_url=database.url_of(WRITER) if database else given.database_url,
+            database_owner_url=database.url_of(OWNER) if database else given.database_url,
+            database_reader_url=database.url_of(READER) if database else given.database_url,
             triton_url=triton.url if triton else given.triton_url,
             triton_http=triton.http_url if triton else given.triton_http,
             triton_metrics=triton.metrics_url if triton else given.triton_metrics,

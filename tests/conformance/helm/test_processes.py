@@ -20,6 +20,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from neopain.embedded.loopback import HOST
+from neopain.embedded.postgres import OWNER, WRITER, Postgres
 from neopain.embedded.valkey import server_binary
 
 from ...certificates import NEEDS_OPENSSL, Authority
@@ -60,12 +61,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def own_database(database_url: str) -> Iterator[str]:
-    """An empty database."""
+    """The name of an empty database."""
     name = f"chart_{uuid.uuid4().hex[:12]}"
     server = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield database_url.rpartition("/")[0] + f"/{name}"
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER}"))
+    yield name
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
@@ -83,12 +84,14 @@ def elsewhere(ehr_url: str, stand_in_repository: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def machine(
     tmp_path_factory: pytest.TempPathFactory,
+    *,
     render: Render,
     authority: Authority,
     elsewhere: dict[str, str],
+    postgres: Postgres,
     own_database: str,
 ) -> Iterator[Machine]:
-    """A ward's release, installed as Helm would: the migration first, then everything at once."""
+    """A ward's release, installed as Helm would: the migration first, as the tables' owner, then everything at once."""
     folder = tmp_path_factory.mktemp("machine")
     objects = render("ward")
     machine = Machine(
@@ -97,7 +100,8 @@ def machine(
         secrets={
             ("neopain-connections", "bus-password"): "bus-0-secret",
             ("neopain-connections", "media-password"): "media-0-secret",
-            ("neopain-connections", "database-url"): own_database,
+            ("neopain-connections", "database-url"): url(postgres, WRITER, own_database),
+            ("neopain-connections", "migration-url"): url(postgres, OWNER, own_database),
             ("neopain-cameras", "cameras"): json.dumps(CAMERAS),
         },
         files=secret_files(folder, authority),
@@ -144,6 +148,11 @@ def hospital(
     finally:
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(lambda process: process.child.stop(), hospital.processes.values()))
+
+
+def url(postgres: Postgres, role: str, database: str) -> str:
+    """How a role reaches a database."""
+    return f"{postgres.url_of(role).rpartition('/')[0]}/{database}"
 
 
 def programs(folder: Path) -> Path:

@@ -23,12 +23,14 @@ from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, take_score
 from neopain.charting.migrate import migrate
+from neopain.charting.roles import Roles
 from neopain.charting.tables import METADATA
 from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Presence, Score, Weights
 from neopain.domain.vitals import Processing
+from neopain.embedded.postgres import OWNER, READER, WRITER, Postgres
 
 from ...servers import in_background, trusted
 from .authorization import install
@@ -66,7 +68,7 @@ def new_database(server_url: str) -> Iterator[str]:
     name = f"charting_{uuid.uuid4().hex[:12]}"
     server = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER}"))
     yield server_url.rpartition("/")[0] + f"/{name}"
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -80,23 +82,29 @@ def empty_database(database_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def as_role(postgres: Postgres) -> Callable[[str, str], str]:
+    """The URL of a database, for another role."""
+    return lambda url, role: f"{postgres.url_of(role).rpartition('/')[0]}/{url.rpartition('/')[2]}"
+
+
 @pytest.fixture
-def own_database(empty_database: str) -> str:
+def own_database(empty_database: str, as_role: Callable[[str, str], str]) -> str:
     """A new database with the newest schema: for a test that changes the schema."""
-    migrate(empty_database)
+    migrate(as_role(empty_database, OWNER), roles=Roles(WRITER, READER))
     return empty_database
 
 
 @pytest.fixture(scope="session")
-def shared_database(database_url: str) -> Iterator[str]:
+def shared_database(database_url: str, as_role: Callable[[str, str], str]) -> Iterator[str]:
     """A database with the newest schema that the tests use one after another."""
     with new_database(database_url) as url:
-        migrate(url)
+        migrate(as_role(url, OWNER), roles=Roles(WRITER, READER))
         yield url
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest) -> str:
+def superuser_database(request: pytest.FixtureRequest) -> str:
     """A database with the newest schema and no rows; the test's own if it asks for ``own_database``."""
     if "own_database" in request.fixturenames:
         return str(request.getfixturevalue("own_database"))
@@ -109,6 +117,32 @@ def database(request: pytest.FixtureRequest) -> str:
         connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
     emptied.dispose()
     return url
+
+
+@pytest.fixture
+def database(superuser_database: str, as_role: Callable[[str, str], str]) -> str:
+    """That database as charting's processes have it: their role may write rows and nothing else."""
+    return as_role(superuser_database, WRITER)
+
+
+@pytest.fixture
+def owner_database(superuser_database: str, as_role: Callable[[str, str], str]) -> str:
+    """That database for the role that migrates, and deletes what is due."""
+    return as_role(superuser_database, OWNER)
+
+
+@pytest.fixture
+def owner_engine(owner_database: str) -> Iterator[Engine]:
+    engine = connect(owner_database, connections=10)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def superuser_engine(superuser_database: str) -> Iterator[Engine]:
+    engine = connect(superuser_database)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -141,11 +175,11 @@ def count(engine: Engine) -> Callable[[str], int]:
 
 
 @pytest.fixture
-def tamper(engine: Engine) -> Callable[..., None]:
+def tamper(superuser_engine: Engine) -> Callable[..., None]:
     """Does to the database what only its superuser can: with every trigger off."""
 
     def run(*statements: str) -> None:
-        with engine.begin() as connection:
+        with superuser_engine.begin() as connection:
             connection.execute(text("SET LOCAL session_replication_role = replica"))
             for statement in statements:
                 connection.execute(text(statement))

@@ -139,10 +139,10 @@ def test_an_event_is_written_whole_or_not_at_all(ward: Any, count: Count, rows: 
 
 @pytest.mark.parametrize("table", ["alerts", "alert_events"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET alert_id = 'x'", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_nothing_of_an_alert_is_changed_afterwards(ward: Any, engine: Engine, table: str, statement: str) -> None:
+def test_nothing_of_an_alert_is_changed_afterwards(ward: Any, owner_engine: Engine, table: str, statement: str) -> None:
     hurt(ward)
 
-    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+    with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text(statement.format(table)))
 
 

@@ -37,26 +37,27 @@ def chain(engine: Engine) -> Engine:
 @pytest.mark.parametrize(
     "statement", ["UPDATE {} SET event = 'x'", "DELETE FROM {}", "TRUNCATE {}", "UPDATE {} SET recorded = now()"]
 )
-def test_rows_are_neither_changed_nor_removed(chain: Engine, table: str, statement: str) -> None:
+def test_rows_are_neither_changed_nor_removed(chain: Engine, owner_engine: Engine, table: str, statement: str) -> None:
     with chain.begin() as connection:
         append(connection, [AuditEvent("late", "test")], now=NOW.replace(year=2099))
 
-    with pytest.raises(DBAPIError, match="append-only"), chain.begin() as connection:
+    with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text(statement.format(table)))
 
 
-def test_a_partition_that_is_made_later_is_guarded_too(chain: Engine) -> None:
+def test_a_partition_that_is_made_later_is_guarded_too(chain: Engine, owner_engine: Engine) -> None:
     with chain.begin() as connection:
         ensure_partitions(connection, now=NOW.replace(year=2040), months=1)
         append(connection, [AuditEvent("x", "test")], now=NOW.replace(year=2040))
 
-    with pytest.raises(DBAPIError, match="append-only"), chain.begin() as connection:
+    with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text("TRUNCATE audit_2040_11"))
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM audit_heads", "TRUNCATE audit_heads"])
-def test_a_head_is_not_removed(chain: Engine, statement: str) -> None:
-    with pytest.raises(DBAPIError, match="append-only"), chain.begin() as connection:
+@pytest.mark.usefixtures("chain")
+def test_a_head_is_not_removed(owner_engine: Engine, statement: str) -> None:
+    with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text(statement))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from neopain.charting.audit.months import ensure_partitions
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.database import connect
 from neopain.cli import run
-from neopain.embedded.postgres import installation
+from neopain.embedded.postgres import OWNER, installation
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -40,18 +41,30 @@ def postgres(program: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def restored(engine: Engine, database: str, empty_database: str, anchor_path: Path, tmp_path: Path) -> str:
-    """Five rows are backed up and anchored, then three more are written and anchored, then the backup is restored."""
+def restored(
+    engine: Engine,
+    database: str,
+    empty_database: str,
+    *,
+    as_role: Callable[[str, str], str],
+    anchor_path: Path,
+    tmp_path: Path,
+) -> str:
+    """Five rows are backed up and anchored, then three more are written and anchored, then the backup is restored.
+
+    Both are done by the databases' owner.
+    """
+    restored = as_role(empty_database, OWNER)
     with engine.begin() as connection:
         ensure_partitions(connection, now=NOW, months=2)
     write(engine, 1, 2, 3, 14, 15)
     anchor_heads(engine, anchor_path, now=NOW)
     backup = str(tmp_path / "neopain.dump")
-    postgres("pg_dump", "--format=custom", f"--file={backup}", f"--dbname={_plain(database)}")
+    postgres("pg_dump", "--format=custom", f"--file={backup}", f"--dbname={_plain(as_role(database, OWNER))}")
     write(engine, 16, 17, 18)
     anchor_heads(engine, anchor_path, now=NOW + timedelta(days=18))
-    postgres("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={_plain(empty_database)}", backup)
-    return empty_database
+    postgres("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={_plain(restored)}", backup)
+    return restored
 
 
 def _plain(url: str) -> str:

@@ -112,12 +112,12 @@ def without_partitions(found: object, name: str, kind: str, *_: object) -> bool:
     return not (kind == "table" and name.startswith(("audit_", "aggregates_")) and name not in METADATA.tables)
 
 
-def test_migrating_again_changes_nothing(database: str) -> None:
-    before = tables(database)
+def test_migrating_again_changes_nothing(owner_database: str) -> None:
+    before = tables(owner_database)
 
-    migrate(database)
+    migrate(owner_database)
 
-    assert tables(database) == before
+    assert tables(owner_database) == before
 
 
 def test_two_processes_that_migrate_at_the_same_time_do_not_disturb_each_other(empty_database: str) -> None:
@@ -140,8 +140,8 @@ def test_the_revisions_by_their_files_are_those_that_alembic_finds() -> None:
 
 
 @pytest.mark.usefixtures("own_database")
-def test_a_database_that_is_behind_is_refused(engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_a_database_that_is_behind_is_refused(engine: Engine, superuser_engine: Engine) -> None:
+    with superuser_engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :one"), {"one": known_revisions()[-2]})
 
     with pytest.raises(ConfigurationError, match=f"this version needs {known_revisions()[-1]}"):
@@ -149,8 +149,8 @@ def test_a_database_that_is_behind_is_refused(engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("own_database")
-def test_a_database_that_is_ahead_of_this_version_is_welcome(engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_a_database_that_is_ahead_of_this_version_is_welcome(engine: Engine, superuser_engine: Engine) -> None:
+    with superuser_engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     require_schema(engine)

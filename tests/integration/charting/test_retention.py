@@ -50,9 +50,10 @@ def key_path(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A ward's database, and what is done to it."""
+    """A ward's database, and what is done to it; ``owner`` and ``url`` are of the role that may delete."""
 
     ward: Any
+    owner: Engine
     url: str
     count: Count
     rows: Rows
@@ -62,13 +63,13 @@ class Shelf:
         """Runs retention with these settings; gives what it said."""
         said: list[str] = []
         read = ChartingSettings(database_url=self.url, **settings)
-        run_retention(self.ward.engine, self.ward.clock, read, by="job", say=said.append)
+        run_retention(self.owner, self.ward.clock, read, by="job", say=said.append)
         return said
 
 
 @pytest.fixture
-def shelf(ward: Any, database: str, count: Count, rows: Rows, tamper: Tamper) -> Shelf:
-    return Shelf(ward, database, count, rows, tamper)
+def shelf(ward: Any, owner_engine: Engine, owner_database: str, *, count: Count, rows: Rows, tamper: Tamper) -> Shelf:
+    return Shelf(ward, owner_engine, owner_database, count, rows, tamper)
 
 
 def delivered(tamper: Tamper) -> None:
@@ -165,7 +166,7 @@ def test_an_alert_that_goes_on_is_kept_and_an_ended_one_goes(shelf: Shelf) -> No
 
 
 def test_rows_that_are_only_added_to_are_still_refused_to_everybody_else(
-    ward: Any, engine: Engine, tamper: Tamper
+    ward: Any, owner_engine: Engine, tamper: Tamper
 ) -> None:
     ward.policy = ChartingPolicy(name="p", lateness=timedelta(seconds=2), alert=AlertPolicy(enabled=True))
     ward.take(*(ward.score(second, 8.0) for second in range(21)))
@@ -176,7 +177,7 @@ def test_rows_that_are_only_added_to_are_still_refused_to_everybody_else(
     )
 
     for table in ("reviews", "entry_statuses", "alerts", "alert_events"):
-        with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - the test's own
 
 
@@ -274,12 +275,12 @@ def test_a_held_infants_aggregates_outlive_their_day(ward: Any, rows: Rows, tamp
     assert left_after(9) == []
 
 
-def test_a_hold_is_neither_changed_nor_removed(ward: Any) -> None:
+def test_a_hold_is_neither_changed_nor_removed(ward: Any, owner_engine: Engine) -> None:
     ward.chart()
     place_hold(ward.engine, ward.clock, ward.infant.value, None, by="legal", reason="case 12")
 
     for statement in ("DELETE FROM legal_holds", "UPDATE legal_holds SET reason = 'x'", "TRUNCATE legal_holds"):
-        with pytest.raises(DBAPIError, match="append-only"), ward.engine.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), owner_engine.begin() as connection:
             connection.execute(text(statement))
 
 
@@ -395,11 +396,11 @@ def test_the_audit_trail_is_not_kept_shorter_than_what_it_tells_of() -> None:
 
 
 def test_the_commands_show_hold_run_and_release(
-    ward: Any, database: str, tamper: Tamper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ward: Any, owner_database: str, tamper: Tamper, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ward.chart()
     delivered(tamper)
-    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", database)
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", owner_database)
     monkeypatch.setenv("NEOPAIN_CHARTING_RETENTION_ENTRIES_DAYS", "1")
     tamper("UPDATE entries SET begins = '2020-01-01', ends = '2020-01-02'")
 
@@ -431,6 +432,18 @@ def test_the_commands_show_hold_run_and_release(
         "held": 0,
         "months": [],
     }
+
+
+def test_a_role_that_does_not_own_the_tables_is_told_so(
+    database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", database)
+
+    assert run(["retention", "run", "--by", "job"]) == 2
+
+    assert (
+        "role neopain_writer deletes nothing: run it with the URL of the role that migrates" in capsys.readouterr().err
+    )
 
 
 def test_infants_of_several_batches_are_told_apart(shelf: Shelf) -> None:

@@ -9,10 +9,10 @@ from neopain.charting.api.search_bench import SEARCHED, fill_entries, measure_se
 
 
 @pytest.mark.usefixtures("own_database")
-def test_searches_find_by_indexes_and_a_walk_is_told(engine: Engine) -> None:
-    fill_entries(engine, rows=12_000)
+def test_searches_find_by_indexes_and_a_walk_is_told(owner_engine: Engine) -> None:
+    fill_entries(owner_engine, rows=12_000)
 
-    measured = {one.query: one for one in measure_searches(engine, times=1)}
+    measured = {one.query: one for one in measure_searches(owner_engine, times=1)}
 
     assert set(measured) == set(SEARCHED)
     assert measured["an infant's last day"].found == 96
@@ -21,7 +21,7 @@ def test_searches_find_by_indexes_and_a_walk_is_told(engine: Engine) -> None:
     assert "entries_of_patient_id" in measured["an infant's newest"].indexes
     assert [one.query for one in measured.values() if one.walked] == []
 
-    with engine.begin() as connection:
+    with owner_engine.begin() as connection:
         connection.execute(text("DROP INDEX entries_of_patient_id"))
-    (without,) = measure_searches(engine, times=1, names=["an infant's, counted"])
+    (without,) = measure_searches(owner_engine, times=1, names=["an infant's, counted"])
     assert without.walked == ["entries"]

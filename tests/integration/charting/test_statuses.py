@@ -139,10 +139,10 @@ def test_an_entry_that_is_not_there_has_no_status(confirmed: Charted) -> None:
     "statement",
     ["UPDATE entry_statuses SET status = 'final'", "DELETE FROM entry_statuses", "TRUNCATE entry_statuses"],
 )
-def test_statuses_are_only_added_to(confirmed: Charted, statement: str) -> None:
+def test_statuses_are_only_added_to(confirmed: Charted, owner_engine: Engine, statement: str) -> None:
     confirmed.become(WRONG)
 
-    with pytest.raises(IntegrityError, match="append-only"), confirmed.engine.begin() as connection:
+    with pytest.raises(IntegrityError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text(statement))
 
 

@@ -118,7 +118,7 @@ class Proof:
 
     def start(self) -> None:
         """Schema, infants and charting's processes."""
-        migrate(str(self.line.urls.database_url))
+        migrate(str(self.line.urls.database_owner_url), roles=self.line.database_roles)
         for infant in self.infants:
             infant.admit(str(self.line.urls.ehr_url))
         for name in PROCESSES:
@@ -187,7 +187,7 @@ class Proof:
     def _result(self, seconds: float, letters: int) -> FaultsResult:
         ledger = self._ledger()
         verdict = judge(str(self.line.urls.ehr_url), self.infants, ledger, scores=self.sender.sent)
-        audit = verify_audit(str(self.line.urls.database_url), anchor_path=self.line.audit_anchor)
+        audit = verify_audit(str(self.line.urls.database_reader_url), anchor_path=self.line.audit_anchor)
         uninvited = sorted(self.storm.uninvited)
         faults = dict(self.ehr.chance.drawn)
         return FaultsResult(

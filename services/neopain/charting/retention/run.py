@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from neopain.charting.audit.checkpoint import read_signing_key, read_trusted_keys
 from neopain.charting.audit.months import Month
@@ -22,6 +22,7 @@ from neopain.runtime.clock import Clock
 
 Say = Callable[[str], None]
 AUDIT_CLASS = "audit"
+OWNS = "SELECT current_user, pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'audit'::regclass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,13 @@ def what_is_due(engine: Engine, clock: Clock, settings: ChartingSettings) -> lis
 
 
 def run_retention(engine: Engine, clock: Clock, settings: ChartingSettings, *, by: str, say: Say) -> None:
-    """Deletes what is due and says what was deleted, step by step.
+    """Deletes what is due and says what was deleted, step by step; to be run by the tables' owner.
 
-    ``ConfigurationError`` when months of the audit are due and there is no key to sign, or the trail is not whole;
-    rows are deleted before that. ``DatabaseUnavailable``: run it again, what was done is done.
+    ``ConfigurationError`` when the database's role does not own them, when months of the audit are due and there is no
+    key to sign, or when the trail is not whole; rows are deleted before the last two. ``DatabaseUnavailable``: run it
+    again, what was done is done.
     """
+    _require_owner(engine)
     for one in CLASSES:
         before = _before(one, settings, now=clock.now())
         if before is None:
@@ -60,6 +63,15 @@ def run_retention(engine: Engine, clock: Clock, settings: ChartingSettings, *, b
         say(f"{one.name}: {deleted} deleted, from before {before:%Y-%m-%d}")
     if settings.retention_audit_months is not None:
         _drop_months(engine, clock, settings, by=by, say=say)
+
+
+def _require_owner(engine: Engine) -> None:
+    with translated("looking at who owns the tables"), engine.connect() as connection:
+        role, is_owner = connection.execute(text(OWNS)).one()
+    if not is_owner:
+        raise ConfigurationError(
+            f"role {role} deletes nothing: run it with the URL of the role that migrates, which owns the tables"
+        )
 
 
 def _delete(engine: Engine, clock: Clock, rows: RowClass, *, before: datetime, by: str) -> int:

@@ -326,10 +326,10 @@ def test_a_body_that_is_no_observation_is_refused(nurse: Nurse) -> None:
 
 
 @pytest.mark.parametrize("statement", ["UPDATE reviews SET act = 'accept'", "DELETE FROM reviews", "TRUNCATE reviews"])
-def test_reviews_are_only_added_to(nurse: Nurse, engine: Engine, statement: str) -> None:
+def test_reviews_are_only_added_to(nurse: Nurse, owner_engine: Engine, statement: str) -> None:
     nurse.writes(nurse.sees(), status="final")
 
-    with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
+    with pytest.raises(IntegrityError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text(statement))
 
 
