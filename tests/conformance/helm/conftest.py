@@ -64,11 +64,12 @@ def render(helm: Helm) -> Render:
 
 def pod_specs(objects: list[Object]) -> dict[str, Object]:
     """The pod of each workload, by component."""
-    return {
-        one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"]["spec"]
+    templates = [
+        one["spec"].get("jobTemplate", one)["spec"]["template"]
         for one in objects
-        if one["kind"] in ("Deployment", "StatefulSet", "Job")
-    }
+        if one["kind"] in ("Deployment", "StatefulSet", "Job", "CronJob")
+    ]
+    return {one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"] for one in templates}
 
 
 def containers_of(pod: Object) -> list[Object]:

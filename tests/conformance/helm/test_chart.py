@@ -24,6 +24,7 @@ SIZES = tuple(FILES)
 OPERATOR = "monitoring.coreos.com/v1"
 NOT_IN_THE_CHART = {("simulator", "ward")}
 """Its infants would need a device API without TLS and credentials, and nothing of them would be charted."""
+ENDS_BY_ITSELF = {"charting-migrate", "charting-retention"}
 OF_KUBERNETES = {"BUS_PASSWORD", "MEDIA_PASSWORD", "POD_NAME"}
 """Variables that no process reads: others are composed of them."""
 OF_OPENSSL = {"SSL_CERT_FILE"}
@@ -69,9 +70,9 @@ def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
 def test_every_process_of_every_service_is_in_the_chart(render: Render) -> None:
     started = {
         tuple(container["command"][3:])
-        for pod in pod_specs(render("ward")).values()
+        for component, pod in pod_specs(render("ward")).items()
         for container in containers_of(pod)
-        if container["command"][:3] == ["python", "-m", "neopain"]
+        if container["command"][:3] == ["python", "-m", "neopain"] and component != "charting-retention"
     }
     assert started == set(STARTS) - NOT_IN_THE_CHART
 
@@ -99,6 +100,7 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     ]
     more += ["--set", "ingest.hl7.clientCertificates=true,ingest.device.clientCertificates=true"]
     more += ["--set", "ingest.dicom.clientCertificates=true,connections.ownBroker=true"]
+    more += ["--set", r"files.audit-public\.pem=a,charting.retention.signingKeySecret=a"]
     more += ["--set", "networkPolicy.enabled=false", "--set", r"files.flowsheet\.toml=a,files.vital-codes\.csv=a"]
     more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
     more += ["--set", r"files.drug-codes\.csv=a,files.oracle\.toml=a", "--set", "charting.delivery.smartKeysSecret=a"]
@@ -136,6 +138,8 @@ REFUSED = {
     "no secret": ("connections.existingSecret=", "existingSecret is empty"),
     "a flowsheet without rows": ("charting.delivery.channel=hl7v2-oru", "flowsheet.toml"),
     "an Oracle domain without a code": ("charting.delivery.channel=fhir-r4-oracle", "oracle.toml"),
+    "a signing key that nobody could check": ("charting.retention.signingKeySecret=a", "audit-public.pem"),
+    "a schedule that is none": ("charting.retention.schedule=daily", "charting.retention.schedule"),
     "a recorder without a volume": ("charting.delivery.channel=recorder", "recorderClaim is empty"),
 }
 
@@ -187,7 +191,7 @@ def test_no_pod_may_more_than_it_needs(render: Render, size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_whatever_goes_on_answers_three_probes(render: Render, size: str) -> None:
     for component, pod in pod_specs(render(size)).items():
-        if component == "charting-migrate":
+        if component in ENDS_BY_ITSELF:
             continue
         for container in containers_of(pod):
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), container["name"]
@@ -196,6 +200,42 @@ def test_whatever_goes_on_answers_three_probes(render: Render, size: str) -> Non
 def test_no_secret_stands_in_the_objects(render: Render) -> None:
     for size in SIZES:
         assert of_kind(render(size), "Secret") == {}
+
+
+def test_retention_runs_as_the_owner_beside_the_anchors_and_is_not_repeated_where_a_person_is_needed(
+    render: Render,
+) -> None:
+    more = ("--set", r"charting.retention.signingKeySecret=keys,files.audit-public\.pem=a")
+    spec = of_kind(render("ward", *more), "CronJob")["charting-retention"]["spec"]
+    assert (spec["schedule"], spec["concurrencyPolicy"]) == ("20 3 * * *", "Forbid")
+    job = spec["jobTemplate"]["spec"]
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [2])
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["command"] == ["python", "-m", "neopain", "retention", "run", "--by", "retention job"]
+    told = {one["name"]: one for one in container["env"]}
+    assert told["NEOPAIN_CHARTING_DATABASE_URL"]["valueFrom"]["secretKeyRef"]["key"] == "migration-url"
+    assert told["NEOPAIN_CHARTING_AUDIT_SIGNING_KEY"]["value"] == "/etc/neopain/audit-key/signing.pem"
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert volumes["audit-key"]["secret"]["secretName"] == "keys"
+    consumer = of_kind(render("ward", *more), "StatefulSet")["charting-consumer"]
+    claim = f"audit-{consumer['metadata']['name']}-0"
+    assert volumes["audit"]["persistentVolumeClaim"]["claimName"] == claim
+    (place,) = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    labels = consumer["spec"]["template"]["metadata"]["labels"]
+    assert place["labelSelector"]["matchLabels"].items() <= labels.items()
+    assert {"name": "audit", "mountPath": "/var/lib/neopain/audit", "readOnly": True} in container["volumeMounts"]
+
+
+def test_only_retention_is_given_the_key_that_signs(render: Render) -> None:
+    objects = render("ward", "--set", r"charting.retention.signingKeySecret=keys,files.audit-public\.pem=a")
+    given = {
+        component
+        for component, pod in pod_specs(objects).items()
+        if any(one.get("secret", {}).get("secretName") == "keys" for one in pod.get("volumes", []))
+    }
+    assert given == {"charting-retention"}
 
 
 def test_a_recorder_has_its_volume_and_no_way_to_an_ehr(render: Render) -> None:
@@ -271,7 +311,7 @@ LET_OUT = {
     ("ingest camera", "cameras, microphones"): ("cameras", {"ingest-camera-north", "ingest-camera-south"}, {554}),
     ("charting", "PostgreSQL"): (
         "database",
-        {"charting-consumer", "charting-delivery", "charting-api", "charting-migrate"},
+        {"charting-consumer", "charting-delivery", "charting-api", "charting-migrate", "charting-retention"},
         {5432},
     ),
     ("charting delivery", "EHR"): ("ehr", {"charting-delivery"}, {443}),

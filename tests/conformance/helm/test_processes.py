@@ -26,6 +26,7 @@ from neopain.embedded.valkey import server_binary
 from ...certificates import NEEDS_OPENSSL, Authority
 from .conftest import FILES, Object, Render, containers_of, of_kind, pod_specs
 from .machine import Machine, Process
+from .test_chart import ENDS_BY_ITSELF
 
 pytestmark = NEEDS_OPENSSL
 
@@ -114,6 +115,8 @@ def machine(
             machine.run(component, pods.pop(component))
         migration = machine.run("charting-migrate", pods.pop("charting-migrate"))[0]
         assert migration.child.wait(60) == 0, migration.child.log_tail()
+        retention = machine.run("charting-retention", pods.pop("charting-retention"))[0]
+        assert retention.child.wait(60) == 0, retention.child.log_tail()
         for component, pod in pods.items():
             machine.run(component, pod)
         yield machine
@@ -194,7 +197,7 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
 
 
 def test_every_process_answers_its_probes(machine: Machine) -> None:
-    going_on = {name: one for name, one in machine.processes.items() if not name.startswith("charting-migrate")}
+    going_on = {name: one for name, one in machine.processes.items() if name.partition(".")[0] not in ENDS_BY_ITSELF}
     wait_for_all(going_on.values())
     assert len(going_on) == 15
 

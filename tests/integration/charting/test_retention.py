@@ -115,7 +115,7 @@ def test_without_settings_nothing_goes(shelf: Shelf) -> None:
     delivered(shelf.tamper)
     shelf.ward.clock.advance(LATER.total_seconds() * 100)
 
-    assert shelf.clean() == []
+    assert shelf.clean() == ["everything is kept for good: see NEOPAIN_CHARTING_RETENTION_*"]
     assert shelf.count("entries") == 1
 
 
@@ -362,7 +362,8 @@ def test_a_month_that_names_a_held_infant_stays_and_the_others_go(months: Engine
         retention_entries_days=30, retention_alerts_days=30, retention_audit_months=5, audit_signing_key=key_path
     )
 
-    assert [line.split()[1:3] for line in said[2:]] == [
+    assert said[2] == "audit: 2026-03 kept for holds"
+    assert [line.split()[1:3] for line in said[3:]] == [
         ["2026-01", "dropped,"],
         ["2026-02", "dropped,"],
         ["2026-04", "dropped,"],
@@ -444,6 +445,41 @@ def test_a_role_that_does_not_own_the_tables_is_told_so(
     assert (
         "role neopain_writer deletes nothing: run it with the URL of the role that migrates" in capsys.readouterr().err
     )
+
+
+def test_a_scheduled_run_ends_with_2_where_a_person_is_needed_and_with_1_where_it_is_to_be_run_again(
+    own_database: str,
+    shelf: Shelf,
+    key_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old = datetime(2020, 1, 15, tzinfo=UTC)
+    with shelf.owner.begin() as connection:
+        ensure_partitions(connection, now=old, months=1)
+        append(connection, [AuditEvent("x", "test", patient="HOSP|1")], now=old)
+    for name, value in {"ENTRIES_DAYS": "1", "ALERTS_DAYS": "1", "AUDIT_MONTHS": "2"}.items():
+        monkeypatch.setenv(f"NEOPAIN_CHARTING_RETENTION_{name}", value)
+
+    def retention(url: str) -> tuple[int, str]:
+        monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", url)
+        code = run(["retention", "run", "--by", "job"])
+        told = capsys.readouterr()
+        return code, (told.err or told.out).splitlines()[-1]
+
+    code, told = retention(shelf.url)
+    assert (code, told[:55]) == (2, "neopain: 1 months of the audit trail are due: NEOPAIN_C")
+    assert retention("postgresql+psycopg2://nobody@127.0.0.1:1/none")[0] == 1
+    hold = place_hold(shelf.owner, shelf.ward.clock, "1", None, by="legal", reason="case 12")
+    assert retention(shelf.url) == (0, "audit: no month is due")
+    release_hold(shelf.owner, shelf.ward.clock, hold.id, by="legal", reason="closed")
+    monkeypatch.setenv("NEOPAIN_CHARTING_AUDIT_SIGNING_KEY", str(key_path))
+    shelf.tamper("UPDATE audit SET actor = 'somebody' WHERE position = 1")
+    code, told = retention(shelf.url)
+    assert (code, told[:48]) == (2, "neopain: no month is dropped: audit trail BROKEN")
+    shelf.tamper("UPDATE audit SET actor = 'test' WHERE position = 1")
+    assert retention(shelf.url) == (0, "audit: 2020-01 dropped, 1 rows, signed")
 
 
 def test_infants_of_several_batches_are_told_apart(shelf: Shelf) -> None:

@@ -53,6 +53,9 @@ def run_retention(engine: Engine, clock: Clock, settings: ChartingSettings, *, b
     again, what was done is done.
     """
     _require_owner(engine)
+    if (settings.retention_entries_days, settings.retention_alerts_days) == (None, None):
+        # The audit trail is kept no shorter than they are.
+        say("everything is kept for good: see NEOPAIN_CHARTING_RETENTION_*")
     for one in CLASSES:
         before = _before(one, settings, now=clock.now())
         if before is None:
@@ -83,6 +86,8 @@ def _drop_months(engine: Engine, clock: Clock, settings: ChartingSettings, *, by
     with translated("looking at what is due"), engine.connect() as connection:
         due = _due_months(connection, settings, now=clock.now())
     wanted = [month for month, is_held in due if not is_held]
+    if held := ", ".join(str(month) for month, is_held in due if is_held):
+        say(f"{AUDIT_CLASS}: {held} kept for holds")
     if not wanted:
         say(f"{AUDIT_CLASS}: no month is due")
         return
