@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from neopain.bootstrap.looks import tell_look
 from neopain.bus.bus import Bus
 from neopain.bus.census import read_census
 from neopain.domain.census import BedState, CensusEvent, CensusEventKind, Infant, Release
@@ -28,11 +29,10 @@ class ReleaseOptions:
     infant: str = ""
 
 
-def list_beds(*, only_held: bool, as_json: bool) -> int:
-    """Prints one line for each bed that was ever named, held ones with their reason."""
-    for state in asyncio.run(_beds()):
-        if state.is_held or not only_held:
-            print(json.dumps(_as_fields(state)) if as_json else _as_line(state))
+def list_beds(*, only_held: bool, by: str, as_json: bool) -> int:
+    """Prints one line for each bed that was ever named, held ones with their reason: patient data, and audited."""
+    for state in asyncio.run(_beds(only_held=only_held, by=by)):
+        print(json.dumps(_as_fields(state)) if as_json else _as_line(state))
     return 0
 
 
@@ -43,13 +43,17 @@ def release_bed(options: ReleaseOptions) -> int:
     return 0
 
 
-async def _beds() -> list[BedState]:
+async def _beds(*, only_held: bool, by: str) -> list[BedState]:
     bus = Bus(read_settings(BusSettings).address())
     try:
         census = await read_census(bus)
+        found = [state for state in census.beds.values() if state.is_held or not only_held]
+        told = [number for state in found for infant in state.occupants for number in infant.identifiers]
+        told += [one.patient for state in found for one in (*state.disputes, *state.contradicting)]
+        await tell_look(bus, "beds", told, by=by)
     finally:
         await bus.aclose()
-    return sorted(census.beds.values(), key=lambda state: state.bed)
+    return sorted(found, key=lambda state: state.bed)
 
 
 async def _released(options: ReleaseOptions) -> BedState:

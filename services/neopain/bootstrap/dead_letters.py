@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from neopain.bootstrap.looks import tell_look
 from neopain.bootstrap.raw import hex_lines, segment_lines
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import list_letters, list_replays
@@ -38,16 +39,36 @@ class Kept:
         return next((one for one in self.replays if one.outcome is ReplayOutcome.ACCEPTED), None)
 
 
-def list_dead_letters(*, rule: str, as_json: bool) -> int:
-    """Prints the dead letters, oldest first, with ``rule`` those whose rule holds that text; raw bytes only in JSON."""
-    for kept in with_rule(on_bus(read_kept), rule):
+def list_dead_letters(*, rule: str, by: str, as_json: bool) -> int:
+    """Prints the dead letters, oldest first, with ``rule`` those whose rule holds that text.
+
+    Raw bytes only in JSON, which is patient data, and audited.
+    """
+
+    async def read(bus: Bus) -> list[Kept]:
+        found = with_rule(await read_kept(bus), rule)
+        if as_json:
+            # Whose data are in raw bytes that could not be read, nobody knows.
+            await tell_look(bus, "dead-letters list --json", (), by=by)
+        return found
+
+    for kept in on_bus(read):
         print(_as_json(kept) if as_json else _as_line(kept))
     return 0
 
 
-def show_dead_letter(letter_id: str, *, as_json: bool) -> int:
-    """Prints one letter with its diagnosis; ``ConfigurationError`` when there is none of that id."""
-    (kept,) = with_ids(on_bus(read_kept), [letter_id])
+def show_dead_letter(letter_id: str, *, by: str, as_json: bool) -> int:
+    """Prints one letter with its diagnosis: patient data, and audited.
+
+    ``ConfigurationError`` when there is none of that id.
+    """
+
+    async def read(bus: Bus) -> list[Kept]:
+        found = with_ids(await read_kept(bus), [letter_id])
+        await tell_look(bus, f"dead-letters show {letter_id}", (), by=by)
+        return found
+
+    (kept,) = on_bus(read)
     print(_as_json(kept) if as_json else "\n".join(_as_page(kept)))
     return 0
 

@@ -13,6 +13,7 @@ from neopain.charting.settings import ChartingSettings
 from neopain.domain.identity import BedId
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
+from neopain.runtime.user import user
 
 
 def list_held(*, bed: str, most: int, as_json: bool) -> int:
@@ -24,10 +25,13 @@ def list_held(*, bed: str, most: int, as_json: bool) -> int:
     return 0
 
 
-def show_held(entry_id: str, *, as_json: bool) -> int:
-    """Prints one held entry: patient data. ``ConfigurationError`` when it is not held."""
+def show_held(entry_id: str, *, by: str, as_json: bool) -> int:
+    """Prints one held entry: patient data, and in the audit trail as read by this person or user.
+
+    ``ConfigurationError`` when it is not held.
+    """
     with at_desk(_database_url()) as engine:
-        entry = read_held_entry(engine, entry_id)
+        entry = read_held_entry(engine, SystemClock(), entry_id, by=by or f"user {user()}")
     print(json.dumps(asdict(entry), default=_said) if as_json else "\n".join(_as_page(entry)))
     return 0
 

@@ -13,6 +13,7 @@ from neopain.charting.settings import ChartingSettings
 from neopain.charting.tracing import TracedEntry
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
+from neopain.runtime.user import user
 
 STATES = {state.value: (state,) for state in RowState} | {
     "open": tuple(state for state in RowState if state not in DONE | {RowState.UNVERIFIED})
@@ -29,10 +30,13 @@ def list_outbox(*, state: str, most: int, as_json: bool) -> int:
     return 0
 
 
-def show_outbox(entry_id: str, *, as_json: bool) -> int:
-    """Prints one entry and its delivery: patient data. ``ConfigurationError`` when it is in no outbox."""
+def show_outbox(entry_id: str, *, by: str, as_json: bool) -> int:
+    """Prints one entry and its delivery: patient data, and in the audit trail as read by this person or user.
+
+    ``ConfigurationError`` when it is in no outbox.
+    """
     with at_desk(_database_url()) as engine:
-        row = read_entry(engine, entry_id)
+        row = read_entry(engine, SystemClock(), entry_id, by=by or f"user {user()}")
     print(json.dumps(asdict(row), default=_said) if as_json else "\n".join(_as_page(row)))
     return 0
 

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Engine
 
 from neopain.charting.alert_rows import IS_OPEN, alert_of, alerts_where, bed_of, locked_watch
 from neopain.charting.alerts import write_events
-from neopain.charting.audit.chain import AuditEvent, Value, append
+from neopain.charting.audit.chain import AuditEvent, Value
 from neopain.charting.database import translated
-from neopain.charting.disclosures import READS
+from neopain.charting.looks import record_look
 from neopain.charting.tables import ALERTS
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.ids import key_of
@@ -72,7 +72,7 @@ def read_alert(engine: Engine, clock: Clock, alert_id: str, *, by: str) -> Alert
         alert = alert_of(unit.connection, alert_id)
         whose = key_of(alert.patient) if alert is not None else ""
         event = AuditEvent(ALERT_READ, by, patient=whose, detail={"alert": alert_id})
-        append(unit.connection, [event], now=clock.now(), chain=READS)
+        record_look(unit.connection, clock, event)
     return alert
 
 

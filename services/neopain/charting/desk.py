@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import connect, translated
+from neopain.charting.looks import look_at_entry, record_look
 from neopain.charting.outbox import CREATION, DONE, Happening, OutboxRow, RowState
 from neopain.charting.statuses import NOT_SENT, changes_of, give_up, locked_entry, write_status
 from neopain.charting.tables import ENTRIES, OUTBOX
@@ -63,17 +64,19 @@ def read_outbox(engine: Engine, states: Collection[RowState], *, most: int) -> t
         return tuple(traced(row) for row in found)
 
 
-def read_entry(engine: Engine, entry_id: str) -> TracedEntry:
-    """An entry with its delivery, and that of what became of it; ``ConfigurationError`` when it is in no outbox.
+def read_entry(engine: Engine, clock: Clock, entry_id: str, *, by: str) -> TracedEntry:
+    """An entry with its delivery, and that of what became of it, who reads it being in the audit trail before.
 
-    ``DatabaseUnavailable``.
+    ``ConfigurationError`` when it is in no outbox. ``DatabaseUnavailable``: nothing may be told.
     """
     query = WITH_DELIVERY.where(ENTRIES.c.entry_id == entry_id, OUTBOX.c.entry_id == entry_id)
-    with translated("reading the outbox"), engine.connect() as connection:
-        found = grouped(connection.execute(query.order_by(OUTBOX.c.change)))
-    if not found:
+    with unit_of_work(engine, clock) as unit:
+        rows = unit.connection.execute(query.order_by(OUTBOX.c.change)).all()
+        look = look_at_entry("outbox show", entry_id, rows[0] if rows else None, by=by)
+        record_look(unit.connection, clock, look)
+    if not rows:
         raise _unknown(entry_id)
-    return found[0]
+    return grouped(rows)[0]
 
 
 def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> RowState:

@@ -1,4 +1,4 @@
-"""What was told to senders that asked who lies where, written to the audit trail from the ``disclosures`` stream.
+"""What senders and persons were told who asked who lies where, audited from the ``disclosures`` stream.
 
 Reads of patient data are a chain of their own: they are many, and whoever charts must not wait for them.
 """
@@ -13,11 +13,14 @@ from neopain.charting.audit.chain import AuditEvent, append, detail_of, patient_
 from neopain.charting.tables import AUDIT
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.ids import key_of
-from neopain.domain.query import Disclosure
+from neopain.domain.query import PERSON, Disclosure
 from neopain.runtime.clock import Clock
 
 READS = "reads"
 """The chain."""
+QUERIED = "census_queried"
+BUS_READ = "bus_read"
+"""A person's look at what lies on the bus: who lies where, a message, a dead letter."""
 CLOCKS_DIFFER = timedelta(minutes=10)
 
 
@@ -49,7 +52,9 @@ def _event(fact_id: str, disclosure: Disclosure) -> AuditEvent:
         "held": "; ".join(disclosure.held),
     }
     told = [key_of(one) for one in disclosure.told]
-    return AuditEvent(event="census_queried", actor=str(disclosure.source), detail=detail, infants=told)
+    if disclosure.source.kind == PERSON:
+        return AuditEvent(event=BUS_READ, actor=disclosure.source.name, detail=detail, infants=told)
+    return AuditEvent(event=QUERIED, actor=str(disclosure.source), detail=detail, infants=told)
 
 
 def _is_recorded(connection: Connection, event: AuditEvent, disclosure: Disclosure) -> bool:

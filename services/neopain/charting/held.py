@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, select
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
 from neopain.charting.entries import EntryState, leave_standing, standing_entry
+from neopain.charting.looks import look_at_entry, record_look
 from neopain.charting.tables import ENTRIES
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.identity import BedId
@@ -52,11 +53,15 @@ def read_held(engine: Engine, *, bed: BedId | None, most: int) -> tuple[HeldEntr
         return tuple(_held(row) for row in found)
 
 
-def read_held_entry(engine: Engine, entry_id: str) -> HeldEntry:
-    """One entry that is held; ``ConfigurationError`` when none of that id is. ``DatabaseUnavailable``."""
+def read_held_entry(engine: Engine, clock: Clock, entry_id: str, *, by: str) -> HeldEntry:
+    """One entry that is held, who reads it being in the audit trail before.
+
+    ``ConfigurationError`` when none of that id is. ``DatabaseUnavailable``: nothing may be told.
+    """
     query = select(ENTRIES).where(ENTRIES.c.entry_id == entry_id, ENTRIES.c.state == EntryState.HELD.value)
-    with translated("reading held entries"), engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
+    with unit_of_work(engine, clock) as unit:
+        row = unit.connection.execute(query).one_or_none()
+        record_look(unit.connection, clock, look_at_entry("held show", entry_id, row, by=by))
     if row is None:
         raise _unknown(entry_id)
     return _held(row)

@@ -19,11 +19,12 @@ def add_integration(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_trace(commands: Commands[argparse.ArgumentParser]) -> None:
-    text = "One message's way: received, stored, in which windows and scores, charted, confirmed by the EHR"
+    text = "One message's way: received, stored, scored, charted, confirmed by the EHR: patient data; audited"
     trace = command(commands, "trace", _trace, text)
     trace.add_argument("control_id", metavar="CONTROL-ID", help="MSH-10 of the message")
     trace.add_argument("--source", default="", metavar="NAME", help="only of this source, as `sources` names it")
     trace.add_argument("--most", type=natural, default=5, help="the newest so many of each source (default 5)")
+    _add_reader(trace)
     trace.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -38,9 +39,14 @@ def _add_dead_letters(commands: Commands[argparse.ArgumentParser]) -> None:
     letters = group(commands, "dead-letters", "What could not be processed: kept raw, with a diagnosis")
     listed = command(letters, "list", _list, "One line each: id, received, origin, source, place and rule")
     listed.add_argument("--rule", default="", metavar="TEXT", help="only those with this text in place or rule")
-    listed.add_argument("--json", action="store_true", help="print one JSON object per line, with the raw bytes")
-    shown = command(letters, "show", _show, "One of them with its raw message, every sign visible: patient data")
+    _add_reader(listed)
+    text = "print one JSON object per line, with the raw bytes: patient data; audited"
+    listed.add_argument("--json", action="store_true", help=text)
+    shown = command(
+        letters, "show", _show, "One of them with its raw message, every sign visible: patient data; audited"
+    )
     shown.add_argument("id", metavar="ID", help="as listed")
+    _add_reader(shown)
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     text = "Put HL7 messages in again, as if they came now; who did it and why is kept and audited"
     replayed = command(letters, "replay", _replay, text)
@@ -60,8 +66,9 @@ def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
     listed.add_argument("--state", choices=states, default="open", help="default open: pending, held and rejected")
     listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
-    shown = command(rows, "show", _outbox_show, "One entry with its value, infant and delivery: patient data")
+    shown = command(rows, "show", _outbox_show, "One entry with its value, infant and delivery: patient data; audited")
     shown.add_argument("id", metavar="ENTRY", help="as listed")
+    _add_reader(shown)
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     for name, action, text in (
         ("retry", _outbox_retry, "Try entries again now, e.g. when the EHR was put right; audited"),
@@ -81,9 +88,10 @@ def _add_held(commands: Commands[argparse.ArgumentParser]) -> None:
     listed.add_argument("--most", type=natural, default=100, help="the oldest so many (default 100)")
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
     shown = command(
-        entries, "show", _held_show, "One entry with its value, and what it stands instead of: patient data"
+        entries, "show", _held_show, "One entry with its value, and what it stands instead of: patient data; audited"
     )
     shown.add_argument("id", metavar="ENTRY", help="as listed")
+    _add_reader(shown)
     shown.add_argument("--json", action="store_true", help="print one JSON object")
     text = "Decide that nothing is charted of held entries; audited, and cannot be undone"
     discarded = command(entries, "discard", _held_discard, text)
@@ -92,11 +100,15 @@ def _add_held(commands: Commands[argparse.ArgumentParser]) -> None:
     discarded.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
 
 
+def _add_reader(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", type=said, metavar="NAME", help="who reads it (default: the user)")
+
+
 def _trace(options: argparse.Namespace) -> int:
     from neopain.bootstrap.trace.command import TraceOptions, run_trace
 
     return run_trace(
-        TraceOptions(control_id=options.control_id, source=options.source, most=options.most, as_json=options.json)
+        TraceOptions(options.control_id, options.source, options.most, by=options.by or "", as_json=options.json)
     )
 
 
@@ -109,13 +121,13 @@ def _sources(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from neopain.bootstrap.dead_letters import list_dead_letters
 
-    return list_dead_letters(rule=options.rule, as_json=options.json)
+    return list_dead_letters(rule=options.rule, by=options.by or "", as_json=options.json)
 
 
 def _show(options: argparse.Namespace) -> int:
     from neopain.bootstrap.dead_letters import show_dead_letter
 
-    return show_dead_letter(options.id, as_json=options.json)
+    return show_dead_letter(options.id, by=options.by or "", as_json=options.json)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -168,7 +180,7 @@ def _held_list(options: argparse.Namespace) -> int:
 def _held_show(options: argparse.Namespace) -> int:
     from neopain.bootstrap.held import show_held
 
-    return show_held(options.id, as_json=options.json)
+    return show_held(options.id, by=options.by or "", as_json=options.json)
 
 
 def _held_discard(options: argparse.Namespace) -> int:
@@ -186,7 +198,7 @@ def _outbox_list(options: argparse.Namespace) -> int:
 def _outbox_show(options: argparse.Namespace) -> int:
     from neopain.bootstrap.outbox import show_outbox
 
-    return show_outbox(options.id, as_json=options.json)
+    return show_outbox(options.id, by=options.by or "", as_json=options.json)
 
 
 def _outbox_retry(options: argparse.Namespace) -> int:

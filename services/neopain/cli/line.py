@@ -102,8 +102,10 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
-    beds = command(commands, "beds", _beds, "Who lies where, and which beds are held, why and since when")
+    text = "Who lies where, and which beds are held, why and since when: patient data; audited"
+    beds = command(commands, "beds", _beds, text)
     beds.add_argument("--held", action="store_true", help="only beds that are held")
+    beds.add_argument("--by", type=said, metavar="NAME", help="who reads it (default: the user)")
     beds.add_argument("--json", action="store_true", help="print one JSON object per line")
     parts = beds.add_subparsers(title="commands", metavar="COMMAND")
     text = "Let a held bed go, after looking at the infant; what was held meanwhile is charted for it; kept and audited"
@@ -182,7 +184,7 @@ def _drugs_unknown(options: argparse.Namespace) -> int:
 def _beds(options: argparse.Namespace) -> int:
     from neopain.bootstrap.beds import list_beds
 
-    return list_beds(only_held=options.held, as_json=options.json)
+    return list_beds(only_held=options.held, by=options.by or "", as_json=options.json)
 
 
 def _beds_release(options: argparse.Namespace) -> int:

@@ -12,6 +12,9 @@ from neopain.domain.census import BedState, Census, Infant
 from neopain.domain.identity import BedId, PatientId, SourceId, bed_id, parts_of
 from neopain.domain.vitals import Processing
 
+PERSON = "person"
+"""The kind of a source that is no system: somebody at a command line, by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -70,8 +73,8 @@ class Findings:
 class Disclosure:
     """A fact for the audit trail: who asked for whom, and whose data were told. Numbers and beds, no names.
 
-    ``asked`` is the message's type and trigger, ``address`` the asker's network address. ``held`` are beds that were
-    meant and of which nothing was told.
+    ``asked`` is the message's type and trigger, or a person's command; ``address`` the asker's network address.
+    ``held`` are beds that were meant and of which nothing was told.
     """
 
     source: SourceId

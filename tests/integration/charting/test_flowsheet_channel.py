@@ -353,7 +353,7 @@ def test_a_refusal_is_for_a_person_with_its_codes_and_apart_from_them_its_words(
     line.sweep()
 
     (row,) = line.rows("SELECT entry_id, state FROM outbox")
-    traced = read_entry(line.engine, row["entry_id"])
+    traced = read_entry(line.engine, line.ward.clock, row["entry_id"], by="engineer 3")
     (control_id,) = line.interface.control_ids
     assert row["state"] == "rejected"
     assert traced.last_error == f"message {control_id}: {code}, 103 at OBX[2]-3"

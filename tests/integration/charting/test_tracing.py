@@ -15,12 +15,13 @@ import pytest
 from neopain.bootstrap.trace.windows import holds
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
+from neopain.bus.disclosures import list_disclosures
 from neopain.bus.receipts import write_receipts
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.replays import record_replay
 from neopain.cli import run
 from neopain.domain.deadletter import Replay, ReplayOutcome
-from neopain.domain.identity import SourceId
+from neopain.domain.identity import PatientId, SourceId
 from neopain.domain.receipt import Receipt, Stored
 
 from .conftest import NOON
@@ -90,7 +91,7 @@ def test_the_windows_that_were_read_with_it_lead_to_entry_and_ehr(
 
 
 def test_a_person_reads_the_way_in_lines(
-    trace: Callable[..., dict[str, Any]], ward: Any, capsys: pytest.CaptureFixture[str]
+    trace: Callable[..., dict[str, Any]], address: BusAddress, ward: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ward.take(replace(ward.score(5), read_until={"vitals": "9999999999999-0"}), ward.score(25))
     assert run(["trace", "17"]) == 0
@@ -103,6 +104,15 @@ def test_a_person_reads_the_way_in_lines(
     assert f": 2.0 (1.0 to 3.0), infant {ward.infant.value}|HOSP, issued" in lines[7]
     assert lines[8] == "EHR        pending, not confirmed, 0 failed attempts"
     assert lines[9] == "charted    an interval of its windows is not charted yet"
+    assert asyncio.run(infants_disclosed(address)) == [(ward.infant,)]
+
+
+async def infants_disclosed(address: BusAddress) -> list[tuple[PatientId, ...]]:
+    """Of whom the audit trail is to say that somebody was told of them."""
+    bus = Bus(address)
+    told = await list_disclosures(bus)
+    await bus.aclose()
+    return [one.told for one in told]
 
 
 def test_what_has_been_forgotten_is_no_longer_kept(trace: Callable[..., dict[str, Any]]) -> None:

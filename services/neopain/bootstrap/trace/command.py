@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neopain.bootstrap.dead_letters import on_bus
+from neopain.bootstrap.looks import tell_look
 from neopain.bootstrap.trace.found import Message, find_messages
-from neopain.bootstrap.trace.told import Traced, as_fields, as_page
+from neopain.bootstrap.trace.told import Traced, as_fields, as_page, infants_told
 from neopain.bootstrap.trace.windows import scores_on_bus, stretch_of, way_of
 from neopain.bus.bus import Bus
 from neopain.bus.streams import CENSUS, DRUGS, RECEIPTS, VITALS, StreamSpec
@@ -27,16 +28,19 @@ DATABASE = "NEOPAIN_CHARTING_DATABASE_URL"
 
 @dataclass(frozen=True, slots=True)
 class TraceOptions:
-    """Which message: ``source`` narrows to one sender, ``most`` to the newest so many of each."""
+    """Which message: ``source`` narrows to one sender, ``most`` to the newest so many of each; ``by`` reads it."""
 
     control_id: str
     source: str = ""
     most: int = 5
+    by: str = ""
     as_json: bool = False
 
 
 def run_trace(options: TraceOptions) -> int:
-    """Prints the way of every message of that control id; ``ConfigurationError`` when nothing kept tells of one.
+    """Prints the way of every message of that control id: patient data, and audited.
+
+    ``ConfigurationError`` when nothing kept tells of one.
 
     Without ``NEOPAIN_CHARTING_DATABASE_URL`` charting is not asked, and it says so.
     """
@@ -50,6 +54,8 @@ def run_trace(options: TraceOptions) -> int:
     if not found:
         raise ConfigurationError(_nothing(options))
     traced = _with_charting(found, now)
+    told = [infant for one in traced for infant in infants_told(one)]
+    on_bus(lambda bus: tell_look(bus, f"trace {options.control_id}", told, by=options.by))
     if options.as_json:
         print(json.dumps({"control_id": options.control_id, "messages": [as_fields(one, now) for one in traced]}))
     else:

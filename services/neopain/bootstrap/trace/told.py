@@ -51,6 +51,18 @@ def as_fields(traced: Traced, now: datetime) -> dict[str, object]:
     }
 
 
+def infants_told(traced: Traced) -> Iterator[PatientId]:
+    """Everybody whom page and fields name."""
+    for _, state in traced.message.census:
+        yield from (one.identifiers[0] for one in state.occupants)
+    for _, fact in traced.message.drugs:
+        yield from fact.patients
+    for entry in (one for way in traced.ways for one in way.entries or ()):
+        if entry.infant:
+            value, _, authority = entry.infant.partition("|")
+            yield PatientId(value, authority)
+
+
 def as_page(traced: Traced, now: datetime) -> Iterator[str]:
     """The same in lines, in the order in which it happened."""
     message, fields = traced.message, _received(traced.message, now)

@@ -63,6 +63,8 @@ ACTIONS = {
     "entry_discarded": "U",
     "bed_released": "U",
     "alert_read": "R",
+    "entry_read": "R",
+    "bus_read": "R",
     "audit_exported": "R",
     "retention_deleted": "D",
     "audit_month_dropped": "D",
