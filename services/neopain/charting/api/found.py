@@ -23,22 +23,18 @@ Moment = ColumnElement[datetime]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One resource. ``infant`` is the key of whom it tells, empty for nobody; ``patient`` whom it refers to.
-
-    ``others``: further infants of whom it tells, as rows of the audit trail may.
-    """
+    """One resource. ``infant`` is the key of whom it tells, empty for nobody; ``patient`` whom it refers to."""
 
     resource: Json
     infant: str = ""
     patient: PatientId | None = None
     visit: str = ""
     served: ServedEntry | None = None
-    others: tuple[str, ...] = ()
 
     @property
     def infants(self) -> frozenset[str]:
-        """The keys of all infants of whom it tells."""
-        return frozenset(filter(None, (self.infant, *self.others)))
+        """The key of whom it tells, none for nobody."""
+        return frozenset(filter(None, (self.infant,)))
 
     @property
     def id(self) -> str:

@@ -91,7 +91,12 @@ class Reader:
             self._record(asked, caller, ReadTold(frozenset(), 0, HTTPStatus.NOT_FOUND))
             raise not_found(asked.resource_type)
         told = _told(found.resource, caller, summary)
-        self._record(asked, caller, ReadTold(found.infants, 1, told.status), is_polled=is_uncharted(found))
+        self._record(
+            asked,
+            caller,
+            ReadTold(found.infants, 1, told.status),
+            is_polled=is_uncharted(found),
+        )
         return told
 
     def search(self, asked: AskSearch, caller: Caller) -> Told:

@@ -1,7 +1,7 @@
 """Rows of the audit trail as AuditEvents; reads over the FHIR API as IHE BALP has them (Read, Query).
 
-A row may be about several infants. BALP wants an AuditEvent for each of them then: ``audit_events_of`` makes those, for
-who keeps AuditEvents; ``audit_event_of`` makes one of the row, which claims no profile of one patient.
+A row may be about several infants. BALP wants an AuditEvent for each of them: the parts of the row, each of which names
+one infant and no other. Rows never change, so their parts' numbers and ids stay.
 
 A read's query is the one that was understood: what a client puts into an unknown parameter may be a name, and is not
 kept.
@@ -77,7 +77,10 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One row of the audit trail. ``patient`` is the key of an infant, empty where it is about none or several."""
+    """One row of the audit trail, or its part about one infant.
+
+    ``patient`` is the key of an infant, empty where it is about none or several; ``number`` is that of a part, 1, 2 ...
+    """
 
     chain: str
     position: int
@@ -87,11 +90,22 @@ class AuditRow:
     entry_id: str
     patient: str
     detail: Mapping[str, object]
+    number: int = 0
 
     @property
     def id(self) -> str:
-        """The id of its AuditEvent."""
-        return f"{self.chain}-{self.position}"
+        """The id of its AuditEvent; a row about several has none itself."""
+        return f"{self.chain}-{self.position}" + (f"-{self.number}" if self.number else "")
+
+    @property
+    def parts(self) -> Iterator[AuditRow]:
+        """What becomes an AuditEvent each: the row, or its part for each infant where it is about several."""
+        if len(self.infants) < 2:
+            yield self
+            return
+        detail = {name: value for name, value in self.detail.items() if name != INFANTS}
+        for number, infant in enumerate(self.infants, start=1):
+            yield replace(self, patient=infant, detail=detail, number=number)
 
     @property
     def infants(self) -> tuple[str, ...]:
@@ -109,17 +123,11 @@ def infants_of(patient: str, detail: Mapping[str, object]) -> tuple[str, ...]:
 
 def audit_events_of(row: AuditRow) -> Iterator[Json]:
     """The AuditEvents of a row: one, or one for each infant where it is about several."""
-    if len(row.infants) < 2:
-        yield audit_event_of(row)
-        return
-    detail = {name: value for name, value in row.detail.items() if name != INFANTS}
-    for number, infant in enumerate(row.infants, start=1):
-        own = audit_event_of(replace(row, patient=infant, detail=detail))
-        yield versioned({**own, "id": f"{row.id}-{number}", "meta": {"profile": own["meta"].get("profile", [])}})
+    return map(audit_event_of, row.parts)
 
 
 def audit_event_of(row: AuditRow) -> Json:
-    """The AuditEvent of a row."""
+    """The AuditEvent of a part of a row, or of a row about one infant or nobody."""
     is_rest = row.event in (READ, SEARCHED)
     resource = {
         "resourceType": "AuditEvent",
@@ -134,7 +142,7 @@ def audit_event_of(row: AuditRow) -> Json:
 
 def _rest(row: AuditRow) -> Json:
     is_read = row.event == READ
-    name = ("Patient" if len(row.infants) == 1 else "") + ("Read" if is_read else "Query")
+    name = ("Patient" if row.patient else "") + ("Read" if is_read else "Query")
     code = "read" if is_read else "search-type"
     return {
         "meta": {"profile": [f"{PROFILES}{name}"]},
@@ -191,11 +199,7 @@ def _activity(row: AuditRow) -> Json:
 
 
 def _entry(row: AuditRow) -> Iterator[Json]:
-    told = [
-        {"type": name, "valueString": str(value)}
-        for name, value in row.detail.items()
-        if value not in ("", None) and name != INFANTS
-    ]
+    told = [{"type": name, "valueString": str(value)} for name, value in row.detail.items() if value not in ("", None)]
     entity: Json = {"type": OBJECT, "role": RESOURCE_ROLE}
     if row.entry_id:
         entity["what"] = {"identifier": {"system": terms.ENTRY_IDENTIFIERS, "value": row.entry_id}}
@@ -206,8 +210,8 @@ def _entry(row: AuditRow) -> Iterator[Json]:
 
 
 def _infant(row: AuditRow) -> Iterator[Json]:
-    for infant in row.infants:
-        patient = {"reference": f"Patient/{patient_id_of_key(infant)}"}
+    if row.patient:
+        patient = {"reference": f"Patient/{patient_id_of_key(row.patient)}"}
         yield {"what": patient, "type": PERSON, "role": PATIENT_ROLE}
 
 

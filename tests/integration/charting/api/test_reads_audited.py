@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -62,21 +63,86 @@ def test_a_search_is_one_row_with_all_infants_told_of_and_its_query_without_what
     assert (found["detail"]["told"], found["detail"]["resources"]) == (2, 3)
 
 
-def test_a_row_with_several_infants_is_found_by_each_as_an_audit_event_with_all(api: Any, ward: Any) -> None:
+BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Two infants, whom one search told of: the ids of their Patients, and the row of that search."""
+
+    api: Any
+    infants: tuple[str, str]
+    patients: tuple[str, str]
+    row: str
+
+    def ids(self, query: str) -> list[str]:
+        return [one["id"] for one in self.api.found(f"AuditEvent?{query}")]
+
+
+@pytest.fixture
+def searched(api: Any, ward: Any, rows: Any) -> Searched:
+    """A search of Patients, as request req-7; the reads of the trail after it are about nobody, or about one infant."""
     other = type(ward)(ward.engine, ward.clock)
     other.admit(other.infant)
     ward.chart()
     other.chart()
-    patients = [patient["id"] for patient in api.found("Patient")]
+    answer = api.ask("Patient", headers={"X-Request-Id": "req-7"}).json()
+    ids = {one["resource"]["identifier"][0]["value"]: one["resource"]["id"] for one in answer["entry"]}
+    (row,) = rows("SELECT position, detail::json -> 'infants' AS infants FROM audit WHERE chain = 'reads'")
+    numbers = [infant.partition("|")[2] for infant in row["infants"]]
+    return Searched(api, tuple(numbers), tuple(ids[one] for one in numbers), f"reads-{row['position']}")
 
-    for query in (f"patient={patients[0]}", f"patient.identifier=urn:neopain:authority:HOSP|{other.infant.value}"):
-        (event,) = api.found(f"AuditEvent?{query}&subtype=search-type&date=2026-10-05&_sort=date&_count=1")[:1]
 
-        assert event["meta"]["profile"] == [
-            "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Query"
-        ]
-        told = {one["what"]["reference"] for one in event["entity"] if one.get("role", {}).get("code") == "1"}
-        assert told == {f"Patient/{patient}" for patient in patients}
+def test_a_search_that_told_of_two_is_an_audit_event_for_each_which_names_nobody_else(searched: Searched) -> None:
+    for number, (mrn, patient) in enumerate(zip(searched.infants, searched.patients, strict=True), start=1):
+        for query in (f"patient={patient}", f"patient.identifier=urn:neopain:authority:HOSP|{mrn}"):
+            (event,) = searched.api.found(f"AuditEvent?{query}&subtype=search-type&date=2026-10-05&_sort=date&_count=1")
+
+            assert event["id"] == f"{searched.row}-{number}"
+            assert event["meta"]["profile"] == [f"{BALP}PatientQuery"]
+            told = [one["what"]["reference"] for one in event["entity"] if one.get("role", {}).get("code") == "1"]
+            assert told == [f"Patient/{patient}"]
+            by_type = {one["type"]["code"]: one for one in event["entity"]}
+            assert by_type["XrequestId"]["what"]["identifier"]["value"] == "req-7"
+            assert searched.api.read(f"AuditEvent/{event['id']}") == event
+
+
+def test_only_a_part_has_an_id_of_its_own(searched: Searched) -> None:
+    for own_id in (searched.row, f"{searched.row}-3", f"{searched.row}-0", f"{searched.row}-01", "charting-1-1"):
+        assert searched.api.ask(f"AuditEvent/{own_id}").status_code == 404
+        assert searched.ids(f"_id={own_id}") == []
+    assert searched.ids(f"_id={searched.row}-2,{searched.row}-9,charting-1&_sort=date") == [
+        "charting-1",
+        f"{searched.row}-2",
+    ]
+    first, _ = searched.patients
+    assert searched.ids(f"_id={searched.row}-2&patient={first}") == []
+
+
+@pytest.mark.parametrize("sort", ["date", "-date"])
+def test_a_page_may_end_between_the_parts_of_a_row(searched: Searched, sort: str) -> None:
+    found, following = [], f"AuditEvent?_count=1&_sort={sort}&subtype=fhir_searched&date=lt2026-10-06"
+    while following and len(found) < 3:
+        bundle = searched.api.bundle(following)
+        found += [entry["resource"]["id"] for entry in bundle["entry"]]
+        following = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+
+    parts = [one for one in found if one.startswith(f"{searched.row}-")]
+    assert parts == [f"{searched.row}-1", f"{searched.row}-2"]
+
+
+def test_what_is_counted_is_what_would_be_found(searched: Searched) -> None:
+    def total(query: str) -> int:
+        return int(searched.api.bundle(f"AuditEvent?_summary=count&{query}")["total"])
+
+    first, second = searched.patients
+    assert total(f"patient={first}&subtype=search-type") == 1
+    assert total(f"patient={first},{second}&_id={searched.row}-1,{searched.row}-2") == 2
+    assert total(f"patient={first},{second}&subtype=search-type") == 2
+    assert total(f"patient={first}&patient={second}") == 0
+    assert searched.ids(f"patient={first}&patient={second}") == []
+    # Two of the one search, and one of each of the five reads since; this one is written down after it.
+    assert total("subtype=search-type") == 7
 
 
 @pytest.mark.parametrize("resource_type", ["Patient", "Encounter", "Provenance"])
