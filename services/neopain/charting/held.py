@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Row, select
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
 from neopain.charting.entries import EntryState, leave_standing, standing_entry
+from neopain.charting.entry_rows import shown_entry
 from neopain.charting.looks import look_at_entry, record_look
 from neopain.charting.tables import ENTRIES
 from neopain.charting.unit_of_work import unit_of_work
@@ -102,18 +103,8 @@ def _unknown(entry_id: str) -> ConfigurationError:
 
 def _held(row: Row[Any]) -> HeldEntry:
     return HeldEntry(
-        id=row.entry_id,
-        bed=row.bed,
-        kind=row.kind,
-        begins=row.begins,
-        ends=row.ends,
+        **shown_entry(row),
         held_since=row.issued,
-        held_reason=row.held_reason,
-        infant="|".join(filter(None, (row.patient_value, row.patient_authority))),
-        value=row.value,
-        low=row.draft.get("low"),
-        high=row.draft.get("high"),
-        absent_reason=row.draft.get("absent_reason", ""),
         windows=row.draft.get("windows", 0),
         instead_of=row.replaces or "",
     )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row
 
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.disclosures import READS
+from neopain.charting.entry_rows import key_of_row
 from neopain.runtime.clock import Clock
 
 ENTRY_READ = "entry_read"
@@ -27,8 +28,3 @@ def look_at_entry(asked: str, entry_id: str, row: Row[Any] | None, *, by: str) -
         patient=key_of_row(row) if row is not None else "",
         detail={"asked": asked},
     )
-
-
-def key_of_row(row: Row[Any]) -> str:
-    """The infant of a row as the audit trail names it (authority|number); empty where nobody is known."""
-    return f"{row.patient_authority or ''}|{row.patient_value}" if row.patient_value else ""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 
 from neopain.charting.courses import WAITING
 from neopain.charting.database import connect, translated
+from neopain.charting.entry_rows import shown_entry
 from neopain.charting.tables import COURSES, ENTRIES, ENTRY_STATUSES, OUTBOX, WINDOWS
 from neopain.domain.identity import BedId
 from neopain.domain.score import Score
@@ -153,19 +154,9 @@ def traced(row: Row[Any]) -> TracedEntry:
     """A row of ``WITH_DELIVERY``."""
     last_error, _, ehr_words = (row.last_error or "").partition("\n")
     return TracedEntry(
-        id=row.entry_id,
-        bed=row.bed,
-        kind=row.kind,
-        begins=row.begins,
-        ends=row.ends,
+        **shown_entry(row),
         issued=row.issued,
         state=row.state,
-        held_reason=row.held_reason,
-        infant="|".join(filter(None, (row.patient_value, row.patient_authority))),
-        value=row.value,
-        low=row.draft.get("low"),
-        high=row.draft.get("high"),
-        absent_reason=row.draft.get("absent_reason", ""),
         delivery=row.row or "",
         attempts=row.attempts or 0,
         due=row.due,
