@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
-from neopain.charting.agreement import ReviewedEntry, read_reviewed
+from neopain.charting.agreement import ReviewedEntry, read_reviewed, read_study_pairs
 from neopain.charting.settings import ChartingSettings
 from neopain.domain.identity import unit_of
 from neopain.domain.review import ReviewAct
@@ -23,6 +23,7 @@ from neopain.errors import ConfigurationError
 from neopain.runtime.settings import read_settings
 
 NOTICE = "nurses had seen the suggestion: not the agreement of independent raters"
+STUDY_NOTICE = "of studies: nurses scored before they could see the suggestion"
 ALL = "all"
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 SEED = 1
@@ -60,19 +61,23 @@ class Agreement:
     difference_changed: float | None
 
 
-def report_agreement(*, unit: str, month: str, as_json: bool) -> int:
+def report_agreement(*, unit: str, month: str, as_json: bool, of_study: bool = False) -> int:
     """Prints a line for each unit and month, and one for all. ``ConfigurationError`` for a month that is none."""
     if month and not MONTH.fullmatch(month):
         raise ConfigurationError(f"--month is {month}, and a month is written YYYY-MM")
     if find_spec("scipy") is None:
         raise ConfigurationError("scipy is not installed: run './neopain install training', then try again")
+    read, notice = (read_study_pairs, STUDY_NOTICE) if of_study else (read_reviewed, NOTICE)
     reviewed = [
         one
-        for one in read_reviewed(read_settings(ChartingSettings).database_url)
+        for one in read(read_settings(ChartingSettings).database_url)
         if unit in ("", _unit(one), unit_of(one.bed).name) and month in ("", _month(one))
     ]
     found = list(agreements(reviewed))
-    print(json.dumps({"notice": NOTICE, "agreement": [asdict(one) for one in found]}) if as_json else _text(found))
+    told = (
+        json.dumps({"notice": notice, "agreement": [asdict(one) for one in found]}) if as_json else _text(found, notice)
+    )
+    print(told)
     return 0
 
 
@@ -159,11 +164,11 @@ def _month(one: ReviewedEntry) -> str:
     return f"{one.moment:%Y-%m}"
 
 
-def _text(found: Sequence[Agreement]) -> str:
+def _text(found: Sequence[Agreement], notice: str) -> str:
     rows = [HEADS, *(_row(one) for one in found)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, f"In whole points of NIPS; intervals of 95 % over infants. {NOTICE.capitalize()}."])
+    return "\n".join([*lines, f"In whole points of NIPS; intervals of 95 % over infants. {notice.capitalize()}."])
 
 
 def _row(one: Agreement) -> tuple[str, ...]:

@@ -19,9 +19,12 @@ from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId
 from neopain.domain.policy import DEFAULT_POLICY, ChartingPolicy, SitePolicies
 from neopain.domain.scales import NIPS_X10_7
+from neopain.domain.study import Reveal
 from neopain.domain.threshold import Threshold
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
+
+REVEALED = {Reveal.AFTER_SCORE: "one has scored", Reveal.AFTER_STUDY: "the study is over"}
 
 
 def show_policy(*, file: Path | None, bed: str, as_json: bool) -> int:
@@ -75,6 +78,8 @@ def _lines(where: str, policy: ChartingPolicy) -> Iterator[str]:
         + (", under a sedative that was given" if policy.withholding.sedatives else "")
         + (f", with the sedation axis at {limit:.1f} or below" if limit is not None else "")
     )
+    if policy.study.enabled:
+        yield f"  study mode      no EHR gets a number, no nurse one, a pair before {REVEALED[policy.study.reveal]}"
     yield from _alert_lines(policy.alert)
 
 

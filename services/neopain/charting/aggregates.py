@@ -87,10 +87,11 @@ def sum_up_scores(intake: Intake, *, now: datetime) -> int:
         if not is_mine(connection):
             return 0
         due = _take_slots(connection, before=now - SLOT - GRACE)
-        windows = _windows_of(connection, due)
+        windows, blinded = _windows_of(connection, due)
         histories = _histories(connection, windows)
         rows = [
-            _score_row(intake, bed, begin, scores, histories[bed]) for (bed, begin), scores in sorted(windows.items())
+            {**_score_row(intake, bed, begin, scores, histories[bed]), "in_study": (bed, begin) in blinded}
+            for (bed, begin), scores in sorted(windows.items())
         ]
         write(connection, rows, now=now)
         return len(due)
@@ -221,7 +222,7 @@ def _take_slots(connection: Connection, *, before: datetime) -> list[tuple[BedId
 
 
 WINDOWS_OF = text("""
-SELECT due.bed, due.begins, windows.score
+SELECT due.bed, due.begins, windows.score, windows.in_study
 FROM unnest(CAST(:beds AS text[]), CAST(:begins AS timestamptz[])) AS due (bed, begins)
 JOIN windows ON windows.bed = due.bed
   AND windows.window_end > due.begins AND windows.window_end <= due.begins + interval '10 seconds'
@@ -231,12 +232,16 @@ ORDER BY due.bed, windows.window_end
 
 def _windows_of(
     connection: Connection, due: Sequence[tuple[BedId, datetime]]
-) -> dict[tuple[BedId, datetime], list[Score]]:
+) -> tuple[dict[tuple[BedId, datetime], list[Score]], set[tuple[BedId, datetime]]]:
+    """The windows of each slot, and the slots of which one was taken in study mode."""
+    blinded: set[tuple[BedId, datetime]] = set()
     found: dict[tuple[BedId, datetime], list[Score]] = defaultdict(list)
     named = {"beds": [bed for bed, _ in due], "begins": [begins for _, begins in due]}
-    for bed, begins, payload in connection.execute(WINDOWS_OF, named):
+    for bed, begins, payload, in_study in connection.execute(WINDOWS_OF, named):
         found[bed, begins].append(decode_score(payload))
-    return found
+        if in_study:
+            blinded.add((bed, begins))
+    return found, blinded
 
 
 def _histories(connection: Connection, slots: Iterable[tuple[BedId, datetime]]) -> dict[BedId, list[CensusFact]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, not_, select
 from sqlalchemy.sql.selectable import Subquery
 
 from neopain.charting.database import connect, translated
-from neopain.charting.entries import OF_NURSE
-from neopain.charting.tables import ENTRIES, REVIEWS
+from neopain.charting.entries import OF_NURSE, EntryState
+from neopain.charting.tables import ENTRIES, REVIEWS, STUDY_SCORES
 from neopain.domain.entry_status import RETRACTED
 from neopain.domain.identity import BedId
 from neopain.domain.review import ReviewAct
@@ -61,6 +61,41 @@ def read_reviewed(database_url: str) -> list[ReviewedEntry]:
                     suggested=row.suggested,
                     nips=None if row.is_retracted else row.nips,
                 )
+                for row in connection.execute(query)
+            ]
+    finally:
+        engine.dispose()
+
+
+def read_study_pairs(database_url: str) -> list[ReviewedEntry]:
+    """What nurses scored in studies beside ours of the same minute, in the order of time, each as a change.
+
+    Left out: those without ours, those whose number could have been seen before, and what was entered in error since.
+    ``DatabaseUnavailable``.
+    """
+    ours, hers = ENTRIES.alias("ours"), ENTRIES.alias("hers")
+    query = (
+        select(
+            STUDY_SCORES.c.bed,
+            func.md5(func.concat(ours.c.patient_authority, "|", ours.c.patient_value)).label("infant"),
+            STUDY_SCORES.c.effective,
+            STUDY_SCORES.c.nips,
+            ours.c.value,
+        )
+        .join_from(STUDY_SCORES, ours, ours.c.entry_id == STUDY_SCORES.c.suggestion_id)
+        .join(hers, hers.c.entry_id == STUDY_SCORES.c.entry_id)
+        .where(
+            ours.c.state == EntryState.BLINDED.value,
+            hers.c.status.not_in([status.value for status in RETRACTED]),
+            not_(STUDY_SCORES.c.seen_before),
+        )
+        .order_by(STUDY_SCORES.c.effective, STUDY_SCORES.c.entry_id)
+    )
+    engine = connect(database_url, connections=1)
+    try:
+        with translated("reading what is kept for a study"), engine.connect() as connection:
+            return [
+                ReviewedEntry(BedId(row.bed), row.infant, row.effective, ReviewAct.CHANGE, row.value, row.nips)
                 for row in connection.execute(query)
             ]
     finally:

@@ -124,15 +124,15 @@ def replace_entry(
     intake: Intake, unit: UnitOfWork, entry: StandingEntry, instead: Sequence[Drafted], cause: Cause
 ) -> int:
     """Takes an entry back and writes others instead; returns how many of them go to the EHR."""
-    leave_standing(unit.connection, entry, EntryState.REPLACED if entry.is_held else EntryState.WITHDRAWN)
-    if not entry.is_held:
+    leave_standing(unit.connection, entry, EntryState.WITHDRAWN if entry.was_charted else EntryState.REPLACED)
+    if entry.was_charted:
         _take_back(intake, unit, entry)
     written = [one for each in instead if (one := write_entry(intake, unit, each)) is not None]
     event = "entry_released" if entry.is_held else "entry_withdrawn"
     unit.audit(_audited(event, entry, cause, _told_of(entry, written)))
     counter("charting_corrections_total").labels(event).inc()
     LOG.warning(event, entry=entry.id, bed=entry.draft.bed, instead=",".join(one.id for one in written))
-    return sum(not one.held_reason for one in written)
+    return sum(one.state is EntryState.CHARTED for one in written)
 
 
 def _told_of(entry: StandingEntry, written: Sequence[WrittenEntry]) -> dict[str, Value]:

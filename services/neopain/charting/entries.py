@@ -41,11 +41,13 @@ class EntryState(Enum):
     """Was charted, and turned out not to be that infant's: entered in error."""
     REPLACED = "replaced"
     """Was held; what its windows say is in another entry by now."""
+    BLINDED = "blinded"
+    """Kept for a study: its unit was in study mode. Never sent, and kept from nurses."""
     DISCARDED = "discarded"
     """Was held; a person decided that nothing is charted of it."""
 
 
-STANDING = (EntryState.CHARTED.value, EntryState.HELD.value)
+STANDING = (EntryState.CHARTED.value, EntryState.HELD.value, EntryState.BLINDED.value)
 """Entries that nothing was written instead of."""
 IS_STANDING = and_(ENTRIES.c.state.in_(STANDING), not_(ENTRIES.c.kind.startswith(OF_NURSE, autoescape=True)))
 """What a nurse wrote herself is hers: no message takes it back."""
@@ -57,6 +59,24 @@ class Basis:
 
     runs: tuple[Run, ...]
     replaces: StandingEntry | None = None
+    in_study: bool = False
+    """Whether a window of it was taken in study mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What becomes of a new entry beside whose it is; ``ga_band`` is there for one of a study."""
+
+    held_reason: str = ""
+    in_study: bool = False
+    ga_band: str | None = None
+
+    @property
+    def state(self) -> EntryState:
+        """Who is to know of it: whose it is comes before whether it is blinded."""
+        if self.held_reason:
+            return EntryState.HELD
+        return EntryState.BLINDED if self.in_study else EntryState.CHARTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +91,16 @@ class StandingEntry:
     runs: tuple[Run, ...] | None
     corrects: str
     status: EntryStatus
+    in_study: bool = False
+
+    @property
+    def was_charted(self) -> bool:
+        """Whether it was written for readers and the EHR."""
+        return self.state is EntryState.CHARTED
 
     @property
     def is_held(self) -> bool:
-        """Whether it is not sent."""
+        """Whether it waits to be known whose it is."""
         return self.state is EntryState.HELD
 
     @property
@@ -84,14 +110,14 @@ class StandingEntry:
 
 
 def add_entry(
-    connection: Connection, draft: DraftEntry, whose: Assignment, basis: Basis, *, held_reason: str, now: datetime
+    connection: Connection, draft: DraftEntry, whose: Assignment, basis: Basis, *, kept: Kept, now: datetime
 ) -> str | None:
     """Writes an entry unless one stands for its stretch of the bed; returns its id, None if it is not new."""
     patient, before = whose.patient, basis.replaces
     known_as = entry_id(draft, patient, correction=_written_before(connection, draft) if before is not None else 0)
     corrects = None
     if before is not None:
-        corrects = (before.corrects or None) if before.is_held else before.id
+        corrects = before.id if before.was_charted else (before.corrects or None)
     added = connection.execute(
         insert(ENTRIES)
         .values(
@@ -101,8 +127,10 @@ def add_entry(
             begins=draft.begin,
             ends=draft.end,
             issued=now,
-            state=(EntryState.HELD if held_reason else EntryState.CHARTED).value,
-            held_reason=held_reason,
+            state=kept.state.value,
+            held_reason=kept.held_reason,
+            in_study=kept.in_study,
+            ga_band=kept.ga_band if kept.in_study else None,
             patient_authority=patient.assigning_authority if patient else None,
             patient_value=patient.value if patient else None,
             patient_type=patient.type_code if patient else None,
@@ -225,6 +253,7 @@ def _standing(row: Row[Any]) -> StandingEntry:
         runs=RUNS.validate_python(row.runs) if row.runs is not None else None,
         corrects=row.corrects or "",
         status=EntryStatus(row.status),
+        in_study=row.in_study,
     )
 
 

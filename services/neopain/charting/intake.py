@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine, delete, func, or_, select
+from sqlalchemy import Connection, Engine, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting import outbox
 from neopain.charting.alerts import follow_score
-from neopain.charting.audit.chain import AuditEvent
+from neopain.charting.audit.chain import AuditEvent, Value, canonical_json
 from neopain.charting.census import history_of
 from neopain.charting.courses import locked_course, save_course
-from neopain.charting.entries import Basis, StandingEntry, add_entry
+from neopain.charting.entries import DRAFT, Basis, EntryState, Kept, StandingEntry, add_entry
 from neopain.charting.live import mark_slot, write_live
 from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import COURSES, WINDOWS
@@ -55,10 +56,11 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a score or a moment: how many entries were charted and how many held."""
+    """What became of a score or a moment: how many entries were charted, held, and kept for a study."""
 
     charted: int = 0
     held: int = 0
+    blinded: int = 0
     is_late: bool = False
 
 
@@ -73,11 +75,12 @@ class Drafted:
 
 @dataclass(frozen=True, slots=True)
 class WrittenEntry:
-    """An entry that was written: ``infant`` as the outbox names it; ``held_reason`` is empty if it goes to the EHR."""
+    """An entry that was written: ``infant`` as the outbox names it; ``held_reason`` says why it is held, if it is."""
 
     id: str
     infant: str
     held_reason: str
+    state: EntryState
 
 
 def take_score(intake: Intake, score: Score) -> Written:
@@ -87,9 +90,10 @@ def take_score(intake: Intake, score: Score) -> Written:
     """
     with unit_of_work(intake.engine, intake.clock) as unit:
         course = locked_course(unit.connection, score.bed)
-        if not _add_window(unit.connection, score):
+        policy = intake.policies.of(score.bed)
+        if not _add_window(unit.connection, score, in_study=policy.study.enabled):
             return Written()
-        whose, policy = _whose(unit.connection, score), intake.policies.of(score.bed)
+        whose = _whose(unit.connection, score)
         follow_score(unit, score, policy, whose)
         mark_slot(unit.connection, score)
         write_live(unit.connection, score, policy, whose, now=intake.clock.now(), is_test_ehr=intake.takes_test_input)
@@ -103,8 +107,7 @@ def close_silent_beds(intake: Intake, *, now: datetime) -> Written:
         is_open = or_(COURSES.c.newest > COURSES.c.charted_until, func.jsonb_array_length(COURSES.c.waiting) > 0)
         query = select(COURSES.c.bed).where(is_open)
         beds = [BedId(bed) for bed in unit.connection.scalars(query)]
-    written = [_close(intake, bed, now) for bed in beds]
-    return Written(sum(one.charted for one in written), sum(one.held for one in written))
+    return _together([_close(intake, bed, now) for bed in beds])
 
 
 def forget_windows(intake: Intake, *, now: datetime) -> int:
@@ -132,8 +135,7 @@ def _write(intake: Intake, unit: UnitOfWork, folded: Folded) -> Written:
         LOG.warning("score_came_late", bed=folded.course.bed)
         return Written(is_late=True)
     save_course(unit.connection, folded.course)
-    written = [write_span(intake, unit, folded.course.bed, span) for span in folded.spans]
-    return Written(sum(one.charted for one in written), sum(one.held for one in written))
+    return _together([write_span(intake, unit, folded.course.bed, span) for span in folded.spans])
 
 
 def write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Written:
@@ -142,9 +144,25 @@ def write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Writ
     if not windows:
         return Written()
     history = history_of(unit.connection, bed, since=windows[0].window_end - VITALS_SPAN)
-    written = [write_entry(intake, unit, one) for one in drafted(intake, span, windows, history)]
-    is_held = [one.held_reason != "" for one in written if one is not None]
-    return Written(is_held.count(False), is_held.count(True))
+    # An interval that is open when its unit leaves study mode is of the study still.
+    is_of_study = _is_of_study(unit.connection, bed, span)
+    found = drafted(intake, span, windows, history)
+    found = [replace(one, basis=replace(one.basis, in_study=is_of_study)) for one in found]
+    written = [write_entry(intake, unit, one) for one in found]
+    states = [one.state for one in written if one is not None]
+    return Written(
+        charted=states.count(EntryState.CHARTED),
+        held=states.count(EntryState.HELD),
+        blinded=states.count(EntryState.BLINDED),
+    )
+
+
+def _together(written: Sequence[Written]) -> Written:
+    return Written(
+        charted=sum(one.charted for one in written),
+        held=sum(one.held for one in written),
+        blinded=sum(one.blinded for one in written),
+    )
 
 
 def drafted(intake: Intake, span: Span, windows: list[Score], history: Sequence[CensusFact]) -> list[Drafted]:
@@ -178,24 +196,35 @@ def write_entry(intake: Intake, unit: UnitOfWork, drafted: Drafted, *, actor: st
     now, whose = intake.clock.now(), drafted.whose
     entry = replace(drafted.draft, processing=least_of(drafted.draft.processing, whose.processing))
     held_reason = whose.held_reason or why_not_for_this_ehr(entry.processing, is_test_ehr=intake.takes_test_input)
-    known_as = add_entry(unit.connection, entry, whose, drafted.basis, held_reason=held_reason, now=now)
+    before = drafted.basis.replaces
+    # What was kept for a study is kept for it, whatever becomes known of whose it is, and whatever the unit does now.
+    in_study = drafted.basis.in_study or (before is not None and before.in_study)
+    in_study = in_study or intake.policies.of(entry.bed).study.enabled
+    kept = Kept(held_reason, in_study, ga_band(whose.gestational_age_days))
+    known_as = add_entry(unit.connection, entry, whose, drafted.basis, kept=kept, now=now)
     if known_as is None:
         return None
-    if held_reason:
+    if kept.state is EntryState.HELD:
         counter("charting_held_total").labels(held_reason).inc()
+    elif kept.state is EntryState.BLINDED:
+        counter("charting_blinded_total").labels(entry.kind.value).inc()
     else:
         counter("charting_entries_total").labels(entry.kind.value).inc()
         outbox.put(unit.connection, entry_id=known_as, infant=whose.key, now=now)
-    written = WrittenEntry(known_as, whose.key, held_reason)
-    unit.audit(_audited(entry, written, drafted.basis.replaces, actor=actor))
-    LOG.info("entry_held" if held_reason else "entry_charted", entry=known_as, bed=entry.bed, kind=entry.kind.value)
+    written = WrittenEntry(known_as, whose.key, held_reason, kept.state)
+    unit.audit(_audited(entry, written, before, in_study=in_study, actor=actor))
+    LOG.info(f"entry_{kept.state.value}", entry=known_as, bed=entry.bed, kind=entry.kind.value)
     return written
 
 
-def _audited(entry: DraftEntry, written: WrittenEntry, before: StandingEntry | None, *, actor: str) -> AuditEvent:
+def _audited(
+    entry: DraftEntry, written: WrittenEntry, before: StandingEntry | None, *, in_study: bool, actor: str
+) -> AuditEvent:
     instead = {} if before is None else {"replaces": before.id, "replaces_entry_of": before.key}
+    # The trail is read by people too. Of a blinded entry it vouches for the numbers, and does not tell them.
+    numbers: dict[str, Value] = {"value": entry.value, "low": entry.low, "high": entry.high}
     return AuditEvent(
-        event="entry_held" if written.held_reason else "entry_charted",
+        event=f"entry_{written.state.value}",
         actor=actor,
         entry_id=written.id,
         patient=written.infant,
@@ -205,9 +234,7 @@ def _audited(entry: DraftEntry, written: WrittenEntry, before: StandingEntry | N
             "kind": entry.kind.value,
             "begin": entry.begin.isoformat(),
             "end": entry.end.isoformat(),
-            "value": entry.value,
-            "low": entry.low,
-            "high": entry.high,
+            **({"draft_sha256": digest_of(entry)} if in_study else numbers),
             "absent_reason": entry.absent_reason,
             "windows": entry.windows,
             "windows_scored": entry.windows_scored,
@@ -221,17 +248,23 @@ def _audited(entry: DraftEntry, written: WrittenEntry, before: StandingEntry | N
     )
 
 
+def digest_of(entry: DraftEntry) -> str:
+    """SHA-256, hexadecimal, of a draft as its row keeps it."""
+    return hashlib.sha256(canonical_json(DRAFT.dump_python(entry, mode="json")).encode()).hexdigest()
+
+
 def _whose(connection: Connection, score: Score) -> Assignment:
     history = history_of(connection, score.bed, since=score.window_end - VITALS_SPAN)
     return assign(history, score.window_end, score.patients)
 
 
-def _add_window(connection: Connection, score: Score) -> bool:
+def _add_window(connection: Connection, score: Score, *, in_study: bool) -> bool:
     values = {
         "score_id": score.id,
         "bed": score.bed,
         "window_end": score.window_end,
         "score": encode_score(score),
+        "in_study": in_study,
     }
     return connection.execute(ADD_WINDOW, values).rowcount == 1
 
@@ -244,6 +277,11 @@ def windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
         .order_by(WINDOWS.c.window_end)
     )
     return _decoded(connection.scalars(query))
+
+
+def _is_of_study(connection: Connection, bed: BedId, span: Span) -> bool:
+    within = (WINDOWS.c.bed == bed, WINDOWS.c.window_end > span.begin, WINDOWS.c.window_end <= span.end)
+    return bool(connection.scalar(select(exists().where(*within, WINDOWS.c.in_study))))
 
 
 def _decoded(payloads: Iterable[bytes]) -> list[Score]:

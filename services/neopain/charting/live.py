@@ -53,6 +53,7 @@ def write_live(
         **whose_columns(whose, told.processing, is_test_ehr=is_test_ehr),
         "draft": DRAFT.dump_python(told, mode="json"),
         "taken": now,
+        "in_study": policy.study.enabled,
     }
     connection.execute(WRITE, values)
 

@@ -20,6 +20,7 @@ from neopain.domain.gestation import GA_BAND_NAMES
 from neopain.domain.identity import Unit
 from neopain.domain.policy import ChartingPolicy, SitePolicies, inconsistencies
 from neopain.domain.score import SCALE_MAX
+from neopain.domain.study import Reveal, Study
 from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError
@@ -42,6 +43,12 @@ def _sedation(value: Any) -> Any:
 def _known_band(value: Any) -> Any:
     if value not in GA_BAND_NAMES:
         raise ValueError(f"the bands of gestational age at birth are {', '.join(GA_BAND_NAMES)}")
+    return value
+
+
+def _known_reveal(value: Any) -> Any:
+    if value not in [one.value for one in Reveal]:
+        raise ValueError(f"Input should be {' or '.join(repr(one.value) for one in Reveal)}")
     return value
 
 
@@ -96,6 +103,13 @@ class AlertTable(Table):
     longest_snooze_minutes: Annotated[float, Field(gt=0, le=120)] | None = None
 
 
+class StudyTable(Table):
+    """``[site.study]``: whether suggestions are kept from nurses until they have scored themselves."""
+
+    enabled: bool | None = None
+    reveal: Annotated[str, BeforeValidator(_known_reveal)] | None = None
+
+
 class PolicyTable(Table):
     """``[site]``, and what a ``[[unit]]`` may have otherwise."""
 
@@ -107,6 +121,7 @@ class PolicyTable(Table):
     episode: EpisodeTable = EpisodeTable()
     withhold: WithholdTable = WithholdTable()
     alert: AlertTable = AlertTable()
+    study: StudyTable = StudyTable()
 
 
 class UnitTable(PolicyTable):
@@ -159,6 +174,9 @@ def _require_consistent(site: ChartingPolicy, units: Mapping[Unit, ChartingPolic
 
 def _with_table(policy: ChartingPolicy, table: PolicyTable) -> ChartingPolicy:
     episode, withhold = table.episode, table.withhold
+    study = _study(policy.study, table.study)
+    # An alert would tell the number; only one that is asked for beside study mode is a contradiction.
+    alert = replace(policy.alert, enabled=False) if study.enabled else policy.alert
     lateness = _span(policy.lateness, seconds=table.lateness_seconds)
     distance = _span(policy.distance, minutes=table.least_distance_minutes)
     return replace(
@@ -175,7 +193,8 @@ def _with_table(policy: ChartingPolicy, table: PolicyTable) -> ChartingPolicy:
         gap=_span(policy.gap, seconds=episode.gap_seconds),
         forget=_span(policy.forget, minutes=episode.forget_minutes),
         withholding=_withholding(policy.withholding, withhold),
-        alert=_alert(policy.alert, table.alert),
+        alert=_alert(alert, table.alert),
+        study=study,
     )
 
 
@@ -199,6 +218,13 @@ def _withholding(before: Withholding, table: WithholdTable) -> Withholding:
     elif table.sedation_at_most is not None:
         limit = table.sedation_at_most
     return Withholding(before.sedatives if table.sedatives is None else table.sedatives, limit)
+
+
+def _study(before: Study, table: StudyTable) -> Study:
+    return Study(
+        enabled=before.enabled if table.enabled is None else table.enabled,
+        reveal=before.reveal if table.reveal is None else Reveal(table.reveal),
+    )
 
 
 def _alert(before: AlertPolicy, table: AlertTable) -> AlertPolicy:

@@ -40,6 +40,10 @@ def chart_on_request(intake: Intake, asked: Asked) -> Answer:
     with unit_of_work(intake.engine, intake.clock) as unit:
         if not _is_known(unit.connection, asked.bed):
             return Answer(refusal="this bed was never scored")
+        if policy.study.enabled:
+            refusal = "its unit is in study mode: a nurse's own score has one made"
+            unit.audit(_audited(asked, refusal))
+            return Answer(refusal=refusal)
         requested = request(locked_course(unit.connection, asked.bed), policy, now=intake.clock.now())
         refusal, written = requested.refusal, Written()
         if requested.span is not None:

@@ -74,6 +74,13 @@ WINDOWS = Table(
     Column("bed", Text, nullable=False),
     Column("window_end", MOMENT, nullable=False),
     Column("score", LargeBinary, nullable=False, comment="neopain.wire.v1.Score"),
+    Column(
+        "in_study",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Written while its unit was in study mode",
+    ),
     Index("windows_of_bed", "bed", "window_end"),
 )
 
@@ -114,6 +121,13 @@ AGGREGATES = Table(
     Column("detail", JSONB, nullable=False, comment="charting.aggregates.Detail"),
     Column("version", Integer, nullable=False, server_default=text("1"), comment="Raised when what it says changes"),
     Column("written", MOMENT, nullable=False),
+    Column(
+        "in_study",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Written while its unit was in study mode",
+    ),
     PrimaryKeyConstraint("bed", "kind", "begins"),
     Index("aggregates_of_patient_id", text(PATIENT_ID), "begins"),
     Index("aggregates_by_write", "written"),
@@ -132,6 +146,13 @@ LIVE_SCORES = Table(
     Column("held_reason", Text, nullable=False, server_default=""),
     Column("draft", JSONB, nullable=False, comment="domain.charting.DraftEntry of the one window"),
     Column("taken", MOMENT, nullable=False),
+    Column(
+        "in_study",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Written while its unit was in study mode",
+    ),
 )
 """The newest window of each bed."""
 
@@ -164,7 +185,26 @@ ENTRIES = Table(
     Column("runs", JSONB, comment="domain.runs.Run of its windows; null in entries of before"),
     Column("replaces", String(32), comment="The entry of the same windows that it stands instead of"),
     Column("corrects", String(32), comment="The last charted one of those, if any was"),
+    Column(
+        "in_study",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="Written while its unit was in study mode",
+    ),
+    Column("revealed", Text, comment="domain.study.Reveal; null: kept from nurses"),
+    Column("ga_band", Text, comment="domain.gestation; of entries of a study"),
     Index("entries_one_per_stretch", "bed", "kind", "begins", "ends", unique=True, postgresql_where=STANDING),
+    Index(
+        "entries_one_blinded_per_stretch",
+        "bed",
+        "kind",
+        "begins",
+        "ends",
+        unique=True,
+        postgresql_where=text("state = 'blinded'"),
+    ),
+    Index("entries_of_study", "ends", "entry_id", postgresql_where=text("in_study")),
     Index("entries_held", "ends", "entry_id", postgresql_where=text("state = 'held'")),
     Index("entries_that_replace", "replaces", postgresql_where=text("replaces IS NOT NULL")),
     Index("entries_of_bed", "bed", "ends"),
@@ -235,6 +275,27 @@ REVIEWS = Table(
     Column("assessment_id", String(32), ForeignKey("entries.entry_id"), comment="Her own entry"),
     PrimaryKeyConstraint("entry_id", "number"),
     Index("reviews_by_moment", "moment"),
+)
+
+STUDY_SCORES = Table(
+    "study_scores",
+    METADATA,
+    Column("entry_id", String(32), ForeignKey("entries.entry_id"), primary_key=True, comment="Her entry"),
+    Column("suggestion_id", String(32), ForeignKey("entries.entry_id"), comment="Ours of that time"),
+    Column("unpaired", Text, nullable=False, comment="Why there is none of ours; empty where there is"),
+    Column("bed", Text, nullable=False),
+    Column("ga_band", Text, nullable=False, comment="domain.gestation"),
+    Column("effective", MOMENT, nullable=False, comment="The time that she scored"),
+    Column("moment", MOMENT, nullable=False, comment="When she wrote it"),
+    Column("reviewer", Text, nullable=False, comment="The person's id, as the token says"),
+    Column("issuer", Text, nullable=False, comment="Who vouches for it"),
+    Column("nips", Integer, nullable=False, comment="0 to 7"),
+    Column("items", JSONB, nullable=False, comment="domain.review.NipsItems"),
+    Column("policy", Text, nullable=False),
+    Column("reveal", Text, nullable=False, comment="domain.study.Reveal, as the policy said"),
+    Column("seen_before", Boolean, nullable=False, comment="A number of that time could have been seen"),
+    Index("study_scores_by_time", "effective"),
+    Index("study_scores_of_suggestion", "suggestion_id"),
 )
 
 ALERTS = Table(

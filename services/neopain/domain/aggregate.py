@@ -36,6 +36,8 @@ INVALID_VALUES = "invalid-values"
 """Why a source's value does not count; the words are those of ``Presence.reason``."""
 STALE = "stale"
 """Why a number is not told as the newest: it is too old to be."""
+STUDY_MODE = "study-mode"
+"""The same: the unit is in study mode, and a nurse scores before she sees one."""
 
 
 @dataclass(frozen=True, slots=True)

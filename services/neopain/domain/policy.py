@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from neopain.domain.alert_policy import DEMO_ALERTS, AlertPolicy, alert_inconsistencies
 from neopain.domain.identity import BedId, Unit, unit_of
+from neopain.domain.study import Study
 from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 
@@ -40,6 +41,7 @@ class ChartingPolicy:
     """What an entry on request is about: the last minute, as long as a nurse observes for NIPS (interop.md 1.1)."""
     withholding: Withholding = field(default_factory=Withholding)
     alert: AlertPolicy = field(default_factory=AlertPolicy)
+    study: Study = field(default_factory=Study)
 
 
 DEFAULT_POLICY = ChartingPolicy(distance=timedelta(minutes=1))
@@ -68,6 +70,11 @@ class SitePolicies:
         anywhere = Unit(unit.name)
         return self.units.get(unit) or self.units.get(anywhere) or self.site
 
+    @property
+    def has_study(self) -> bool:
+        """Whether any unit is in study mode."""
+        return any(policy.study.enabled for policy in (self.site, *self.units.values()))
+
 
 def inconsistencies(policy: ChartingPolicy) -> Iterator[str]:
     """What in a policy contradicts itself, each in a few words; nothing when it can be used."""
@@ -82,4 +89,6 @@ def inconsistencies(policy: ChartingPolicy) -> Iterator[str]:
         yield "late_after is to be at least the lateness and the least distance: what is put off would always be late"
     if policy.forget < policy.gap:
         yield "forget is to be at least the gap"
+    if policy.study.enabled and policy.alert.enabled:
+        yield "there are no alerts in study mode: each tells that the score is high"
     yield from alert_inconsistencies(policy.alert)

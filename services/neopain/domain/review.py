@@ -64,7 +64,7 @@ ITEM_RANGES: dict[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class AssessmentDraft:
-    """What a nurse scored in place of an entry (``about``), for the time that it is about."""
+    """What a nurse scored in place of an entry (``about``), for the time that it is about; in a study by herself."""
 
     about: str
     bed: BedId
@@ -74,6 +74,10 @@ class AssessmentDraft:
     items: NipsItems
     by: Reviewer
     processing: Processing
+    known_as: str = ""
+    """Its id, where it takes the place of no entry."""
+    in_study: bool = False
+    """Whether she scored in a study; then ``about`` is what it is compared with, empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class NurseAssessment:
     @property
     def id(self) -> str:
         """See ``assessment_id``."""
-        return assessment_id(self.draft.about)
+        return self.draft.known_as or assessment_id(self.draft.about)
 
 
 def assessment_id(about: str) -> str:

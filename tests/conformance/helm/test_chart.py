@@ -91,6 +91,22 @@ def test_every_variable_is_a_setting(render: Render, size: str) -> None:
             assert len(names) == len(set(names)), f"{component} is told something twice"
 
 
+def test_the_api_goes_by_the_policy_that_the_consumer_goes_by(render: Render) -> None:
+    pods = pod_specs(render("ward", "--set", r"files.charting-policy\.toml=a"))
+    read = {
+        component: [
+            one["value"] for one in containers_of(pods[component])[0]["env"] if one["name"].endswith("POLICY_FILE")
+        ]
+        for component in ("charting-consumer", "charting-api")
+    }
+    there = {"charting-consumer", "charting-api"} & {
+        component
+        for component, pod in pods.items()
+        if any(one["name"] == "site" for one in containers_of(pod)[0]["volumeMounts"])
+    }
+    assert read == {component: ["/etc/neopain/site/charting-policy.toml"] for component in there}
+
+
 def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render) -> None:
     more = [
         "--set",

@@ -49,6 +49,7 @@ class Bedside:
     engine: Engine
     bed: BedId
     infant: PatientId = field(default_factory=lambda: PatientId(f"MRN-{uuid.uuid4().hex[:12]}", AUTHORITY))
+    policy: ChartingPolicy = POLICY
 
     @property
     def name(self) -> str:
@@ -63,7 +64,7 @@ class Bedside:
     @property
     def intake(self) -> Intake:
         """Charting's own, with this test's policy."""
-        return Intake(self.engine, SitePolicies(POLICY), SystemClock())
+        return Intake(self.engine, SitePolicies(self.policy), SystemClock())
 
     def admit(self, *, since: datetime, held: str = "") -> None:
         """The infant lies here since then; the bed is held where a reason is given."""

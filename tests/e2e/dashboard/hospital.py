@@ -114,7 +114,9 @@ class Hospital:
 def hospital(engine: Engine, database_url: str, *, page: Path, folder: Path, **changes: object) -> Iterator[Hospital]:
     """One that runs; ``changes`` are settings of the dashboard."""
     port = free_port()
-    api = ApiSettings(database_url=database_url, api_port=port, api_local_issuer=folder / "issuer")
+    policy = folder / "policy.toml"
+    policy.write_text('name = "test"\n[[unit]]\nname = "STUDY"\nstudy.enabled = true\n')
+    api = ApiSettings(database_url=database_url, api_port=port, api_local_issuer=folder / "issuer", policy_file=policy)
     settings = DashboardSettings(
         **{"port": free_port(), "fhir_url": api.base_url, "local_issuer": folder / "issuer", **changes}
     )

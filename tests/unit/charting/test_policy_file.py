@@ -12,6 +12,7 @@ from neopain.domain.alert import AlertLevel
 from neopain.domain.alert_policy import LevelRule
 from neopain.domain.identity import BedId, Unit
 from neopain.domain.policy import DEFAULT_POLICY, SitePolicies
+from neopain.domain.study import Reveal, Study
 from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
 from neopain.errors import ConfigurationError
@@ -209,3 +210,38 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     path.write_text(FULL, encoding="utf-8")
 
     assert read_policy(path, DEFAULT_POLICY).of(BedId("STEPDOWN/1/1@EAST")).interval == timedelta(hours=1)
+
+
+def policies(body: str) -> SitePolicies:
+    return parse_policy(f'name = "n"\n{body}', DEFAULT_POLICY, file="policy.toml")
+
+
+def test_a_unit_in_study_mode_has_no_alerts_of_the_site() -> None:
+    found = policies("""
+        [site.alert]
+        enabled = true
+        [[unit]]
+        name = "NICU"
+        study = { enabled = true, reveal = "after-study" }
+        [[unit]]
+        name = "PICU"
+        """)
+    nicu, picu = (found.of(BedId(f"{unit}/1/A@EAST")) for unit in ("NICU", "PICU"))
+
+    assert (nicu.study, nicu.alert.enabled) == (Study(True, Reveal.AFTER_STUDY), False)
+    assert (picu.study, picu.alert.enabled) == (Study(), True)
+    assert (found.has_study, policies("").has_study) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("study.enabled = true\nalert.enabled = true", "there are no alerts in study mode"),
+        ('study.enabled = true\nstudy.reveal = "now"', "'after-score' or 'after-study'"),
+        ('study.enabled = "yes"', "unit.1.study.enabled"),
+        ("study.hidden = true", "study.hidden"),
+    ],
+)
+def test_what_no_site_can_mean_of_study_mode_is_refused(body: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        policies(f'[[unit]]\nname = "NICU"\n{body}')

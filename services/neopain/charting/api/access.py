@@ -11,13 +11,27 @@ from neopain.charting.api.settings import unit_named
 from neopain.codecs.fhir.authority import authorities_of
 from neopain.codecs.fhir.ids import ID, patient_id
 from neopain.codecs.fhir.refusal import Refused, forbidden
-from neopain.codecs.fhir.scopes import Context, Grant, contexts_for, read_scopes
+from neopain.codecs.fhir.scopes import STUDY_SCOPE, Context, Grant, contexts_for, read_scopes
 from neopain.domain.identity import BedId, PatientId, Unit, unit_of
+from neopain.domain.policy import SitePolicies
 from neopain.runtime.signed_token import Expected, KeySource, TokenRefused, read_signed
 
 REQUIRED = ("iss", "aud", "exp", "sub")
 LONGEST_TOKEN = 16_384
 LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Blinding:
+    """What of the numbers that are kept for a study may be told: ``sees_all`` of them, or those that the policies let
+    nurses see. By itself it lets nobody see any."""
+
+    sees_all: bool = False
+    policies: SitePolicies | None = None
+
+    def hides_newest(self, bed: BedId) -> bool:
+        """Whether the bed's newest score is kept from the client, by the policy of now."""
+        return not self.sees_all and self.policies is not None and self.policies.of(bed).study.enabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,7 @@ class Limits:
 
     patient: frozenset[str] | None = None
     units: tuple[tuple[Unit, ...], ...] = ()
+    blinding: Blinding = Blinding()
 
     def allow_bed(self, bed: BedId) -> bool:
         """Whether what happens in the bed may be told."""
@@ -59,8 +74,17 @@ class Access:
     units: tuple[Unit, ...] | None = None
     expires: datetime | None = None
     """When the token ends, and with it a stream of events."""
+    policies: SitePolicies | None = None
+    has_study_scope: bool = False
+    """Whether the token has the scope of studies; ``is_of_study`` says whether it counts."""
     display: str = ""
     """How the person is called, by the claim ``name``; else the subject."""
+
+    @property
+    def is_of_study(self) -> bool:
+        """Whether numbers that are kept from nurses are told: to a system with the scope of studies, and to
+        nobody whose token lets a person or an infant's app in as well."""
+        return self.has_study_scope and all(one.context is Context.SYSTEM for one in self.grants)
 
     def limits(self, resource_type: str, action: str) -> Limits:
         """What the action on the type is limited to; ``Refused`` (403) when no scope grants it."""
@@ -84,10 +108,11 @@ class Access:
         units = (self.served_units,) if self.served_units else ()
         if self.units is not None:
             units = (*units, self.units)
+        blinding = Blinding(self.is_of_study, self.policies)
         if contexts & {Context.USER, Context.SYSTEM}:
-            return Limits(None, units)
+            return Limits(None, units, blinding)
         if Context.PATIENT in contexts and self.patient:
-            return Limits(self.patient, units)
+            return Limits(self.patient, units, blinding)
         return None
 
 
@@ -105,6 +130,8 @@ class Site:
     systems: Mapping[str, str]
     served_units: tuple[Unit, ...] = ()
     units_claim: str = ""
+    policies: SitePolicies | None = None
+    """Which units are in study mode."""
 
 
 class TokenVerifier:
@@ -146,6 +173,8 @@ class TokenVerifier:
             patient=_patients(claims.get("patient"), site.systems),
             served_units=site.served_units,
             units=_units(claims, site.units_claim) if site.units_claim else None,
+            policies=site.policies,
+            has_study_scope=STUDY_SCOPE in _scopes(claims),
             expires=datetime.fromtimestamp(float(str(claims["exp"])), UTC),
             display=_text(claims.get("name")) or _name(claims, "sub"),
         )

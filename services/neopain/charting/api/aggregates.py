@@ -17,6 +17,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -94,7 +95,9 @@ def read_aggregate(connection: Connection, own_id: str, limits: Limits) -> Found
 def within(limits: Limits) -> Condition:
     """What of the aggregates may be told."""
     of_patient = true() if limits.patient is None else OF_PATIENT.in_(limits.patient)
-    return and_(of_patient, bed_condition(AGGREGATES.c.bed, limits))
+    # What is kept for a study is kept for good, and tells of no single moment that a nurse scored.
+    is_open = true() if limits.blinding.sees_all else not_(AGGREGATES.c.in_study)
+    return and_(of_patient, is_open, bed_condition(AGGREGATES.c.bed, limits))
 
 
 def place_of(found: Found, search: Search) -> Place:

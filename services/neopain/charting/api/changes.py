@@ -143,4 +143,4 @@ AGGREGATES_QUERY = select(
     AGGREGATES.c.patient_authority,
     AGGREGATES.c.patient_value,
     AGGREGATES.c.patient_type,
-).where(IS_SUM_SERVED)
+).where(IS_SUM_SERVED, AGGREGATES.c.in_study.is_(False))

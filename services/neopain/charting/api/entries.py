@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
     true,
     tuple_,
@@ -32,6 +33,7 @@ from neopain.charting.api.found import (
     bed_condition,
     earliest_of,
     identifier_condition,
+    is_in_study,
 )
 from neopain.charting.api.scene import Scene
 from neopain.charting.entries import OF_NURSE, EntryState, entry_of
@@ -43,6 +45,7 @@ from neopain.codecs.fhir.cursor import Place
 from neopain.codecs.fhir.ids import key_of
 from neopain.codecs.fhir.search import Criterion, Dates, References, Search, Token, Tokens
 from neopain.domain.entry_status import EntryStatus
+from neopain.domain.study import Reveal
 
 OF_PATIENT: ColumnElement[str] = literal_column(PATIENT_ID)
 OF_ENCOUNTER: ColumnElement[str] = literal_column(ENCOUNTER_ID)
@@ -52,7 +55,8 @@ OBSERVED_FROM: ColumnElement[datetime] = cast(ENTRIES.c.draft["observed_from"].a
 OBSERVED_TO: ColumnElement[datetime] = cast(ENTRIES.c.draft["observed_to"].astext, MOMENT)
 WAS_CHARTED: Condition = ENTRIES.c.state.in_([EntryState.CHARTED.value, EntryState.WITHDRAWN.value])
 IS_SERVED: Condition = and_(WAS_CHARTED, ENTRIES.c.patient_value.is_not(None))
-SERVED = select(ENTRIES, UPDATED.label("updated_at")).where(IS_SERVED)
+"""What is told to everybody who may know of its infant."""
+SERVED = select(ENTRIES, UPDATED.label("updated_at"))
 SORTS: dict[str, ColumnElement[datetime]] = {
     "date": ENTRIES.c.ends,
     "_lastUpdated": UPDATED,
@@ -69,7 +73,9 @@ CODES: tuple[tuple[tuple[str, str], Condition], ...] = (
 
 def search_entries(connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
     """A page of Observations, or of Provenance, by what the search is for."""
-    query = SERVED.where(within(limits), *(_condition(one, connection, scene) for one in search.criteria))
+    query = SERVED.where(
+        is_told(limits), within(limits), *(_condition(one, connection, scene) for one in search.criteria)
+    )
     if search.is_count:
         total = connection.scalar(select(func.count()).select_from(query.subquery()))
         return Page(total=int(total or 0))
@@ -84,14 +90,26 @@ def search_entries(connection: Connection, search: Search, limits: Limits, scene
 
 def read_entry(connection: Connection, resource_type: str, own_id: str, limits: Limits) -> Found | None:
     """The Observation or the Provenance of an entry; None when there is none to be told."""
-    rows = connection.execute(SERVED.where(within(limits), ENTRIES.c.entry_id == own_id)).all()
+    rows = connection.execute(SERVED.where(is_told(limits), within(limits), ENTRIES.c.entry_id == own_id)).all()
     return next(_found(connection, rows, resource_type), None)
 
 
 def read_entries(connection: Connection, ids: set[str], limits: Limits) -> list[Found]:
     """The Observations of these entries."""
-    query = SERVED.where(within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id)
+    query = SERVED.where(is_told(limits), within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id)
     return list(_found(connection, connection.execute(query).all(), "Observation"))
+
+
+def is_told(limits: Limits) -> Condition:
+    """``IS_SERVED``, and what of the entries that are kept for a study this client may see."""
+    blinding = limits.blinding
+    is_blinded = and_(ENTRIES.c.state == EntryState.BLINDED.value, ENTRIES.c.patient_value.is_not(None))
+    if blinding.sees_all:
+        return or_(IS_SERVED, is_blinded)
+    if blinding.policies is None:
+        return IS_SERVED
+    is_over = and_(ENTRIES.c.revealed == Reveal.AFTER_STUDY.value, not_(is_in_study(ENTRIES.c.bed, blinding.policies)))
+    return or_(IS_SERVED, and_(is_blinded, or_(ENTRIES.c.revealed == Reveal.AFTER_SCORE.value, is_over)))
 
 
 def within(limits: Limits) -> Condition:
@@ -106,7 +124,7 @@ def _found(connection: Connection, rows: Sequence[Row[Any]], resource_type: str)
     for row in rows:
         entry = entry_of(row)
         told = tuple(changes.get(row.entry_id, ()))
-        served = ServedEntry(entry, EntryStatus(row.status), row.version, row.updated_at, row.ends, told)
+        served = ServedEntry(entry, EntryStatus(row.status), row.version, row.updated_at, row.ends, told, row.in_study)
         resource = served_observation(served) if resource_type == "Observation" else provenance_of(entry)
         yield Found(resource, key_of(entry.patient), entry.patient, entry.visit, served)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, true, tuple_
 
 from neopain.charting.alert_rows import alert_of, alerts_where
 from neopain.charting.api.access import Limits
-from neopain.charting.api.found import Condition, Found, Page, any_date, any_of, bed_condition, identifier_condition
+from neopain.charting.api.found import (
+    Condition,
+    Found,
+    Page,
+    any_date,
+    any_of,
+    bed_condition,
+    identifier_condition,
+    is_in_study,
+)
 from neopain.charting.api.scene import Scene
 from neopain.charting.tables import ALERT_EVENTS, ALERT_WATCHES, ALERTS
 from neopain.codecs.fhir import terminology as terms
@@ -33,7 +42,7 @@ STATUSES: dict[str, Condition] = {"active": IS_OPEN, "inactive": not_(IS_OPEN)}
 
 def search_flags(connection: Connection, search: Search, limits: Limits, scene: Scene, policies: SitePolicies) -> Page:
     """A page of Flags, by when their alerts opened."""
-    conditions = [_within(limits), *(_condition(one, scene) for one in search.criteria)]
+    conditions = [_within(limits), _is_told(limits, policies), *(_condition(one, scene) for one in search.criteria)]
     query = select(ALERTS.c.alert_id, ALERTS.c.opened).where(*conditions)
     if search.is_count:
         return Page(total=int(connection.scalar(select(func.count()).select_from(query.subquery())) or 0))
@@ -57,6 +66,9 @@ def read_flag(
     """One Flag; None when there is none to be told."""
     alert = alert_of(connection, own_id)
     if alert is None or not limits.allow_bed(alert.bed) or not limits.allow_patient(patient_id(alert.patient)):
+        return None
+    is_kept = policies.of(alert.bed).study.enabled and not limits.blinding.sees_all
+    if is_kept and alert.standing.ended is None:
         return None
     return found_flag(alert, scene, policies)
 
@@ -83,6 +95,11 @@ def _found_in_order(
 def _within(limits: Limits) -> Condition:
     of_patient = true() if limits.patient is None else OF_PATIENT.in_(limits.patient)
     return and_(of_patient, bed_condition(ALERTS.c.bed, limits))
+
+
+def _is_told(limits: Limits, policies: SitePolicies) -> Condition:
+    """An alert that is open when study mode begins tells a number until the consumer ends it."""
+    return true() if limits.blinding.sees_all else or_(not_(IS_OPEN), not_(is_in_study(ALERTS.c.bed, policies)))
 
 
 def _condition(criterion: Criterion, scene: Scene) -> Condition:

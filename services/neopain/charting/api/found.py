@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, true
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, true
 
 from neopain.charting.api.access import Limits
 from neopain.codecs.fhir.authority import authorities_of
@@ -16,6 +16,7 @@ from neopain.codecs.fhir.dates import DateValue, Prefix
 from neopain.codecs.fhir.search import Token, Tokens
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.identity import PatientId, Unit
+from neopain.domain.policy import SitePolicies
 
 Condition = ColumnElement[bool]
 Moment = ColumnElement[datetime]
@@ -96,6 +97,16 @@ def _identifier(
 def bed_condition(bed: ColumnElement[str], limits: Limits) -> Condition:
     """``Limits.allow_bed`` in SQL."""
     return and_(true(), *(any_of(_is_in(bed, unit) for unit in units) for units in limits.units))
+
+
+def is_in_study(bed: ColumnElement[str], policies: SitePolicies) -> Condition:
+    """Whether the unit of a bed is in study mode now: ``SitePolicies.of`` in SQL."""
+    site = literal(policies.site.study.enabled)
+    # Of units with the same name the one at a facility goes first.
+    units = sorted(policies.units.items(), key=lambda pair: not pair[0].facility)
+    if not units:
+        return site
+    return case(*((_is_in(bed, unit), literal(policy.study.enabled)) for unit, policy in units), else_=site)
 
 
 def _is_in(bed: ColumnElement[str], unit: Unit) -> Condition:

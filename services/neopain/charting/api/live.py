@@ -69,16 +69,21 @@ def live_scores(
         if len(view.encounters()[there[0].encounter_id]) > 1:
             continue
         if limits.allow_bed(BedId(row.bed)) and limits.allow_patient(patient_id(there[0].patient)):
-            found.append((_found(row, there[0], scene.now, stale_after), there[0]))
+            found.append((_found(row, there[0], scene.now, stale_after, is_kept=_is_kept(row, limits)), there[0]))
     return found
 
 
-def _found(row: Row[Any], lying: Lying, now: datetime, stale_after: timedelta) -> Found:
+def _is_kept(row: Row[Any], limits: Limits) -> bool:
+    """Whether the number is kept from the client: by what the consumer knew of study mode, or what is known here."""
+    return not limits.blinding.sees_all and (row.in_study or limits.blinding.hides_newest(BedId(row.bed)))
+
+
+def _found(row: Row[Any], lying: Lying, now: datetime, stale_after: timedelta, *, is_kept: bool) -> Found:
     try:
         draft = DRAFT.validate_python(row.draft)
     except ValidationError as error:
         raise ContractBroken("a newest score is not what this version writes") from error
-    live = LiveScore(draft, row.taken, age_of(row.window_end, row.taken, now=now), stale_after)
+    live = LiveScore(draft, row.taken, age_of(row.window_end, row.taken, now=now), stale_after, is_kept)
     # Of the infant as it is known now: a merge of numbers makes nobody another infant.
     whose = Whose(lying.patient, lying.infant.visit, BedId(row.bed))
     return Found(live_observation(live, whose), key_of(lying.patient), lying.patient, lying.infant.visit)

@@ -76,7 +76,7 @@ def _way(asked: ReadAsked) -> str:
 
 
 def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str, Note]) -> Iterable[AuditEvent]:
-    detail: dict[str, str | int] = {
+    detail: dict[str, str | int | bool] = {
         "asked": asked.asked,
         "request_id": asked.request_id,
         "address": asked.address,
@@ -89,6 +89,9 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str
         "resources": told.resources,
         "status": told.status,
     }
+    if access.is_of_study:
+        # What it was told may hold numbers that are kept from nurses.
+        detail["study"] = True
     for note, infants in _by_note(notes):
         yield AuditEvent(
             event=SEARCHED if asked.is_search else READ,

@@ -114,6 +114,7 @@ def _site(settings: ApiSettings) -> Site:
         systems=settings.authority_systems,
         served_units=settings.units,
         units_claim=settings.api_units_claim,
+        policies=settings.charting_policies(),
     )
 
 

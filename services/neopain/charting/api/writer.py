@@ -22,14 +22,17 @@ from neopain.charting.api.question import AskCreate, AskOperation, AskUpdate
 from neopain.charting.api.reader import Caller
 from neopain.charting.api.scene import Scene
 from neopain.charting.database import translated
+from neopain.charting.entries import EntryState
 from neopain.charting.reviews import Review, is_repeat, review, reviews_of
+from neopain.charting.studies import NotHers, OwnScore, keep_own_score
 from neopain.charting.tables import ENTRIES
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.alert_act import read_act
-from neopain.codecs.fhir.census import Naming
+from neopain.codecs.fhir.census import Lying, Naming
 from neopain.codecs.fhir.digest import entity_tag
+from neopain.codecs.fhir.ids import patient_id
 from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
-from neopain.codecs.fhir.review import read_assessment, read_judgement, require_same, wrong
+from neopain.codecs.fhir.review import read_assessment, read_judgement, read_own_score, require_same, wrong
 from neopain.codecs.fhir.scopes import CREATE, UPDATE
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.alert import Alert, AlertEventKind
@@ -83,6 +86,7 @@ class Writer:
         with unit_of_work(self.engine, self.clock) as unit:
             entry = _locked(unit.connection, asked.id, limits)
             current = _served(unit.connection, asked.id, limits)
+            _require_verifiable(entry)
             if seen != entry.version:
                 _require_repeat(unit.connection, entry, current, body, by=_reviewer(caller.access), seen=seen)
                 return Wrote(current)
@@ -95,8 +99,13 @@ class Writer:
             return Wrote(_served(unit.connection, asked.id, limits))
 
     def create(self, asked: AskCreate, caller: Caller, body: Json) -> Wrote:  # noqa: ARG002 - there is one type
-        """Charts what a nurse scored in place of an Observation. ``Refused`` (403, 404, 412, 422)."""
+        """Charts what a nurse scored in place of an Observation, or keeps what she scored by herself in a study.
+
+        ``Refused`` (403, 404, 409, 412, 422).
+        """
         limits = caller.access.limits_of_person(OBSERVATION, CREATE)
+        if "derivedFrom" not in body and self.policies.has_study:
+            return self._keep_own_score(caller, body, limits)
         assessed = read_assessment(body)
         by = _reviewer(caller.access)
         wanted = Review(
@@ -106,6 +115,7 @@ class Writer:
         with unit_of_work(self.engine, self.clock) as unit:
             entry = _locked(unit.connection, assessed.about, limits)
             current = _served(unit.connection, assessed.about, limits)
+            _require_verifiable(entry)
             require_same(body, current, "category", "subject", "encounter", "effectivePeriod")
             if assessed.seen_version != entry.version:
                 found = _last_review(unit.connection, entry)
@@ -117,6 +127,26 @@ class Writer:
             except ImpossibleTransition as error:
                 raise wrong("Observation.derivedFrom", str(error)) from error
             return Wrote(_served(unit.connection, own, limits), is_new=True)
+
+    def _keep_own_score(self, caller: Caller, body: Json, limits: Limits) -> Wrote:
+        """Keeps what a nurse scored by herself, in a unit that is in study mode. ``Refused`` (404, 409, 422)."""
+        told = read_own_score(body)
+        by = _reviewer(caller.access)
+        _require_herself(body, by)
+        now = self.clock.now()
+        with unit_of_work(self.engine, self.clock) as unit:
+            lying = _lying_of(unit.connection, told.patient, limits, Scene(now, self.naming))
+            bed = lying.state.bed
+            policy = self.policies.of(bed)
+            if not policy.study.enabled:
+                text = "it names the version that was seen: only a unit in study mode takes a score by itself"
+                raise wrong("Observation.derivedFrom", text)
+            score = OwnScore(bed, lying.patient, told.effective, told.items, by, told.note, _asked(caller))
+            try:
+                own, is_new = keep_own_score(unit, score, policy, now=now)
+            except NotHers as error:
+                raise wrong(f"Observation.{error.place}", str(error)) from error
+            return Wrote(_served(unit.connection, own, limits), is_new=is_new)
 
     def operate(self, asked: AskOperation, caller: Caller, body: Json) -> Wrote:
         """Acknowledges or snoozes an alert. ``Refused`` (403, 404, 409, 422), ``DatabaseUnavailable``."""
@@ -140,6 +170,24 @@ def _is_acknowledged_by(alert: Alert, wanted: Act) -> bool:
     noticed = alert.last(AlertEventKind.ACKNOWLEDGED)
     is_hers = noticed is not None and (noticed.by, noticed.note) == (wanted.by, wanted.note)
     return is_hers and wanted.snooze is None and alert.standing.ended is None and not alert.standing.wants_answer
+
+
+def _lying_of(connection: Connection, own_id: str, limits: Limits, scene: Scene) -> Lying:
+    """The infant where it lies now; ``Refused`` 404 where she may not know of it, 409 where that is in doubt."""
+    lying = [one for one in scene.census(connection).lying if patient_id(one.patient) == own_id]
+    mine = [one for one in lying if limits.allow_bed(one.state.bed) and limits.allow_patient(own_id)]
+    if not mine:
+        raise not_found("Patient in a bed")
+    if len(lying) > 1:
+        raise Refused(HTTPStatus.CONFLICT, "conflict", "by the census this infant lies in more than one bed")
+    if mine[0].state.is_held:
+        raise Refused(HTTPStatus.CONFLICT, "conflict", f"the bed is held: {mine[0].state.held_reason}")
+    return mine[0]
+
+
+def _require_verifiable(entry: Row[Any]) -> None:
+    if entry.state == EntryState.BLINDED.value:
+        raise wrong("Observation.status", "it is kept for a study: nobody accepts, rejects or changes it")
 
 
 def _locked(connection: Connection, entry_id: str, limits: Limits) -> Row[Any]:

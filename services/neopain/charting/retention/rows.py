@@ -29,7 +29,16 @@ from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.entries import EntryState
 from neopain.charting.outbox import DONE
 from neopain.charting.retention.holds import extend_holds, is_held
-from neopain.charting.tables import ALERT_EVENTS, ALERT_WATCHES, ALERTS, ENTRIES, ENTRY_STATUSES, OUTBOX, REVIEWS
+from neopain.charting.tables import (
+    ALERT_EVENTS,
+    ALERT_WATCHES,
+    ALERTS,
+    ENTRIES,
+    ENTRY_STATUSES,
+    OUTBOX,
+    REVIEWS,
+    STUDY_SCORES,
+)
 from neopain.charting.unit_of_work import UnitOfWork
 
 DELETED = "retention_deleted"
@@ -59,10 +68,11 @@ _IS_NEEDED = or_(
     exists().where(OUTBOX.c.entry_id == ENTRIES.c.entry_id, OUTBOX.c.state.not_in([one.value for one in DONE])),
     # Her own entry goes after the one that she reviewed; what a held infant's entry stands instead of stays with it.
     exists().where(REVIEWS.c.assessment_id == ENTRIES.c.entry_id),
+    exists().where(STUDY_SCORES.c.suggestion_id == ENTRIES.c.entry_id),
     exists().where(_NEWER.c.replaces == ENTRIES.c.entry_id, is_held(_key(_NEWER))),
 )
 CLASSES = (
-    RowClass("entries", ENTRIES, "entry_id", "ends", (OUTBOX, ENTRY_STATUSES, REVIEWS), _IS_NEEDED),
+    RowClass("entries", ENTRIES, "entry_id", "ends", (OUTBOX, ENTRY_STATUSES, REVIEWS, STUDY_SCORES), _IS_NEEDED),
     RowClass(
         "alerts",
         ALERTS,

@@ -24,7 +24,7 @@ from neopain.codecs.fhir.observation import (
     told_of,
 )
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
-from neopain.domain.aggregate import SLOT, STALE, ScoreAggregate, VitalAggregate
+from neopain.domain.aggregate import SLOT, STALE, STUDY_MODE, ScoreAggregate, VitalAggregate
 from neopain.domain.charting import DraftEntry
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import PLAUSIBLE, Processing, VitalKind
@@ -78,6 +78,8 @@ class LiveScore:
     taken: datetime
     age: timedelta
     stale_after: timedelta
+    is_kept: bool = False
+    """Whether its number is kept from who reads it, for a study."""
 
     @property
     def is_stale(self) -> bool:
@@ -88,13 +90,19 @@ class LiveScore:
 def live_observation(live: LiveScore, whose: Whose) -> Json:
     """The Observation of the newest score."""
     draft = live.draft
-    if live.is_stale:
+    if live.is_stale or live.is_kept:
+        # A nurse is asked for her own score whether or not there is one of now.
+        why = STUDY_MODE if live.is_kept else STALE
         draft = replace(
-            draft, value=None, low=None, high=None, peak=None, sedation=None, windows_scored=0, absent_reason=STALE
+            draft, value=None, low=None, high=None, peak=None, sedation=None, windows_scored=0, absent_reason=why
         )
     told = told_of(draft)
     seconds = int(live.age.total_seconds())
-    note = f" No number is told: the newest window is {seconds} s old." if live.is_stale else ""
+    note = ""
+    if live.is_kept:
+        note = " No number is told: this unit is in study mode, in which a nurse scores first."
+    elif live.is_stale:
+        note = f" No number is told: the newest window is {seconds} s old."
     end = draft.end
     return versioned(
         {

@@ -19,6 +19,8 @@ ITEM_CODES: dict[str, str] = {name: f"nips-{name.replace('_', '-')}" for name in
 """Our own code of each item. LOINC's item codes are shared with scales of other ranges (interop.md 1.4)."""
 NOTE = "Scored by a nurse, who had seen the suggestion of software that it takes the place of."
 
+STUDY_NOTE = "Scored by a nurse for a study that keeps the suggestion of software from her until she has."
+
 
 def assessment_observation(
     entry: NurseAssessment,
@@ -34,9 +36,6 @@ def assessment_observation(
     ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
     """
     draft = entry.draft
-    source: Json = {"type": "Observation", "identifier": identifier_of(draft.about)}
-    if derived_from:
-        source["reference"] = derived_from
     resource: Json = {
         "resourceType": "Observation",
         "identifier": [identifier_of(entry.id)],
@@ -48,12 +47,16 @@ def assessment_observation(
         "issued": entry.issued.isoformat(),
         "performer": [performer_of(draft.by)],
         "valueQuantity": _points(draft.items.total),
-        "note": [{"text": NOTE}, *map(status_note, changes)],
-        "derivedFrom": [source],
+        "note": [{"text": STUDY_NOTE if draft.in_study else NOTE}, *map(status_note, changes)],
         "component": [
             {"code": own_concept(code), "valueInteger": getattr(draft.items, name)} for name, code in ITEM_CODES.items()
         ],
     }
+    source: Json = {"type": "Observation", "identifier": identifier_of(draft.about)}
+    if draft.in_study and draft.about:
+        resource["extension"] = [{"url": terms.COMPARED_WITH, "valueReference": source}]
+    elif not draft.in_study:
+        resource["derivedFrom"] = [{**source, "reference": derived_from} if derived_from else source]
     if draft.processing is not Processing.PRODUCTION:
         resource["meta"] = {"security": [TEST_DATA]}
     if encounter is not None:

@@ -51,6 +51,9 @@ QUERY = {"system": DICOM, "code": "110112", "display": "Query"}
 ACTIONS = {
     "entry_charted": "C",
     "entry_held": "C",
+    "entry_blinded": "C",
+    "study_scored": "C",
+    "study_exported": "R",
     "delivery_asked_again": "U",
     "delivery_cancelled": "U",
     "entry_status_changed": "U",

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.assessment import assessment_observation, performer_of
 from neopain.codecs.fhir.digest import versioned
 from neopain.codecs.fhir.ids import encounter_id, patient_id
-from neopain.codecs.fhir.observation import DEVICE, built_observation, device_of, labels_of
+from neopain.codecs.fhir.observation import DEVICE, SUGGESTION, built_observation, device_of, labels_of, note_of
 from neopain.codecs.fhir.terminology import Json, concept
+from neopain.domain.charting import ChartedEntry
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry, NurseAssessment
 
 PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+STUDY_TAG = {"system": f"{terms.BASE}/CodeSystem/tag", "code": "study", "display": "Kept for a study"}
+FOR_A_STUDY = f"{SUGGESTION} Kept for a study: nobody verifies it, and no EHR gets it."
 OPERATIONS = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
@@ -30,6 +34,8 @@ class ServedEntry:
     updated: datetime
     ends: datetime
     changes: tuple[StatusChange, ...] = ()
+    in_study: bool = False
+    """Whether it is kept for a study."""
 
 
 def served_observation(served: ServedEntry) -> Json:
@@ -42,7 +48,7 @@ def served_observation(served: ServedEntry) -> Json:
             entry,
             subject=subject,
             encounter=encounter,
-            derived_from=f"Observation/{entry.draft.about}",
+            derived_from=f"Observation/{entry.draft.about}" if entry.draft.about else "",
             status=served.status,
             changes=served.changes,
         )
@@ -50,8 +56,19 @@ def served_observation(served: ServedEntry) -> Json:
         resource = built_observation(
             entry, subject=subject, encounter=encounter, status=served.status, changes=served.changes
         )
+    if served.in_study:
+        resource = _of_study(resource, entry)
     meta = {"versionId": str(served.version), "lastUpdated": served.updated.isoformat(), **resource.get("meta", {})}
     return {**resource, "id": entry.id, "meta": meta}
+
+
+def _of_study(resource: Json, entry: ChartEntry) -> Json:
+    """The same, marked as what nobody verifies and no EHR gets."""
+    marked = {**resource, "meta": {**resource.get("meta", {}), "tag": [STUDY_TAG]}}
+    if isinstance(entry, ChartedEntry):
+        first, *changes = resource["note"]
+        marked["note"] = [{**first, "text": note_of(entry, label=FOR_A_STUDY)}, *changes]
+    return marked
 
 
 def provenance_of(entry: ChartEntry) -> Json:
@@ -90,6 +107,11 @@ def _provenance_of_nurse(entry: NurseAssessment) -> Json:
             "recorded": entry.issued.isoformat(),
             "activity": concept(OPERATIONS, "CREATE", "create"),
             "agent": [{"type": concept(PARTICIPANTS, "author", "Author"), "who": performer_of(draft.by)}],
-            "entity": [{"role": "source", "what": {"reference": f"Observation/{draft.about}"}}],
+            # What she scored in a study has no source: she was not told of ours.
+            **({} if draft.in_study else {"entity": [_source(draft.about)]}),
         }
     )
+
+
+def _source(about: str) -> Json:
+    return {"role": "source", "what": {"reference": f"Observation/{about}"}}

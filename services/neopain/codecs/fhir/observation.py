@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
+from neopain.domain.aggregate import STUDY_MODE
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.drugs import Basis, DrugClass
 from neopain.domain.entry_status import EntryStatus, StatusChange
@@ -279,8 +280,11 @@ def _quantity(value: float, code: str) -> Json:
 
 
 def _absent(draft: DraftEntry) -> Json:
-    """``not-performed`` when no window was scored in time, else ``temp-unknown``; our own reason is the text."""
+    """``not-performed`` when no window was scored in time, ``masked`` in study mode, else ``temp-unknown``; our
+    own reason is the text."""
     code = "not-performed" if draft.windows_missed == draft.windows else "temp-unknown"
+    if draft.absent_reason == STUDY_MODE:
+        code = "masked"
     return {"dataAbsentReason": _reason(code, draft.absent_reason or "no score")}
 
 

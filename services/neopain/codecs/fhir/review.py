@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 from neopain.codecs.fhir import terminology as terms
@@ -36,6 +37,20 @@ OF_ASSESSMENT = {
     "component",
 }
 SOURCE = re.compile(r"(?:.*/)?Observation/([A-Za-z0-9.-]{1,64})/_history/([0-9]{1,9})")
+OF_OWN_SCORE = {
+    "resourceType",
+    "status",
+    "code",
+    "subject",
+    "effectiveDateTime",
+    "performer",
+    "valueQuantity",
+    "valueInteger",
+    "note",
+    "component",
+}
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+SUBJECT = re.compile(r"(?:.*/)?Patient/([A-Za-z0-9.-]{1,64})")
 LONGEST_REASON = 1000
 MOST_POINTS = 7
 
@@ -58,6 +73,16 @@ class Assessed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class OwnScore:
+    """What a nurse scored by herself, in a study: of which Patient, at which time."""
+
+    patient: str
+    effective: datetime
+    items: NipsItems
+    note: str
+
+
 def read_judgement(body: Json, current: Json) -> Judgement:
     """What an update asks for. ``current`` is the Observation as it is served; ``Refused`` (422) for anything else."""
     for name in sorted({*body, *current}):
@@ -74,18 +99,46 @@ def read_judgement(body: Json, current: Json) -> Judgement:
 
 def read_assessment(body: Json) -> Assessed:
     """What a new Observation says. ``Refused`` (422) with the element that is missing, wrong or too much."""
+    _require_final_nips(body, OF_ASSESSMENT)
+    about, version = _source(body)
+    items = _items(body)
+    _require_total(body, items)
+    return Assessed(about, version, items, _added_note(body.get("note", []), []))
+
+
+def read_own_score(body: Json) -> OwnScore:
+    """What a new Observation says that is derived from none. ``Refused`` (422) as of ``read_assessment``."""
+    _require_final_nips(body, OF_OWN_SCORE)
+    reference = _object(body.get("subject")).get("reference")
+    subject = SUBJECT.fullmatch(reference) if isinstance(reference, str) else None
+    if subject is None:
+        raise wrong("Observation.subject", "it names the infant: Patient/ID")
+    effective = _moment(body.get("effectiveDateTime"))
+    items = _items(body)
+    _require_total(body, items)
+    return OwnScore(subject.group(1), effective, items, _added_note(body.get("note", []), []))
+
+
+def _require_final_nips(body: Json, elements: set[str]) -> None:
     for name in sorted(body):
-        if name not in OF_ASSESSMENT:
+        if name not in elements:
             raise wrong(f"Observation.{name}", "this is no part of a nurse's score")
     if body.get("status") != "final":
         raise wrong("Observation.status", "a nurse's score is final")
     codes = [(one.get("system"), one.get("code")) for one in _objects(_object(body.get("code")).get("coding"))]
     if (terms.LOINC, terms.NIPS_TOTAL["code"]) not in codes:
         raise wrong("Observation.code", "a nurse's score is NIPS, LOINC 98012-8")
-    about, version = _source(body)
-    items = _items(body)
-    _require_total(body, items)
-    return Assessed(about, version, items, _added_note(body.get("note", []), []))
+
+
+def _moment(value: object) -> datetime:
+    """A time with seconds and an offset (R4 datatypes.html#dateTime), in whole seconds."""
+    place = "Observation.effectiveDateTime"
+    if not isinstance(value, str) or not MOMENT.fullmatch(value):
+        raise wrong(place, "when she scored, with seconds and offset: 2026-10-05T12:00:00Z")
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
+        raise wrong(place, "this is no time") from error
 
 
 def require_same(body: Json, current: Json, *names: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+STUDY_SCOPE = "neopain/study.r"
+"""Of a client that reads what is kept from nurses for a study; counts beside ``system/`` scopes alone."""
 READ = "r"
 SEARCH = "s"
 CREATE = "c"

@@ -148,6 +148,16 @@ export const ENTRY = {
   nurseScore: "NIPS scored by a nurse",
 } as const;
 
+export const STUDY = {
+  word: "Study",
+  first: "enter your own score first",
+  title: "Your own score",
+  how: "Score NIPS at the bedside now. It is kept beside the score of software of the same minute, for a study; chart it in the record as you always do.",
+  keep: "Keep my score",
+  kept: "Kept for a study",
+  done: "Kept. What may be shown of it is below.",
+} as const;
+
 export const STATE: Record<string, string> = {
   preliminary: "To be verified",
   final: "Accepted",

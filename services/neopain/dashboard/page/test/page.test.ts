@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventReader } from "../src/fhir/sse";
-import { levelOf } from "../src/fhir/score";
+import { ownScore, readEntry } from "../src/fhir/entry";
+import { levelOf, readScore, STUDY_MODE } from "../src/fhir/score";
 import { Chores } from "../src/state/chores";
 import { Series } from "../src/state/series";
 import { span } from "../src/strings";
@@ -64,4 +65,28 @@ test("what is wanted while it runs is read once more, and no oftener", async () 
   await new Promise((done) => setTimeout(done, 200));
   await Promise.all([first, chores.want("scores"), chores.want("scores"), chores.want("scores")]);
   assert.equal(reads, 2);
+});
+
+test("a nurse's own score in a study is derived from nothing and names infant and time", () => {
+  const items = new Map([
+    ["nips-cry", 2],
+    ["nips-arms", 1],
+  ]);
+  const body = ownScore("p-1", items, Date.UTC(2026, 9, 5, 12, 0, 1, 234));
+  assert.equal(body.derivedFrom, undefined);
+  assert.equal(body.effectiveDateTime, "2026-10-05T12:00:01Z");
+  assert.deepEqual([body.subject?.reference, body.valueQuantity?.value], ["Patient/p-1", 3]);
+});
+
+test("a score that is kept for a study has no number, and an entry of one is known by its tag", () => {
+  const masked = {
+    resourceType: "Observation",
+    status: "preliminary",
+    code: {},
+    meta: { tag: [{ system: "https://neopain.org/fhir/CodeSystem/tag", code: "study" }] },
+    dataAbsentReason: { coding: [{ code: "masked" }], text: "study-mode" },
+  } as const;
+  const score = readScore(structuredClone(masked) as never, { at: 0 } as never);
+  assert.deepEqual([score.value, score.reason], [null, STUDY_MODE]);
+  assert.equal(readEntry(structuredClone(masked) as never).isOfStudy, true);
 });

@@ -1,8 +1,10 @@
 // A charted entry: what software suggested or a nurse scored, what it stands at and who said so.
 import type { Observation } from "fhir/r4";
 import { mark } from "../state/moment";
-import { component, endOf, hasCode, idOf, LOINC, NIPS, numberOf, SCORES } from "./coded";
+import { component, endOf, hasCode, idOf, LOINC, NIPS, numberOf, OWN, SCORES } from "./coded";
 import { readScore, type Score } from "./score";
+
+const TAGS = `${OWN}/CodeSystem/tag`;
 
 export interface Entry {
   id: string;
@@ -13,6 +15,8 @@ export interface Entry {
   score: Score;
   kind: string;
   isNurse: boolean;
+  /** Kept for a study: nobody verifies it. */
+  isOfStudy: boolean;
   by: string;
   /** The last change: who, when, in words. */
   changed: { by: string; at: number; text: string } | null;
@@ -34,6 +38,7 @@ export function readEntry(of: Observation): Entry {
     score: readScore(of, mark()),
     kind: component(of, "entry-kind")?.valueCodeableConcept?.text ?? "",
     isNurse: hasCode(of.code, LOINC, NIPS),
+    isOfStudy: of.meta?.tag?.some((one) => one.system === TAGS && one.code === "study") ?? false,
     by: of.performer?.[0]?.display ?? of.performer?.[0]?.identifier?.value ?? "",
     changed: lastChange(of),
     derivedFrom: idOf(of.derivedFrom?.[0]?.reference),
@@ -69,18 +74,28 @@ export function judged(entry: Entry, status: "final" | "entered-in-error", reaso
 
 /** A nurse's own score in place of the entry. */
 export function rescored(entry: Entry, items: Map<string, number>, reason: string): Observation {
-  const resource: Observation = {
+  const derivedFrom = [{ reference: `Observation/${entry.id}/_history/${entry.version}` }];
+  const resource = { ...scored(items), derivedFrom };
+  return reason ? { ...resource, note: [{ text: reason }] } : resource;
+}
+
+/** What a nurse scored by herself, in a study: of an infant, at a time in ms. */
+export function ownScore(patient: string, items: Map<string, number>, at: number): Observation {
+  const effectiveDateTime = new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+  return { ...scored(items), subject: { reference: `Patient/${patient}` }, effectiveDateTime };
+}
+
+function scored(items: Map<string, number>): Observation {
+  return {
     resourceType: "Observation",
     status: "final",
     code: { coding: [{ system: LOINC, code: NIPS }] },
-    derivedFrom: [{ reference: `Observation/${entry.id}/_history/${entry.version}` }],
     valueQuantity: { value: [...items.values()].reduce((sum, one) => sum + one, 0) },
     component: [...items].map(([code, value]) => ({
       code: { coding: [{ system: SCORES, code }] },
       valueInteger: value,
     })),
   };
-  return reason ? { ...resource, note: [{ text: reason }] } : resource;
 }
 
 export function itemsOf(of: Observation): [string, number | null][] {

@@ -12,6 +12,9 @@ export const LEVEL_FROM: [Exclude<Level, "low">, number][] = [
   ["mild", 3.57],
 ];
 
+/** Why a number is not told in a unit in which nurses score first. */
+export const STUDY_MODE = "study-mode";
+
 export interface Presence {
   name: string;
   /** Percent of windows; null where it is absent. */

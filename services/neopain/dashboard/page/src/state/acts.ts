@@ -1,9 +1,10 @@
 // What a nurse does, written as FHIR; `Refusal` has the server's words where it says no.
 import type { Parameters, ParametersParameter } from "fhir/r4";
-import { type Entry, judged, rescored } from "../fhir/entry";
+import { type Entry, judged, ownScore, rescored } from "../fhir/entry";
 import { type Alert, readAlert } from "../fhir/flag";
 import { ask } from "../fhir/http";
 import { course } from "./course";
+import { serverNow } from "./moment";
 import { session } from "./session";
 import { replaceAlert } from "./ward";
 
@@ -36,6 +37,13 @@ export async function judge(entry: Entry, status: "final" | "entered-in-error", 
 /** Puts a nurse's own score in the place of an entry. */
 export async function rescore(entry: Entry, items: Map<string, number>, reason: string): Promise<void> {
   const body = rescored(entry, items, reason);
+  await ask(`${session.value?.fhir}Observation`, { method: "POST", body, longestMs: WRITE_MS });
+  await course.readEntries();
+}
+
+/** Keeps what a nurse scored by herself just now, in a unit in study mode. */
+export async function scoreFirst(patient: string, items: Map<string, number>): Promise<void> {
+  const body = ownScore(patient, items, serverNow());
   await ask(`${session.value?.fhir}Observation`, { method: "POST", body, longestMs: WRITE_MS });
   await course.readEntries();
 }

@@ -1,6 +1,7 @@
 // One bed: its score, its course, and what is charted of it.
 import { useEffect } from "preact/hooks";
 import { bedName } from "../fhir/census";
+import { STUDY_MODE } from "../fhir/score";
 import { course } from "../state/course";
 import { go } from "../state/route";
 import { type Bed, beds, places } from "../state/ward";
@@ -10,6 +11,7 @@ import { Held, Notes, Presences } from "./card";
 import { Course } from "./course";
 import { Entries } from "./entries";
 import { ScoreBlock } from "./score";
+import { OwnScore } from "./study";
 
 export function BedPage({ bed }: { bed: string }) {
   const found = beds().find((one) => one.bed === bed);
@@ -44,6 +46,7 @@ function Inside({ bed }: { bed: Bed | undefined }) {
         <ScoreBlock score={bed.score} />
         {bed.score !== null && <Notes score={bed.score} />}
         <Presences presences={bed.score?.presences ?? []} />
+        {bed.score?.reason === STUDY_MODE && <OwnScore key={bed.place.patient} patient={bed.place.patient} />}
         {bed.alert !== null && <AlertBox alert={bed.alert} bed={bed.bed} />}
       </section>
       <Course />

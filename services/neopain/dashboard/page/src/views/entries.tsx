@@ -5,7 +5,7 @@ import { levelOf } from "../fhir/score";
 import { course } from "../state/course";
 import { serverNow } from "../state/moment";
 import { session } from "../state/session";
-import { clock, clockSeconds, dayUnlessToday, ENTRY, reasonInWords, STATE, TEXT } from "../strings";
+import { clock, clockSeconds, dayUnlessToday, ENTRY, reasonInWords, STATE, STUDY, TEXT } from "../strings";
 import { LevelBadge } from "./glyphs";
 import { type Act, Review } from "./review";
 
@@ -53,8 +53,7 @@ function Row({ entry, onAct }: { entry: Entry; onAct: (act: Act) => void }) {
       </div>
       <div class="what">
         <p>
-          <strong>{when}</strong>{" "}
-          <span class={`status status-${entry.status}`}>{STATE[entry.status] ?? entry.status}</span>
+          <strong>{when}</strong> <span class={`status status-${entry.status}`}>{stateOf(entry)}</span>
         </p>
         <p class="soft">{byWhom(entry)}</p>
       </div>
@@ -101,8 +100,14 @@ function Acts({ entry, onAct, when }: { entry: Entry; onAct: (act: Act) => void;
 
 /** What may follow: a suggestion is accepted, changed or rejected; what was accepted may still be rejected. */
 function actsOf(entry: Entry): Act[] {
+  if (entry.isOfStudy && !entry.isNurse) return [];
   if (entry.status === "preliminary") return ["accept", "change", "reject"];
   return entry.status === "final" || entry.status === "amended" ? ["reject"] : [];
+}
+
+function stateOf(entry: Entry): string {
+  if (entry.isOfStudy && !entry.isNurse) return STUDY.kept;
+  return STATE[entry.status] ?? entry.status;
 }
 
 function byWhom(entry: Entry): string {

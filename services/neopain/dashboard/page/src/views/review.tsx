@@ -86,7 +86,13 @@ function write(entry: Entry, act: Act, items: Map<string, number>, reason: strin
   return judge(entry, act === "accept" ? "final" : "entered-in-error", reason);
 }
 
-function Items({ items, onChange }: { items: Map<string, number>; onChange: (items: Map<string, number>) => void }) {
+export function Items({
+  items,
+  onChange,
+}: {
+  items: Map<string, number>;
+  onChange: (items: Map<string, number>) => void;
+}) {
   const total = [...items.values()].reduce((sum, one) => sum + one, 0);
   return (
     <div class="items">

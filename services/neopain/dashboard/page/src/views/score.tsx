@@ -1,8 +1,8 @@
 // A score as it is shown everywhere: never without its age, its interval and that it is investigational.
-import { ageOf, levelOf, type Score } from "../fhir/score";
+import { ageOf, levelOf, type Score, STUDY_MODE } from "../fhir/score";
 import { tick } from "../state/moment";
 import { type Freshness, freshnessOf } from "../state/ward";
-import { reasonInWords, span, TEXT } from "../strings";
+import { reasonInWords, span, STUDY, TEXT } from "../strings";
 import { LevelBadge } from "./glyphs";
 
 export function ScoreBlock({ score }: { score: Score | null }) {
@@ -57,6 +57,14 @@ function Scale({ value, low, high }: { value: number; low: number | null; high: 
 }
 
 function NoScore({ reason, ago }: { reason: string; ago: number | null }) {
+  if (reason === STUDY_MODE) {
+    return (
+      <div class="score is-none">
+        <p class="number">{STUDY.word}</p>
+        <p class="why">{STUDY.first}</p>
+      </div>
+    );
+  }
   const why = reason === "stale" && ago !== null ? `${TEXT.newestIs} ${span(ago)} ${TEXT.old}` : reasonInWords(reason);
   return (
     <div class="score is-none">
