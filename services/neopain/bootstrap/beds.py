@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from dataclasses import dataclass
-from datetime import datetime
 
 from neopain.bootstrap.looks import tell_look
 from neopain.bus.bus import Bus
 from neopain.bus.census import read_census
-from neopain.domain.census import BedState, CensusEvent, CensusEventKind, Infant, Release
+from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import BedId, PatientId
-from neopain.errors import ConfigurationError
-from neopain.ingest.census.keeper import keep
+from neopain.ingest.census.release import ReleaseWanted, number_of, release
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import BusSettings, read_settings
 
@@ -57,57 +54,19 @@ async def _beds(*, only_held: bool, by: str) -> list[BedState]:
 
 
 async def _released(options: ReleaseOptions) -> BedState:
+    value, _, authority = options.infant.partition("|")
+    named = PatientId(value, authority) if options.infant else None
     bus = Bus(read_settings(BusSettings).address())
     try:
         await bus.check()
-        census = await read_census(bus)
-        event = _decision(census.beds.get(BedId(options.bed)), options, now=SystemClock().now())
-        states = await keep(bus, event, mark=f"release/{uuid.uuid4().hex}")
+        wanted = ReleaseWanted(BedId(options.bed), options.by, options.reason, named)
+        return await release(bus, wanted, now=SystemClock().now())
     finally:
         await bus.aclose()
-    decided = next((state for state in states if state.bed == event.bed), None)
-    if decided is None:
-        raise ConfigurationError(f"bed {options.bed} has changed meanwhile: look at `neopain beds` again")
-    return decided
-
-
-def _decision(state: BedState | None, options: ReleaseOptions, *, now: datetime) -> CensusEvent:
-    if state is None:
-        raise ConfigurationError(f"bed {options.bed} is in no message so far: see `neopain beds` for the beds that are")
-    if not state.is_held:
-        raise ConfigurationError(f"bed {state.bed} is not held: there is nothing to release")
-    return CensusEvent(
-        kind=CensusEventKind.RELEASED,
-        infant=_chosen(state, options.infant),
-        occurred=now,
-        bed=state.bed,
-        processing=state.processing,
-        release=Release(options.by, options.reason),
-    )
-
-
-def _chosen(state: BedState, number: str) -> Infant:
-    """The occupant that the person means; a person decides between those whom ADT names, and places nobody."""
-    value, _, authority = number.partition("|")
-    named = PatientId(value, authority)
-    found = [one for one in state.occupants if not number or one.is_same_as(named)]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(_number(one) for one in state.occupants)
-    if not number:
-        raise ConfigurationError(f"bed {state.bed} has several infants: say with --infant which of {listed} lies there")
-    raise ConfigurationError(
-        f"--infant must be one of those in bed {state.bed}: {listed}; another needs an ADT message"
-    )
-
-
-def _number(infant: Infant) -> str:
-    first = infant.identifiers[0]
-    return f"{first.value}|{first.assigning_authority}" if first.assigning_authority else first.value
 
 
 def _as_line(state: BedState) -> str:
-    infants = " and ".join(_number(one) for one in state.occupants) or "empty"
+    infants = " and ".join(number_of(one) for one in state.occupants) or "empty"
     held_since = f" since {state.held_since:%Y-%m-%d %H:%M:%S}Z" if state.held_since else ""
     held = f"HELD{held_since}: {state.held_reason}" if state.is_held else ""
     return "  ".join(filter(None, (state.bed, infants, f"since {state.since:%Y-%m-%d %H:%M:%S}Z", held)))
@@ -116,12 +75,12 @@ def _as_line(state: BedState) -> str:
 def _as_fields(state: BedState) -> dict[str, object]:
     return {
         "bed": state.bed,
-        "infants": [_number(one) for one in state.occupants],
+        "infants": [number_of(one) for one in state.occupants],
         "since": state.since.isoformat(),
         "held_reason": state.held_reason,
         "held_since": state.held_since.isoformat() if state.held_since else None,
         "disputes": [
-            {"source": one.source, "reason": one.reason, "patient": _number(Infant((one.patient,))), "bed": one.bed}
+            {"source": one.source, "reason": one.reason, "patient": number_of(Infant((one.patient,))), "bed": one.bed}
             for one in (*state.disputes, *state.contradicting)
         ],
         "processing": state.processing.value,

@@ -201,6 +201,7 @@ class Line:
                 "NEOPAIN_CHARTING_API_HOST": HOST,
                 "NEOPAIN_CHARTING_API_PORT": str(self.ports.api),
                 "NEOPAIN_CHARTING_API_LOCAL_ISSUER": str(self.api_issuer),
+                "NEOPAIN_CHARTING_API_RESOLVES_BEDS": "true",
                 "NEOPAIN_DASHBOARD_HOST": HOST,
                 "NEOPAIN_DASHBOARD_PORT": str(self.ports.dashboard),
                 "NEOPAIN_DASHBOARD_FHIR_URL": self.fhir_url,

@@ -95,10 +95,15 @@ def _charting_beat() -> Start:
 
 
 def _charting_api() -> Start:
+    from neopain.bootstrap.held_beds import resolver
     from neopain.charting.api.service import run_api
     from neopain.charting.api.settings import ApiSettings
 
-    return lambda: run_api(read_settings(ApiSettings))
+    def start() -> None:
+        settings = read_settings(ApiSettings)
+        run_api(settings, resolve_bed=resolver(read_settings(BusSettings)) if settings.api_resolves_beds else None)
+
+    return start
 
 
 def _dashboard_serve() -> Start:

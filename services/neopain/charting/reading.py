@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, not_, select
 
 from neopain.charting.database import connect, translated
 from neopain.charting.entries import EntryState
@@ -36,7 +36,7 @@ def count_entries(database_url: str, *, since: datetime | None = None) -> dict[B
     query = (
         select(
             ENTRIES.c.bed,
-            func.count().filter(ENTRIES.c.state == EntryState.CHARTED.value),
+            func.count().filter(ENTRIES.c.state == EntryState.CHARTED.value, not_(ENTRIES.c.in_study)),
             func.count().filter(OUTBOX.c.state == RowState.CONFIRMED.value),
             func.count().filter(OUTBOX.c.state == RowState.REJECTED.value),
             func.count().filter(is_held),

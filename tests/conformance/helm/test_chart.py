@@ -338,6 +338,7 @@ LET_OUT = {
 }
 WITHIN = {
     ("ingest, scoring, charting", "bus"): ("bus", DOORS_OF_INGEST | SCORING | {"charting-consumer"}, 6379),
+    ("charting api, where it resolves held beds", "bus"): ("bus", {"charting-api"}, 6379),
     ("charting delivery, beat", "broker (may be the bus)"): ("bus", {"charting-delivery", "charting-beat"}, 6379),
     ("ingest, scoring", "media"): ("media", DOORS_OF_INGEST | SCORING, 6379),
     ("charting consumer", "media"): ("media", {"charting-consumer"}, 6379),

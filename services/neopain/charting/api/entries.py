@@ -56,7 +56,8 @@ OBSERVED_TO: ColumnElement[datetime] = cast(ENTRIES.c.draft["observed_to"].astex
 WAS_CHARTED: Condition = ENTRIES.c.state.in_([EntryState.CHARTED.value, EntryState.WITHDRAWN.value])
 IS_SERVED: Condition = and_(WAS_CHARTED, ENTRIES.c.patient_value.is_not(None))
 """What is told to everybody who may know of its infant."""
-SERVED = select(ENTRIES, UPDATED.label("updated_at"))
+ROWS = select(ENTRIES, UPDATED.label("updated_at"))
+"""Every entry, those that are told to nobody, too: to be asked for with ``is_told`` and ``within``."""
 SORTS: dict[str, ColumnElement[datetime]] = {
     "date": ENTRIES.c.ends,
     "_lastUpdated": UPDATED,
@@ -73,7 +74,7 @@ CODES: tuple[tuple[tuple[str, str], Condition], ...] = (
 
 def search_entries(connection: Connection, search: Search, limits: Limits, scene: Scene) -> Page:
     """A page of Observations, or of Provenance, by what the search is for."""
-    query = SERVED.where(
+    query = ROWS.where(
         is_told(limits), within(limits), *(_condition(one, connection, scene) for one in search.criteria)
     )
     if search.is_count:
@@ -90,13 +91,13 @@ def search_entries(connection: Connection, search: Search, limits: Limits, scene
 
 def read_entry(connection: Connection, resource_type: str, own_id: str, limits: Limits) -> Found | None:
     """The Observation or the Provenance of an entry; None when there is none to be told."""
-    rows = connection.execute(SERVED.where(is_told(limits), within(limits), ENTRIES.c.entry_id == own_id)).all()
+    rows = connection.execute(ROWS.where(is_told(limits), within(limits), ENTRIES.c.entry_id == own_id)).all()
     return next(_found(connection, rows, resource_type), None)
 
 
 def read_entries(connection: Connection, ids: set[str], limits: Limits) -> list[Found]:
     """The Observations of these entries."""
-    query = SERVED.where(is_told(limits), within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id)
+    query = ROWS.where(is_told(limits), within(limits), ENTRIES.c.entry_id.in_(ids)).order_by(ENTRIES.c.entry_id)
     return list(_found(connection, connection.execute(query).all(), "Observation"))
 
 

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from neopain.charting.api.settings import BASE_PATH
 from neopain.codecs.fhir.alert_act import OPERATIONS
+from neopain.codecs.fhir.held_bed import RESOLVE_HELD
 from neopain.codecs.fhir.ids import ID
 from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
 from neopain.codecs.fhir.search import SEARCHES, Pair
 
 READING = ("GET", "HEAD")
 FORM = "application/x-www-form-urlencoded"
+OPERATIONS_ON = {"Flag": tuple(OPERATIONS), "Encounter": (RESOLVE_HELD,)}
 WRITTEN = ("Observation",)
 """Types that can be written."""
 
@@ -83,7 +85,8 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
         return write
     if method not in READING and not (is_form and method == "POST"):
         allowed = "GET, HEAD, POST" if is_form else _allowed(segments)
-        text = "a nurse's review can be written (PUT and POST of Observation), and her answer to a Flag"
+        text = "a nurse's review can be written (PUT and POST of Observation), her answer to a Flag, and her decision "
+        text += "about a held bed"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "not-supported", text, headers={"Allow": allowed})
     pairs = (*read_pairs(query), *read_pairs(form))
     match segments:
@@ -99,7 +102,7 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
 
 
 def _allowed(segments: list[str]) -> str:
-    if segments[-1] in OPERATIONS:
+    if segments[-1] in OPERATIONS_ON.get(segments[0], ()):
         return "POST"
     if segments[0] not in WRITTEN:
         return "GET, HEAD"
@@ -112,8 +115,10 @@ def _write(method: str, segments: list[str], pairs: tuple[Pair, ...]) -> Write |
             return AskUpdate(resource_type, own_id, pairs)
         case "POST", [resource_type] if resource_type in WRITTEN:
             return AskCreate(resource_type, pairs)
-        case "POST", ["Flag", own_id, operation] if operation in OPERATIONS and ID.fullmatch(own_id):
-            return AskOperation("Flag", own_id, operation, pairs)
+        case "POST", [resource_type, own_id, operation] if operation in OPERATIONS_ON.get(
+            resource_type, ()
+        ) and ID.fullmatch(own_id):
+            return AskOperation(resource_type, own_id, operation, pairs)
     return None
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from neopain.charting.api.access import TokenVerifier
 from neopain.charting.api.changes import Watcher
 from neopain.charting.api.feed import Feed
+from neopain.charting.api.held_beds import ResolveBed
 from neopain.charting.api.question import (
     FORM,
     AskCapability,
@@ -83,14 +84,17 @@ class FhirServer:
         waiting: int,
         started: datetime,
         streams: int = 32,
+        resolve_bed: ResolveBed | None = None,
     ) -> None:
         self._reader = reader
-        self._writer = Writer(reader.engine, reader.clock, reader.naming, reader.policies)
+        self._writer = Writer(reader.engine, reader.clock, reader.naming, reader.policies, resolve_bed)
         self._verifier = verifier
         self._most = threads + waiting
         self._in_hand = 0
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="fhir")
-        self._capability = capability_statement(url=reader.base_url, started=started)
+        self._capability = capability_statement(
+            url=reader.base_url, started=started, resolves_beds=resolve_bed is not None
+        )
         watcher = Watcher(reader.engine, reader.clock, reader.naming, reader.stale_after)
         self._streams = EventStreams(Feed(watcher.look), reader.clock, streams)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from neopain.charting.api.access import Site, TokenVerifier
+from neopain.charting.api.held_beds import ResolveBed
 from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
 from neopain.charting.api.server import FhirServer, refuse_unreadable
@@ -29,8 +30,8 @@ from neopain.runtime.web import Door, listening
 LOG = Log(__name__)
 
 
-def run_api(settings: ApiSettings) -> None:
-    """Serves FHIR until asked to stop, then finishes what is in hand.
+def run_api(settings: ApiSettings, *, resolve_bed: ResolveBed | None = None) -> None:
+    """Serves FHIR until asked to stop, then finishes what is in hand. ``resolve_bed`` None: it resolves no held bed.
 
     ``ConfigurationError`` when nobody says who may read, when tokens would go over the network in the clear, when the
     address cannot be had, or when the database lacks a revision.
@@ -41,7 +42,7 @@ def run_api(settings: ApiSettings) -> None:
         engine = connect(settings.database_url, connections=settings.api_connections)
         try:
             if await wait_for_schema(engine, running):
-                async with serving(settings, engine, SystemClock()):
+                async with serving(settings, engine, SystemClock(), resolve_bed=resolve_bed):
                     running.health.ready()
                     await running.stopping.wait()
         finally:
@@ -51,7 +52,9 @@ def run_api(settings: ApiSettings) -> None:
 
 
 @asynccontextmanager
-async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncIterator[None]:
+async def serving(
+    settings: ApiSettings, engine: Engine, clock: Clock, *, resolve_bed: ResolveBed | None = None
+) -> AsyncIterator[None]:
     """Listens while the block runs; ``ConfigurationError`` when it cannot."""
     server = FhirServer(
         Reader(
@@ -69,6 +72,7 @@ async def serving(settings: ApiSettings, engine: Engine, clock: Clock) -> AsyncI
         waiting=settings.api_waiting,
         started=clock.now(),
         streams=settings.api_streams,
+        resolve_bed=resolve_bed,
     )
     try:
         async with listening(server.handle, refuse_unreadable, _door(settings), stop=server.stop_streams):

@@ -56,6 +56,10 @@ class ApiSettings(ChartingSettings):
     api_units: tuple[str, ...] = Field(
         (), description="JSON list of the units that are served, `NICU` or `NICU@FACILITY`; none: all"
     )
+    api_resolves_beds: bool = Field(
+        False,
+        description="Whether a nurse may let a held bed go over the FHIR API; it then needs the bus, NEOPAIN_BUS_*",
+    )
     api_units_claim: str = Field(
         "", description="Claim of tokens that lists units as api_units does; set, a token without it sees no unit"
     )

@@ -1,4 +1,4 @@
-"""What a nurse writes over the API: her review of an Observation, her answer to an alert.
+"""What a nurse writes over the API: her review of an Observation, her answer to an alert, her decision about a bed.
 
 Refused exactly, repeated harmlessly, audited.
 
@@ -8,7 +8,7 @@ To be called on a thread that may block.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -18,9 +18,11 @@ from neopain.charting.alert_desk import Asked, answer
 from neopain.charting.api.access import Access, Limits
 from neopain.charting.api.entries import read_entry, within
 from neopain.charting.api.flags import found_flag, read_flag
+from neopain.charting.api.held_beds import BedDecision, NotResolved, ResolveBed
 from neopain.charting.api.question import AskCreate, AskOperation, AskUpdate
 from neopain.charting.api.reader import Caller
-from neopain.charting.api.scene import Scene
+from neopain.charting.api.scene import CensusView, Scene
+from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
 from neopain.charting.entries import EntryState
 from neopain.charting.reviews import Review, is_repeat, review, reviews_of
@@ -28,15 +30,17 @@ from neopain.charting.studies import NotHers, OwnScore, keep_own_score
 from neopain.charting.tables import ENTRIES
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.alert_act import read_act
-from neopain.codecs.fhir.census import Lying, Naming
+from neopain.codecs.fhir.census import Lying, Naming, encounter_of
 from neopain.codecs.fhir.digest import entity_tag
-from neopain.codecs.fhir.ids import patient_id
+from neopain.codecs.fhir.held_bed import RESOLVE_HELD, read_resolution
+from neopain.codecs.fhir.ids import key_of, patient_id
 from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
 from neopain.codecs.fhir.review import read_assessment, read_judgement, read_own_score, require_same, wrong
 from neopain.codecs.fhir.scopes import CREATE, UPDATE
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.alert import Alert, AlertEventKind
 from neopain.domain.alert_acts import Act
+from neopain.domain.identity import BedId
 from neopain.domain.policy import SitePolicies
 from neopain.domain.review import ReviewAct
 from neopain.domain.reviewer import Reviewer
@@ -66,8 +70,8 @@ class Wrote:
 
     @property
     def last_updated(self) -> str:
-        """When it got this version."""
-        return str(self.resource["meta"]["lastUpdated"])
+        """When it got this version; empty where that is not kept."""
+        return str(self.resource["meta"].get("lastUpdated", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Writer:
     clock: Clock
     naming: Naming
     policies: SitePolicies
+    resolve_bed: ResolveBed | None = None
+    """None: a held bed is not resolved over this API."""
 
     def update(self, asked: AskUpdate, caller: Caller, body: Json, if_match: str) -> Wrote:
         """Accepts or rejects an Observation. ``Refused`` (403, 404, 412, 422, 428), ``DatabaseUnavailable``."""
@@ -149,7 +155,10 @@ class Writer:
             return Wrote(_served(unit.connection, own, limits), is_new=is_new)
 
     def operate(self, asked: AskOperation, caller: Caller, body: Json) -> Wrote:
-        """Acknowledges or snoozes an alert. ``Refused`` (403, 404, 409, 422), ``DatabaseUnavailable``."""
+        """Acknowledges or snoozes an alert, or resolves a held bed. ``Refused`` (403, 404, 409, 422),
+        ``DatabaseUnavailable``, ``BusUnavailable``."""
+        if asked.operation == RESOLVE_HELD:
+            return self._resolve_held(asked, caller, body)
         limits = caller.access.limits_of_person(asked.resource_type, UPDATE)
         by = _reviewer(caller.access)
         wanted = read_act(asked.operation, body, by=by.display)
@@ -163,6 +172,56 @@ class Writer:
         if answered.refusal and not _is_acknowledged_by(answered.alert, wanted):
             raise Refused(HTTPStatus.CONFLICT, "conflict", f"the alert {answered.refusal}")
         return Wrote(found_flag(answered.alert, scene, self.policies).resource)
+
+    def _resolve_held(self, asked: AskOperation, caller: Caller, body: Json) -> Wrote:
+        """Lets a held bed go for the infant of an Encounter. That it was asked for is in the audit trail before."""
+        limits = caller.access.limits_of_person(asked.resource_type, UPDATE)
+        if self.resolve_bed is None:
+            raise not_found("such operation")
+        by = _reviewer(caller.access)
+        wanted = read_resolution(body)
+        with translated("reading the census"), self.engine.connect() as connection:
+            view = Scene(self.clock.now(), self.naming).census(connection)
+        there = _place_of(view, asked.id, wanted.bed, limits)
+        decision = BedDecision(wanted.bed, there.patient, by.display, wanted.reason, wanted.seen)
+        told = _audited_resolution(decision, by, caller)
+        with unit_of_work(self.engine, self.clock) as unit:
+            unit.audit(told)
+        try:
+            state = self.resolve_bed(decision)
+        except NotResolved as error:
+            with unit_of_work(self.engine, self.clock) as unit:
+                detail = {**told.detail, "refusal": str(error)}
+                unit.audit(replace(told, event="bed_release_refused", detail=detail))
+            raise Refused(HTTPStatus.CONFLICT, "conflict", str(error)) from error
+        infant = state.infant or there.infant
+        return Wrote(encounter_of([Lying(there.patient, infant, state)]))
+
+
+def _place_of(view: CensusView, own_id: str, bed: BedId, limits: Limits) -> Lying:
+    """The infant of an Encounter in the bed; ``Refused`` 404 where she may not know of it, 422 for another bed."""
+    places = [one for one in view.lying if one.encounter_id == own_id and limits.allow_bed(one.state.bed)]
+    if not places or not limits.allow_patient(patient_id(places[0].patient)):
+        raise not_found("Encounter")
+    found = next((one for one in places if one.state.bed == bed), None)
+    if found is None:
+        raise wrong("Parameters.parameter.where(name='bed')", "a bed in which the census has this infant")
+    return found
+
+
+def _audited_resolution(decision: BedDecision, by: Reviewer, caller: Caller) -> AuditEvent:
+    return AuditEvent(
+        event="bed_release_asked",
+        actor=by.display,
+        patient=key_of(decision.patient),
+        detail={
+            "bed": decision.bed,
+            "saw": decision.seen,
+            "why": decision.reason,
+            "reviewer": by.id,
+            **_asked(caller),
+        },
+    )
 
 
 def _is_acknowledged_by(alert: Alert, wanted: Act) -> bool:

@@ -65,6 +65,7 @@ ACTIONS = {
     "entry_held_otherwise": "U",
     "entry_discarded": "U",
     "bed_released": "U",
+    "bed_release_asked": "U",
     "alert_read": "R",
     "entry_read": "R",
     "bus_read": "R",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from neopain import __version__
 from neopain.codecs.fhir.alert_act import OPERATIONS
+from neopain.codecs.fhir.held_bed import RESOLVE_HELD
 from neopain.codecs.fhir.search import SEARCHES, Kind, SearchType
 from neopain.codecs.fhir.terminology import BASE, Json
 
 FHIR_VERSION = "4.0.1"
 SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 MEANINGS = {
-    "Observation": "Entries that are charted for an infant, as the EHR gets them. Entries that are held are not here. "
+    "Observation": "Entries that are charted for an infant, as the EHR gets them. Entries that are held, or kept from "
+    "nurses for a study, are not here; what a nurse scores herself in a study is created without derivedFrom. "
     "Newest scores and aggregates of 10 s are charted nowhere, and come only where code, category or _id names them.",
     "Patient": "Infants: those in a bed by the census; by _id, identifier or reference also those of whom an entry is.",
-    "Encounter": "Visits of infants in a bed by the census; by _id or reference also those that an entry names.",
+    "Encounter": "Visits of infants in a bed by the census; by _id or reference also those that an entry names. "
+    "Where the operation is offered, a nurse resolves a held bed by it.",
     "Device": "Devices that are associated with an infant at a bed (IHE PCIM).",
     "Flag": "Alerts: notices of investigational software, no medical alarms. A nurse answers by an operation.",
     "Provenance": "Who wrote an entry, and about what time.",
@@ -24,6 +28,7 @@ MEANINGS = {
 WRITES = {"Observation": ("update", "create")}
 """What a nurse may write: a review of an Observation (docs/verification.md)."""
 OPERATIONS_OF = {"Flag": tuple(OPERATIONS)}
+OPERATIONS_ON_BEDS = {"Encounter": (RESOLVE_HELD,)}
 SECURITY = (
     "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs; for a nurse also user/Observation.write, v2 .cu); "
     "every read and every write is audited, polls of newest scores and aggregates once a minute."
@@ -31,8 +36,9 @@ SECURITY = (
 CHAINED = "Also as {name}.identifier."
 
 
-def capability_statement(*, url: str, started: datetime) -> Json:
+def capability_statement(*, url: str, started: datetime, resolves_beds: bool = False) -> Json:
     """What this server does; nothing that it does not."""
+    operations = {**OPERATIONS_OF, **(OPERATIONS_ON_BEDS if resolves_beds else {})}
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -48,7 +54,7 @@ def capability_statement(*, url: str, started: datetime) -> Json:
                 "mode": "server",
                 "documentation": "Investigational software: a score is a suggestion that a nurse verifies.",
                 "security": _security(),
-                "resource": [_resource(name, search) for name, search in SEARCHES.items()],
+                "resource": [_resource(name, search, operations) for name, search in SEARCHES.items()],
             }
         ],
     }
@@ -61,7 +67,7 @@ def _security() -> Json:
     }
 
 
-def _resource(name: str, search: SearchType) -> Json:
+def _resource(name: str, search: SearchType, operations: Mapping[str, Sequence[str]]) -> Json:
     resource: Json = {
         "type": name,
         "documentation": MEANINGS[name],
@@ -71,10 +77,10 @@ def _resource(name: str, search: SearchType) -> Json:
         "conditionalRead": "not-match",
         "searchParam": [_parameter(own, kind, search) for own, kind in search.parameters.items() if "." not in own],
     }
-    if name in OPERATIONS_OF:
+    if name in operations:
         resource["operation"] = [
             {"name": one.removeprefix("$"), "definition": f"{BASE}/OperationDefinition/{name}-{one.removeprefix('$')}"}
-            for one in OPERATIONS_OF[name]
+            for one in operations[name]
         ]
     if search.includes:
         resource["searchInclude"] = [f"{name}:{own}" for own in search.includes]
