@@ -1,4 +1,5 @@
-"""Study mode: entries that are kept blinded, and nurses' own scores beside them, as rows that are only added to.
+"""Study mode: entries that are kept blinded, and nurses' own scores beside them, as rows that are only added to. And
+procedures that wait for their entry.
 
 Expands only: a consumer of before writes nothing that is blinded, an API of before serves none of what is. Going down
 forgets which scores belong together: export them first. What was blinded is served by no version then.
@@ -69,6 +70,7 @@ def upgrade() -> None:
         "CREATE TRIGGER study_scores_no_truncate BEFORE TRUNCATE ON study_scores "
         "FOR EACH STATEMENT EXECUTE FUNCTION study_scores_refuse()"
     )
+    _procedures()
     # Few rows are blinded when this is made: it keeps writers waiting for one look at the table.
     op.create_index(
         "entries_one_blinded_per_stretch",
@@ -81,6 +83,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("procedures")
     op.drop_index("entries_of_study", "entries")
     op.drop_index("entries_one_blinded_per_stretch", "entries")
     op.drop_table("study_scores")
@@ -89,3 +92,26 @@ def downgrade() -> None:
     op.drop_column("entries", "revealed")
     for table in MARKED:
         op.drop_column(table, "in_study")
+
+
+def _procedures() -> None:
+    op.create_table(
+        "procedures",
+        sa.Column("procedure_id", sa.String(32), primary_key=True),
+        sa.Column("bed", sa.Text, nullable=False),
+        sa.Column("begins", MOMENT, nullable=False),
+        sa.Column("ends", MOMENT, nullable=False),
+        sa.Column("what", sa.Text, nullable=False, comment="In the words of who documents it"),
+        sa.Column("system", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("patient_authority", sa.Text),
+        sa.Column("patient_value", sa.Text, comment="Null: of whom was not said"),
+        sa.Column("patient_type", sa.Text),
+        sa.Column("made_by", sa.Text, nullable=False),
+        sa.Column("moment", MOMENT, nullable=False),
+        sa.Column("due", MOMENT, nullable=False, comment="When the minutes after it are over"),
+        sa.Column("state", sa.Text, nullable=False, comment="charting.procedures.ProcedureState"),
+        sa.Column("entry_id", sa.String(32), comment="Its entry, which retention may have deleted"),
+        sa.Column("reason", sa.Text, nullable=False, server_default="", comment="Why there is no entry"),
+    )
+    op.create_index("procedures_due", "procedures", ["due"], postgresql_where=sa.text("state = 'waiting'"))

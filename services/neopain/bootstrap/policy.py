@@ -11,13 +11,17 @@ from pathlib import Path
 from pydantic_core import to_jsonable_python
 
 from neopain.charting.database import connect
+from neopain.charting.desk import at_desk
 from neopain.charting.intake import Intake
 from neopain.charting.policy_file import read_policy
+from neopain.charting.procedures import Documented, document
 from neopain.charting.requests import Asked, chart_on_request
 from neopain.charting.settings import ChartingSettings
+from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId
 from neopain.domain.policy import DEFAULT_POLICY, ChartingPolicy, SitePolicies
+from neopain.domain.procedure import Procedure
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.study import Reveal
 from neopain.domain.threshold import Threshold
@@ -54,6 +58,20 @@ def chart_bed(bed: str, *, by: str) -> int:
     return 0
 
 
+def document_procedure(procedure: Procedure, *, by: str) -> int:
+    """Notes a procedure of a bed and prints when its entry is due; 1 when it was refused."""
+    settings = read_settings(ChartingSettings)
+    policy, clock = settings.charting_policies().of(procedure.bed), SystemClock()
+    with at_desk(settings.database_url) as engine, unit_of_work(engine, clock) as unit:
+        answer = document(unit, Documented(procedure, by), policy, now=clock.now())
+    if answer.refusal:
+        print(f"not charted: {answer.refusal}")
+        return 1
+    due = procedure.end + policy.procedure.after + policy.lateness
+    print(f"{'documented' if answer.is_new else 'documented already'}: its entry is due at {due:%H:%M:%S}Z")
+    return 0
+
+
 def _chosen(policies: SitePolicies, bed: str) -> Iterator[tuple[str, ChartingPolicy]]:
     if bed:
         yield f"bed {bed}", policies.of(BedId(bed))
@@ -71,6 +89,8 @@ def _lines(where: str, policy: ChartingPolicy) -> Iterator[str]:
     yield f"  episode's end   {policy.hysteresis:.1f} below that, held for {_said(policy.hold)}"
     yield f"  without number  {_said(policy.gap)} end what was held so far, {_said(policy.forget)} an episode"
     yield f"  on request      the last {_said(policy.requested)}"
+    before, after = policy.procedure.before, policy.procedure.after
+    yield f"  procedure       {_said(before)} before its begin, until {_said(after)} after its end"
     yield f"  distance        {_said(policy.distance) if policy.distance else 'none'} between two entries of a bed"
     yield f"  charted late    more than {_said(policy.late_after)} after its end"
     yield (

@@ -113,7 +113,8 @@ def _instead(
     span = Span(old.kind, old.begin, old.end)
     ends = {end for run in entry.runs or () for end in run.ends()}
     windows = [one for one in windows_of(unit.connection, old.bed, span) if one.window_end in ends]
-    if windows and runs_of(windows) == entry.runs:
+    # What an entry around a procedure says rests on minutes before it, too: it says what it said.
+    if windows and runs_of(windows) == entry.runs and old.procedure is None:
         anew = drafted(intake, span, windows, history)
     else:
         anew = [Drafted(old, whose, Basis(entry.runs or ()))]

@@ -145,9 +145,9 @@ def write_span(intake: Intake, unit: UnitOfWork, bed: BedId, span: Span) -> Writ
         return Written()
     history = history_of(unit.connection, bed, since=windows[0].window_end - VITALS_SPAN)
     # An interval that is open when its unit leaves study mode is of the study still.
-    is_of_study = _is_of_study(unit.connection, bed, span)
+    in_study = is_of_study(unit.connection, bed, span)
     found = drafted(intake, span, windows, history)
-    found = [replace(one, basis=replace(one.basis, in_study=is_of_study)) for one in found]
+    found = [replace(one, basis=replace(one.basis, in_study=in_study)) for one in found]
     written = [write_entry(intake, unit, one) for one in found]
     states = [one.state for one in written if one is not None]
     return Written(
@@ -279,7 +279,8 @@ def windows_of(connection: Connection, bed: BedId, span: Span) -> list[Score]:
     return _decoded(connection.scalars(query))
 
 
-def _is_of_study(connection: Connection, bed: BedId, span: Span) -> bool:
+def is_of_study(connection: Connection, bed: BedId, span: Span) -> bool:
+    """Whether a window of the span was taken in study mode."""
     within = (WINDOWS.c.bed == bed, WINDOWS.c.window_end > span.begin, WINDOWS.c.window_end <= span.end)
     return bool(connection.scalar(select(exists().where(*within, WINDOWS.c.in_study))))
 

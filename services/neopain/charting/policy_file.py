@@ -19,6 +19,7 @@ from neopain.domain.alert_policy import AlertPolicy, LevelRule
 from neopain.domain.gestation import GA_BAND_NAMES
 from neopain.domain.identity import Unit
 from neopain.domain.policy import ChartingPolicy, SitePolicies, inconsistencies
+from neopain.domain.procedure import ProcedureRule
 from neopain.domain.score import SCALE_MAX
 from neopain.domain.study import Reveal, Study
 from neopain.domain.threshold import Threshold
@@ -103,6 +104,13 @@ class AlertTable(Table):
     longest_snooze_minutes: Annotated[float, Field(gt=0, le=120)] | None = None
 
 
+class ProcedureTable(Table):
+    """``[site.procedure]``: which minutes around a documented procedure its entry looks at."""
+
+    before_minutes: Annotated[float, Field(gt=0, le=30)] | None = None
+    after_minutes: Annotated[float, Field(gt=0, le=30)] | None = None
+
+
 class StudyTable(Table):
     """``[site.study]``: whether suggestions are kept from nurses until they have scored themselves."""
 
@@ -122,6 +130,7 @@ class PolicyTable(Table):
     withhold: WithholdTable = WithholdTable()
     alert: AlertTable = AlertTable()
     study: StudyTable = StudyTable()
+    procedure: ProcedureTable = ProcedureTable()
 
 
 class UnitTable(PolicyTable):
@@ -195,6 +204,10 @@ def _with_table(policy: ChartingPolicy, table: PolicyTable) -> ChartingPolicy:
         withholding=_withholding(policy.withholding, withhold),
         alert=_alert(alert, table.alert),
         study=study,
+        procedure=ProcedureRule(
+            before=_span(policy.procedure.before, minutes=table.procedure.before_minutes),
+            after=_span(policy.procedure.after, minutes=table.procedure.after_minutes),
+        ),
     )
 
 

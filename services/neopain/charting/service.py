@@ -21,6 +21,7 @@ from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
+from neopain.charting.procedures import chart_due_procedures
 from neopain.charting.replays import record_replay
 from neopain.charting.retention.holds import extend_holds
 from neopain.charting.schema import wait_for_schema
@@ -216,7 +217,8 @@ class ChartingConsumer:
         if await self._scores.is_drained() and await self._census.is_drained():
             written = await asyncio.to_thread(close_silent_beds, self._intake, now=now)
             await asyncio.to_thread(tend_alerts, self.engine, self.clock, self._intake.policies, now=now)
-            if written.charted:
+            charted = await asyncio.to_thread(chart_due_procedures, self._intake, now=now)
+            if written.charted or charted:
                 self._has_news.set()
 
     async def _anchor(self) -> None:

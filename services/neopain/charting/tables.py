@@ -298,6 +298,28 @@ STUDY_SCORES = Table(
     Index("study_scores_of_suggestion", "suggestion_id"),
 )
 
+PROCEDURES = Table(
+    "procedures",
+    METADATA,
+    Column("procedure_id", String(32), primary_key=True),
+    Column("bed", Text, nullable=False),
+    Column("begins", MOMENT, nullable=False),
+    Column("ends", MOMENT, nullable=False),
+    Column("what", Text, nullable=False, comment="In the words of who documents it"),
+    Column("system", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("patient_authority", Text),
+    Column("patient_value", Text, comment="Null: of whom was not said"),
+    Column("patient_type", Text),
+    Column("made_by", Text, nullable=False),
+    Column("moment", MOMENT, nullable=False),
+    Column("due", MOMENT, nullable=False, comment="When the minutes after it are over"),
+    Column("state", Text, nullable=False, comment="charting.procedures.ProcedureState"),
+    Column("entry_id", String(32), comment="Its entry, which retention may have deleted"),
+    Column("reason", Text, nullable=False, server_default="", comment="Why there is no entry"),
+    Index("procedures_due", "due", postgresql_where=text("state = 'waiting'")),
+)
+
 ALERTS = Table(
     "alerts",
     METADATA,

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive, said, seed
+from neopain.cli.privacy import moment
 
 
 def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -118,6 +119,13 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
     chart = command(parts, "chart", _beds_chart, text)
     chart.add_argument("bed", metavar="BED", help="the bed as listed, unit/room/bed@facility")
     chart.add_argument("--by", type=said, metavar="NAME", required=True, help="who asks for it")
+    text = "Document a procedure that is over: it gets an entry of baseline, peak and recovery; audited"
+    procedure = command(parts, "procedure", _beds_procedure, text)
+    procedure.add_argument("bed", metavar="BED", help="the bed as listed, unit/room/bed@facility")
+    procedure.add_argument("--begin", type=moment, metavar="TIME", required=True, help="ISO 8601, UTC without offset")
+    procedure.add_argument("--end", type=moment, metavar="TIME", required=True, help="likewise")
+    procedure.add_argument("--what", type=said, metavar="TEXT", required=True, help="what it was, e.g. heel lance")
+    procedure.add_argument("--by", type=said, metavar="NAME", required=True, help="who documents it")
 
 
 def _add_api(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -191,6 +199,15 @@ def _beds_release(options: argparse.Namespace) -> int:
     from neopain.bootstrap.beds import ReleaseOptions, release_bed
 
     return release_bed(ReleaseOptions(bed=options.bed, by=options.by, reason=options.reason, infant=options.infant))
+
+
+def _beds_procedure(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.policy import document_procedure
+    from neopain.domain.identity import BedId
+    from neopain.domain.procedure import Procedure
+
+    procedure = Procedure(BedId(options.bed), options.begin, options.end, options.what)
+    return document_procedure(procedure, by=options.by)
 
 
 def _beds_chart(options: argparse.Namespace) -> int:

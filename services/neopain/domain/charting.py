@@ -18,6 +18,7 @@ from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.pacing import Queue, pace
 from neopain.domain.policy import ChartingPolicy
+from neopain.domain.procedure import ProcedureCourse
 from neopain.domain.reviewer import Reviewer
 from neopain.domain.score import Estimate, Modality, Score, Weights
 from neopain.domain.span import EntryKind, Span
@@ -97,6 +98,8 @@ class DraftEntry:
     """For how long the score was at or above it."""
     late_after: timedelta | None = None
     """How long after its end it is charted late; None: not known."""
+    procedure: ProcedureCourse | None = None
+    """Of an entry around a procedure."""
 
 
 @dataclass(frozen=True, slots=True)

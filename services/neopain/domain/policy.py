@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from neopain.domain.alert_policy import DEMO_ALERTS, AlertPolicy, alert_inconsistencies
 from neopain.domain.identity import BedId, Unit, unit_of
+from neopain.domain.procedure import ProcedureRule
 from neopain.domain.study import Study
 from neopain.domain.threshold import Threshold
 from neopain.domain.withholding import Withholding
@@ -42,6 +43,7 @@ class ChartingPolicy:
     withholding: Withholding = field(default_factory=Withholding)
     alert: AlertPolicy = field(default_factory=AlertPolicy)
     study: Study = field(default_factory=Study)
+    procedure: ProcedureRule = field(default_factory=ProcedureRule)
 
 
 DEFAULT_POLICY = ChartingPolicy(distance=timedelta(minutes=1))

@@ -15,6 +15,8 @@ class EntryKind(Enum):
     EPISODE_END = "episode-end"
     ON_REQUEST = "on-request"
     """A person asked for it."""
+    PROCEDURE = "procedure"
+    """A procedure was documented: from its begin until some minutes after its end."""
 
 
 @dataclass(frozen=True, slots=True)

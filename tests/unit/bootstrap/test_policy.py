@@ -69,7 +69,7 @@ def test_alerts_are_shown_where_there_are_any(file: Path, capsys: pytest.Capture
 
     show_policy(file=file, bed="NICU/1/A", as_json=False)
 
-    assert capsys.readouterr().out.splitlines()[9:] == [
+    assert capsys.readouterr().out.splitlines()[10:] == [
         "  alert mild      from 3.6 (NIPS 2.5), held for 2 min",
         "  alert moderate  from 5.0 (NIPS 3.5), held for 1 min",
         "  alert severe    from 6.4 (NIPS 4.5), held for 20 s",
@@ -78,3 +78,12 @@ def test_alerts_are_shown_where_there_are_any(file: Path, capsys: pytest.Capture
         "  escalated       2 times, each after 5 min unanswered",
         "  snoozed         for at most 10 min",
     ]
+
+
+def test_study_mode_is_shown_where_it_is_on(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(f"{FILE}\nstudy.enabled = true", encoding="utf-8")
+
+    show_policy(file=file, bed="NICU/1/A", as_json=False)
+
+    line = "  study mode      no EHR gets a number, no nurse one, a pair before one has scored"
+    assert capsys.readouterr().out.splitlines()[10:] == [line, "  alerts          none"]

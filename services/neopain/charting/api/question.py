@@ -19,6 +19,8 @@ FORM = "application/x-www-form-urlencoded"
 OPERATIONS_ON = {"Flag": tuple(OPERATIONS), "Encounter": (RESOLVE_HELD,)}
 WRITTEN = ("Observation",)
 """Types that can be written."""
+ONLY_CREATED = ("Procedure",)
+"""Types that can be created, and are served in no other way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
     if method not in READING and not (is_form and method == "POST"):
         allowed = "GET, HEAD, POST" if is_form else _allowed(segments)
         text = "a nurse's review can be written (PUT and POST of Observation), her answer to a Flag, and her decision "
-        text += "about a held bed"
+        text += "about a held bed; and a procedure (POST of Procedure)"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "not-supported", text, headers={"Allow": allowed})
     pairs = (*read_pairs(query), *read_pairs(form))
     match segments:
@@ -104,6 +106,8 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
 def _allowed(segments: list[str]) -> str:
     if segments[-1] in OPERATIONS_ON.get(segments[0], ()):
         return "POST"
+    if segments[0] in ONLY_CREATED:
+        return "POST"
     if segments[0] not in WRITTEN:
         return "GET, HEAD"
     return "GET, HEAD, PUT" if len(segments) > 1 else "GET, HEAD, POST"
@@ -113,7 +117,7 @@ def _write(method: str, segments: list[str], pairs: tuple[Pair, ...]) -> Write |
     match method, segments:
         case "PUT", [resource_type, own_id] if resource_type in WRITTEN and ID.fullmatch(own_id):
             return AskUpdate(resource_type, own_id, pairs)
-        case "POST", [resource_type] if resource_type in WRITTEN:
+        case "POST", [resource_type] if resource_type in (*WRITTEN, *ONLY_CREATED):
             return AskCreate(resource_type, pairs)
         case "POST", [resource_type, own_id, operation] if operation in OPERATIONS_ON.get(
             resource_type, ()

@@ -25,6 +25,7 @@ from neopain.charting.api.scene import CensusView, Scene
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
 from neopain.charting.entries import EntryState
+from neopain.charting.procedures import Documented, document
 from neopain.charting.reviews import Review, is_repeat, review, reviews_of
 from neopain.charting.studies import NotHers, OwnScore, keep_own_score
 from neopain.charting.tables import ENTRIES
@@ -34,6 +35,7 @@ from neopain.codecs.fhir.census import Lying, Naming, encounter_of
 from neopain.codecs.fhir.digest import entity_tag
 from neopain.codecs.fhir.held_bed import RESOLVE_HELD, read_resolution
 from neopain.codecs.fhir.ids import key_of, patient_id
+from neopain.codecs.fhir.procedure import procedure_of, read_procedure
 from neopain.codecs.fhir.refusal import Refused, bad_request, not_found
 from neopain.codecs.fhir.review import read_assessment, read_judgement, read_own_score, require_same, wrong
 from neopain.codecs.fhir.scopes import CREATE, UPDATE
@@ -42,12 +44,14 @@ from neopain.domain.alert import Alert, AlertEventKind
 from neopain.domain.alert_acts import Act
 from neopain.domain.identity import BedId
 from neopain.domain.policy import SitePolicies
+from neopain.domain.procedure import Procedure
 from neopain.domain.review import ReviewAct
 from neopain.domain.reviewer import Reviewer
 from neopain.errors import ImpossibleTransition
 from neopain.runtime.clock import Clock
 
 OBSERVATION = "Observation"
+PROCEDURE = "Procedure"
 TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
@@ -104,12 +108,14 @@ class Writer:
                 raise wrong("Observation.status", str(error)) from error
             return Wrote(_served(unit.connection, asked.id, limits))
 
-    def create(self, asked: AskCreate, caller: Caller, body: Json) -> Wrote:  # noqa: ARG002 - there is one type
+    def create(self, asked: AskCreate, caller: Caller, body: Json) -> Wrote:
         """Charts what a nurse scored in place of an Observation, or keeps what she scored by herself in a study.
 
         ``Refused`` (403, 404, 409, 412, 422).
         """
-        limits = caller.access.limits_of_person(OBSERVATION, CREATE)
+        limits = caller.access.limits_of_person(asked.resource_type, CREATE)
+        if asked.resource_type == PROCEDURE:
+            return self._document(caller, body, limits)
         if "derivedFrom" not in body and self.policies.has_study:
             return self._keep_own_score(caller, body, limits)
         assessed = read_assessment(body)
@@ -133,6 +139,23 @@ class Writer:
             except ImpossibleTransition as error:
                 raise wrong("Observation.derivedFrom", str(error)) from error
             return Wrote(_served(unit.connection, own, limits), is_new=True)
+
+    def _document(self, caller: Caller, body: Json, limits: Limits) -> Wrote:
+        """Notes a procedure, which gets an entry once the minutes after it are over. ``Refused`` (404, 409, 422)."""
+        told = read_procedure(body)
+        by = _reviewer(caller.access)
+        now = self.clock.now()
+        with unit_of_work(self.engine, self.clock) as unit:
+            lying = _lying_of(unit.connection, told.patient, limits, Scene(now, self.naming))
+            bed = lying.state.bed
+            procedure = Procedure(bed, told.begin, told.end, told.what, told.system, told.code)
+            asked = {"reviewer": by.id, **_asked(caller)}
+            answer = document(
+                unit, Documented(procedure, by.display, lying.patient, asked), self.policies.of(bed), now=now
+            )
+            if answer.refusal:
+                raise wrong("Procedure.performedPeriod", answer.refusal)
+            return Wrote(procedure_of(told, answer.id), is_new=answer.is_new)
 
     def _keep_own_score(self, caller: Caller, body: Json, limits: Limits) -> Wrote:
         """Keeps what a nurse scored by herself, in a unit that is in study mode. ``Refused`` (404, 409, 422)."""

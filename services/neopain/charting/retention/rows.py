@@ -36,6 +36,7 @@ from neopain.charting.tables import (
     ENTRIES,
     ENTRY_STATUSES,
     OUTBOX,
+    PROCEDURES,
     REVIEWS,
     STUDY_SCORES,
 )
@@ -72,7 +73,9 @@ _IS_NEEDED = or_(
     exists().where(_NEWER.c.replaces == ENTRIES.c.entry_id, is_held(_key(_NEWER))),
 )
 CLASSES = (
-    RowClass("entries", ENTRIES, "entry_id", "ends", (OUTBOX, ENTRY_STATUSES, REVIEWS, STUDY_SCORES), _IS_NEEDED),
+    RowClass(
+        "entries", ENTRIES, "entry_id", "ends", (OUTBOX, ENTRY_STATUSES, REVIEWS, STUDY_SCORES, PROCEDURES), _IS_NEEDED
+    ),
     RowClass(
         "alerts",
         ALERTS,

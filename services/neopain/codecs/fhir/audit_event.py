@@ -53,6 +53,7 @@ ACTIONS = {
     "entry_held": "C",
     "entry_blinded": "C",
     "study_scored": "C",
+    "procedure_documented": "C",
     "study_exported": "R",
     "delivery_asked_again": "U",
     "delivery_cancelled": "U",

@@ -29,6 +29,11 @@ WRITES = {"Observation": ("update", "create")}
 """What a nurse may write: a review of an Observation (docs/verification.md)."""
 OPERATIONS_OF = {"Flag": tuple(OPERATIONS)}
 OPERATIONS_ON_BEDS = {"Encounter": (RESOLVE_HELD,)}
+PROCEDURE: Json = {
+    "type": "Procedure",
+    "documentation": "A procedure that a nurse documents: it gets an entry. It is served in no other way.",
+    "interaction": [{"code": "create"}],
+}
 SECURITY = (
     "A JWT as bearer token, with SMART scopes (v1 .read, v2 .rs; for a nurse also user/Observation.write, v2 .cu); "
     "every read and every write is audited, polls of newest scores and aggregates once a minute."
@@ -54,7 +59,7 @@ def capability_statement(*, url: str, started: datetime, resolves_beds: bool = F
                 "mode": "server",
                 "documentation": "Investigational software: a score is a suggestion that a nurse verifies.",
                 "security": _security(),
-                "resource": [_resource(name, search, operations) for name, search in SEARCHES.items()],
+                "resource": [*(_resource(name, search, operations) for name, search in SEARCHES.items()), PROCEDURE],
             }
         ],
     }

@@ -17,6 +17,7 @@ from neopain.domain.aggregate import STUDY_MODE
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.drugs import Basis, DrugClass
 from neopain.domain.entry_status import EntryStatus, StatusChange
+from neopain.domain.procedure import NO_BASELINE, NOT_RECOVERED
 from neopain.domain.scales import NIPS_X10_7
 from neopain.domain.score import Modality, Weights
 from neopain.domain.span import EntryKind
@@ -38,6 +39,7 @@ KIND_TEXT = {
     EntryKind.EPISODE_ONSET: "Onset of an episode of pain",
     EntryKind.EPISODE_END: "End of an episode of pain",
     EntryKind.ON_REQUEST: "Entry on request",
+    EntryKind.PROCEDURE: "Entry around a procedure",
 }
 WITHHELD_NOTE = {
     NEUROMUSCULAR_BLOCK: "a paralysed infant shows no pain",
@@ -217,6 +219,7 @@ def _components(draft: DraftEntry) -> list[Json]:
         *_drugs(draft),
         *_time_above(draft),
         *_doubts(draft),
+        *_procedure(draft),
         {"code": own_concept("charting-policy"), "valueString": draft.policy},
         {
             "code": own_concept("entry-kind"),
@@ -257,6 +260,34 @@ def _doubts(draft: DraftEntry) -> list[Json]:
         unlike |= _absent(draft)
     sedation = {"code": own_concept("sedation"), **_score(draft.sedation, draft)}
     return [sedation, _count("windows-unlike", draft.windows_unlike), unlike]
+
+
+def _procedure(draft: DraftEntry) -> list[Json]:
+    """What the procedure was and when, the median of before, and how long it took until the score was back."""
+    told = draft.procedure
+    if told is None:
+        return []
+    what: Json = {"text": told.what}
+    if told.code:
+        what["coding"] = [{"system": told.system, "code": told.code} if told.system else {"code": told.code}]
+    recovery: Json
+    if told.recovery is not None:
+        recovery = {"valueQuantity": _quantity(told.recovery.total_seconds(), "s")}
+    elif draft.value is None:
+        recovery = _absent(draft)
+    else:
+        why = NO_BASELINE if told.baseline is None else NOT_RECOVERED
+        recovery = {"dataAbsentReason": _reason("not-performed" if told.baseline is None else "not-applicable", why)}
+    baseline: Json = {"dataAbsentReason": _reason("temp-unknown", draft.absent_reason or NO_BASELINE)}
+    if told.baseline is not None:
+        baseline = {"valueQuantity": _quantity(told.baseline, "{score}")}
+    period = {"start": told.begin.isoformat(), "end": told.end.isoformat()}
+    return [
+        {"code": own_concept("procedure"), "valueCodeableConcept": what},
+        {"code": own_concept("procedure-period"), "valuePeriod": period},
+        {"code": own_concept("baseline"), **baseline},
+        {"code": own_concept("time-to-recovery"), **recovery},
+    ]
 
 
 def _late(entry: ChartedEntry) -> list[Json]:

@@ -109,14 +109,11 @@ def read_assessment(body: Json) -> Assessed:
 def read_own_score(body: Json) -> OwnScore:
     """What a new Observation says that is derived from none. ``Refused`` (422) as of ``read_assessment``."""
     _require_final_nips(body, OF_OWN_SCORE)
-    reference = _object(body.get("subject")).get("reference")
-    subject = SUBJECT.fullmatch(reference) if isinstance(reference, str) else None
-    if subject is None:
-        raise wrong("Observation.subject", "it names the infant: Patient/ID")
-    effective = _moment(body.get("effectiveDateTime"))
+    subject = subject_of(body, "Observation.subject")
+    effective = moment_of(body.get("effectiveDateTime"), "Observation.effectiveDateTime")
     items = _items(body)
     _require_total(body, items)
-    return OwnScore(subject.group(1), effective, items, _added_note(body.get("note", []), []))
+    return OwnScore(subject, effective, items, _added_note(body.get("note", []), []))
 
 
 def _require_final_nips(body: Json, elements: set[str]) -> None:
@@ -130,11 +127,19 @@ def _require_final_nips(body: Json, elements: set[str]) -> None:
         raise wrong("Observation.code", "a nurse's score is NIPS, LOINC 98012-8")
 
 
-def _moment(value: object) -> datetime:
-    """A time with seconds and an offset (R4 datatypes.html#dateTime), in whole seconds."""
-    place = "Observation.effectiveDateTime"
+def subject_of(body: Json, place: str) -> str:
+    """The id of the Patient that a resource names; ``Refused`` (422) by its place."""
+    reference = _object(body.get("subject")).get("reference")
+    subject = SUBJECT.fullmatch(reference) if isinstance(reference, str) else None
+    if subject is None:
+        raise wrong(place, "it names the infant: Patient/ID")
+    return subject.group(1)
+
+
+def moment_of(value: object, place: str) -> datetime:
+    """A time with seconds and an offset (R4 datatypes.html#dateTime), in whole seconds; ``Refused`` (422) by place."""
     if not isinstance(value, str) or not MOMENT.fullmatch(value):
-        raise wrong(place, "when she scored, with seconds and offset: 2026-10-05T12:00:00Z")
+        raise wrong(place, "a time with seconds and offset: 2026-10-05T12:00:00Z")
     try:
         return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError) as error:

@@ -17,6 +17,7 @@ from neopain.codecs.fhir.oracle import OracleCode, OraclePlace, oracle_observati
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.procedure import ProcedureCourse
 from neopain.domain.review import AssessmentDraft, NipsItems, NurseAssessment
 from neopain.domain.reviewer import Reviewer
 from neopain.domain.score import Modality, Weights
@@ -96,11 +97,28 @@ OWN = NurseAssessment(
     "V1",
     NOON + timedelta(minutes=18),
 )
+AROUND = replace(
+    ENTRY,
+    draft=replace(
+        DRAFT,
+        kind=EntryKind.PROCEDURE,
+        procedure=ProcedureCourse(
+            what="Heel lance",
+            system="https://hospital.example/procedures",
+            code="heel-lance",
+            begin=NOON,
+            end=NOON + timedelta(minutes=2),
+            baseline=2.0,
+            recovery=timedelta(seconds=95),
+        ),
+    ),
+)
 CODE = OracleCode("https://fhir.cerner.com/ec2458f2/codeSet/72", "4154126", "NIPS Score", "nips")
 PLACE = OraclePlace("Patient/1", "Practitioner/4", "Encounter/2")
 WRITTEN: dict[str, Any] = {
     "r4-preliminary": observation_of(ENTRY, subject="Patient/1", encounter="Encounter/2"),
     "r4-without-score": observation_of(WITHOUT, subject="Patient/1", encounter="Encounter/2"),
+    "r4-around-a-procedure": observation_of(AROUND, subject="Patient/1", encounter="Encounter/2"),
     "r4-final": observation_of(
         ENTRY, subject="Patient/1", encounter="Encounter/2", status=EntryStatus.FINAL, changes=[ACCEPTED]
     ),
