@@ -32,6 +32,8 @@ WRITES: Mapping[str, str] = {
     "entry_statuses": "INSERT",
     "outbox": "INSERT, UPDATE",
     "reviews": "INSERT",
+    "study_scores": "INSERT",
+    "procedures": "INSERT, UPDATE (state, entry_id, reason)",
     "alerts": "INSERT",
     "alert_events": "INSERT",
     "alert_watches": "INSERT, UPDATE",

@@ -28,7 +28,7 @@ WATCH_SECONDS = 2.0
 CERTIFICATE_SECONDS = 10.0
 """How soon renewed certificates are taken."""
 YOUNG_OBJECTS = 20_000
-"""New objects after which cycles among them are looked for: that took a tenth of a message's time, and messages have none."""
+"""New objects after which cycles among them are looked for, which took a tenth of a message's time. They have none."""
 
 
 def run_hl7(settings: IngestSettings, bus_settings: BusSettings) -> None:
