@@ -144,12 +144,14 @@ def test_the_command_documents_one(
     assert rows("SELECT count(*) AS rows FROM procedures") == [{"rows": 0}]
 
 
-def test_retention_takes_a_procedure_with_its_entry(infant: Any, rows: Rows, tamper: Callable[..., None]) -> None:
+def test_retention_takes_a_procedure_with_its_entry(
+    infant: Any, owner_engine: Any, rows: Rows, tamper: Callable[..., None]
+) -> None:
     documented(infant)
     charted(infant)
     tamper("UPDATE outbox SET state = 'confirmed'")
     later = NOON + timedelta(days=1)
-    with unit_of_work(infant.engine, infant.clock) as unit:
+    with unit_of_work(owner_engine, infant.clock) as unit:
         delete_batch(unit, CLASSES[0], before=later, by="test", now=later)
 
     assert rows("SELECT count(*) AS rows FROM procedures") == [{"rows": 0}]

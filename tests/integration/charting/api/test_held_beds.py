@@ -27,6 +27,7 @@ from neopain.embedded.loopback import free_port
 from neopain.ingest.census.release import ReleaseWanted, release
 from neopain.runtime.settings import BusSettings
 
+from ....servers import trusted
 from ...in_thread import in_thread
 from ..conftest import AUTHORITY, NOON
 from .conftest import ISSUER, Api, outcome, require_valid
@@ -79,7 +80,7 @@ async def told(bus: Bus, state: BedState, mark: str) -> None:
 
 
 @pytest.fixture
-def held(ward: Any, database: str, issuer: Any, trusted: Any, bus_settings: BusSettings) -> Any:
+def held(ward: Any, database: str, issuer: Any, bus_settings: BusSettings) -> Any:
     infants = [Infant((one,), visit="V1") for one in (ward.infant, OTHER)]
     state = BedState(ward.bed, NOON, infants[0], WHY, rivals=(infants[1],), held_since=NOON)
     asyncio.run(of_bus(bus_settings, lambda bus: told(bus, state, "held")))
@@ -93,7 +94,7 @@ def held(ward: Any, database: str, issuer: Any, trusted: Any, bus_settings: BusS
     )
     with ExitStack() as started:
         started.enter_context(in_thread(serving(settings, ward.engine, ward.clock, resolve_bed=resolver(bus_settings))))
-        http = started.enter_context(httpx.Client(timeout=30, verify=trusted))
+        http = started.enter_context(httpx.Client(timeout=30, verify=trusted()))
         api = Api(settings.base_url, issuer, http, started.close)
         yield HeldBed(api, ward, bus_settings, {"units": ["NICU"]})
 

@@ -443,18 +443,18 @@ def test_what_was_held_in_a_study_stays_in_it_when_it_is_known_whose_it_is(
     assert rows("SELECT DISTINCT in_study FROM entries") == [{"in_study": True}]
 
 
-def test_scores_of_a_study_cannot_be_changed(trial: Trial, connection: Any) -> None:
+def test_scores_of_a_study_cannot_be_changed(trial: Trial, owner_engine: Any) -> None:
     trial.score()
 
-    with pytest.raises(IntegrityError, match="append-only"):
+    with pytest.raises(IntegrityError, match="append-only"), owner_engine.begin() as connection:
         connection.execute(text("UPDATE study_scores SET nips = 0"))
 
 
-def test_retention_takes_hers_and_then_ours(trial: Trial, rows: Rows) -> None:
+def test_retention_takes_hers_and_then_ours(trial: Trial, owner_engine: Any, rows: Rows) -> None:
     trial.score()
     entries, now = CLASSES[0], NOON + timedelta(days=1)
     for _ in range(2):
-        with unit_of_work(trial.ward.engine, trial.ward.clock) as unit:
+        with unit_of_work(owner_engine, trial.ward.clock) as unit:
             delete_batch(unit, entries, before=now, by="test", now=now)
 
     assert rows("SELECT count(*) AS rows FROM entries") == [{"rows": 0}]
