@@ -31,11 +31,19 @@ class Refused(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         expression: str = "",
+        further: Sequence[Issue] = (),
     ) -> None:
         super().__init__(text)
         self.status = status
         self.issue = Issue(code, text, expression=expression)
+        self.further = tuple(further)
+        """What else is wrong with it."""
         self.headers: Mapping[str, str] = headers or {}
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """All that is wrong with it."""
+        return (self.issue, *self.further)
 
 
 def bad_request(text: str, *, code: str = "invalid") -> Refused:

@@ -17,9 +17,10 @@ READ = "r"
 SEARCH = "s"
 CREATE = "c"
 UPDATE = "u"
+DELETE = "d"
 V2 = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]*)\.(c?r?u?d?s?)")
 V1 = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]*)\.(read|write|\*)")
-ACTIONS_OF_V1 = {"read": READ + SEARCH, "write": CREATE + UPDATE, "*": CREATE + READ + UPDATE + SEARCH}
+ACTIONS_OF_V1 = {"read": READ + SEARCH, "write": CREATE + UPDATE + DELETE, "*": "cruds"}
 
 
 class Context(Enum):
