@@ -54,6 +54,7 @@ WRITTEN_BY_THE_CHART = frozenset(
         *(f"NEOPAIN_CHARTING_API_{part}" for part in ("HOST", "PORT", "URL", "ISSUER", "JWKS_URL", "BEHIND_TLS_PROXY")),
         "NEOPAIN_CHARTING_API_RESOLVES_BEDS",
         *(f"NEOPAIN_CHARTING_API_TLS_{part}" for part in ("CERTIFICATE", "KEY")),
+        *(f"NEOPAIN_CHARTING_API_SUBSCRIPTION_TLS_{part}" for part in ("CA", "CERTIFICATE", "KEY")),
         *(f"NEOPAIN_DASHBOARD_{part}" for part in ("HOST", "PORT", "URL", "FHIR_URL", "BEHIND_TLS_PROXY")),
         *(f"NEOPAIN_DASHBOARD_OPENID_{part}" for part in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET_FILE")),
         *(f"NEOPAIN_DASHBOARD_TLS_{part}" for part in ("CERTIFICATE", "KEY")),

@@ -11,11 +11,11 @@ from neopain.charting.desk import at_desk
 from neopain.charting.disclosures import BUS_READ, QUERIED
 from neopain.charting.looks import ENTRY_READ
 from neopain.charting.settings import ChartingSettings
-from neopain.codecs.fhir.audit_event import ACTIONS, READ, SEARCHED
+from neopain.codecs.fhir.audit_event import ACTIONS, NOTIFIED, READ, SEARCHED
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
 
-SEEN = {READ, SEARCHED, QUERIED, BUS_READ, ASKED, ALERT_READ, ENTRY_READ}
+SEEN = {READ, SEARCHED, QUERIED, BUS_READ, ASKED, ALERT_READ, ENTRY_READ, NOTIFIED}
 WAY = ("asked", "address", "client", "bed", "kind", "value", "status", "reason", "why", "held_reason")
 """What of a row's detail is on its line, in this order; all of it is in the JSON."""
 

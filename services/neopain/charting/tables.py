@@ -1,8 +1,8 @@
 """The tables, as SQLAlchemy sees them. ``migrations/`` makes them; a test compares the two.
 
 Lifetimes: windows go soon after their interval is charted; aggregates with their day's partition; entries with their
-outbox, alerts and months of the audit as long as the site's retention says; census facts stay. Rows of alerts, of
-their events, of entries' statuses, of reviews and of the audit never change.
+outbox, alerts and months of the audit as long as the site's retention says; events of subscriptions for days; census
+facts stay. Rows of alerts, of their events, of entries' statuses, of reviews and of the audit never change.
 """
 
 from __future__ import annotations
@@ -426,3 +426,66 @@ LEGAL_HOLDS = Table(
     PrimaryKeyConstraint("hold_id", "patient"),
     Index("legal_holds_in_force", "patient", postgresql_where=text("released IS NULL")),
 )
+
+SUBSCRIPTIONS = Table(
+    "subscriptions",
+    METADATA,
+    Column("subscription_id", String(32), primary_key=True),
+    Column("issuer", Text, nullable=False, comment="Who vouches for the client"),
+    Column("client", Text, nullable=False, comment="The client that made it: nobody else sees it"),
+    Column("topic", Text, nullable=False, comment="codecs.fhir.topics.Topic, its name"),
+    Column("filters", JSONB, nullable=False, comment="Filter criteria, as they were told"),
+    Column("limits", JSONB, nullable=False, comment="charting.api.access.Limits of the token that wrote it"),
+    Column("endpoint", Text, nullable=False),
+    Column("headers", JSONB, nullable=False, comment="Names and values; secret"),
+    Column("content", Text, nullable=False, comment="empty, id-only or full-resource"),
+    Column("heartbeat_seconds", Integer, comment="Null: none"),
+    Column("timeout_seconds", Integer, nullable=False),
+    Column("most_events", Integer, nullable=False, comment="Of one notification"),
+    Column("reason", Text, nullable=False),
+    Column("ends", MOMENT, nullable=False),
+    Column("status", Text, nullable=False, comment="requested, active, error or off"),
+    Column("error", Text, nullable=False, server_default="", comment="Of the last failure; empty: none"),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("updated", MOMENT, nullable=False),
+    Column("events", BigInteger, nullable=False, server_default=text("0"), comment="Number of the last"),
+    Column("told", BigInteger, nullable=False, server_default=text("0"), comment="All up to it are"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="In a row"),
+    Column("due", MOMENT, nullable=False, comment="Nothing is sent before"),
+    Column("answered", MOMENT, comment="When the endpoint last took something"),
+    Index("subscriptions_of_client", "issuer", "client", "subscription_id"),
+)
+
+SUBSCRIPTION_EVENTS = Table(
+    "subscription_events",
+    METADATA,
+    Column(
+        "subscription_id",
+        String(32),
+        ForeignKey("subscriptions.subscription_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("number", BigInteger, nullable=False, comment="1, 2, 3 ... of the subscription, without a gap"),
+    Column("moment", MOMENT, nullable=False),
+    Column("written", MOMENT, nullable=False),
+    Column("resource_type", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    PrimaryKeyConstraint("subscription_id", "number"),
+    Index("subscription_events_by_age", "written"),
+)
+
+SUBSCRIPTION_CHANGES = Table(
+    "subscription_changes",
+    METADATA,
+    Column("place", BigInteger, Identity(always=True), primary_key=True),
+    Column("resource_type", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False, comment="Of the entry, or of the alert's event"),
+    Column("status", Text, nullable=False),
+    Column("moment", MOMENT, nullable=False),
+    Column("bed", Text, nullable=False),
+    Column("patient_authority", Text, nullable=False),
+    Column("patient_value", Text, nullable=False),
+)
+"""What changed and was not looked at yet, written by triggers; taken out when it has become events."""

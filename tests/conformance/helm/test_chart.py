@@ -120,6 +120,7 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     more += ["--set", "networkPolicy.enabled=false", "--set", r"files.flowsheet\.toml=a,files.vital-codes\.csv=a"]
     more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
     more += ["--set", r"files.drug-codes\.csv=a,files.oracle\.toml=a", "--set", "charting.delivery.smartKeysSecret=a"]
+    more += ["--set", "charting.api.subscriptionTlsSecret=a"]
     recorder = ["--set", "charting.delivery.channel=recorder,charting.delivery.recorderClaim=a"]
     written = {
         variable["name"]
@@ -334,6 +335,7 @@ LET_OUT = {
     ("charting delivery", "token endpoint of the EHR"): ("ehr", {"charting-delivery"}, {443}),
     ("charting delivery", "proxy, instead of both"): ("ehr", {"charting-delivery"}, {443}),
     ("charting delivery", "flowsheet interface, instead of that"): ("ehr", {"charting-delivery"}, {443}),
+    ("charting api", "endpoints of subscribers"): ("subscribers", {"charting-api"}, {443}),
     ("charting api, dashboard", "OpenID provider"): ("openid", {"charting-api", "dashboard"}, {443}),
 }
 WITHIN = {

@@ -103,6 +103,11 @@ class Access:
             raise forbidden(f"no scope of the token grants user/{resource_type}.{action}: only a person may write")
         return self.limits(resource_type, action)
 
+    def require_system(self, resource_type: str, action: str) -> None:
+        """``Refused`` (403) unless a ``system/`` scope grants it: what outlives a person's session is a client's."""
+        if Context.SYSTEM not in contexts_for(self.grants, resource_type, action):
+            raise forbidden(f"no scope of the token grants system/{resource_type}.{action}")
+
     def _limits(self, resource_type: str, action: str) -> Limits | None:
         contexts = contexts_for(self.grants, resource_type, action)
         units = (self.served_units,) if self.served_units else ()

@@ -18,9 +18,13 @@ READING = ("GET", "HEAD")
 FORM = "application/x-www-form-urlencoded"
 OPERATIONS_ON = {"Flag": tuple(OPERATIONS), "Encounter": (RESOLVE_HELD,)}
 WRITTEN = ("Observation",)
-"""Types that can be written."""
+"""Types that a person can write."""
 ONLY_CREATED = ("Procedure",)
 """Types that can be created, and are served in no other way."""
+SUBSCRIPTION = "Subscription"
+"""What a client can write, and delete."""
+VIEWS = ("$status", "$events")
+"""Operations on it, which change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,28 @@ class AskOperation:
     pairs: tuple[Pair, ...]
 
 
-Write = AskUpdate | AskCreate | AskOperation
-Question = AskCapability | AskRead | AskSearch | Write
+@dataclass(frozen=True, slots=True)
+class AskDelete:
+    """DELETE of ``/Subscription/id``."""
+
+    id: str
+    pairs: tuple[Pair, ...]
 
 
-def read_question(method: str, target: str, *, form: str = "") -> Question:
+@dataclass(frozen=True, slots=True)
+class AskView:
+    """``/Subscription/id/$operation``; without an id, of all that are the client's."""
+
+    id: str
+    operation: str
+    pairs: tuple[Pair, ...]
+
+
+Write = AskUpdate | AskCreate | AskOperation | AskDelete
+Question = AskCapability | AskRead | AskSearch | AskView | Write
+
+
+def read_question(method: str, target: str, *, form: str = "") -> Question:  # noqa: PLR0911 - a table
     """What is asked. ``Refused``: 400, 404, or 405 for a method that the address does not know."""
     path, _, query = target.partition("?")
     segments = _segments(path)
@@ -88,12 +109,16 @@ def read_question(method: str, target: str, *, form: str = "") -> Question:
     if method not in READING and not (is_form and method == "POST"):
         allowed = "GET, HEAD, POST" if is_form else _allowed(segments)
         text = "a nurse's review can be written (PUT and POST of Observation), her answer to a Flag, and her decision "
-        text += "about a held bed; and a procedure (POST of Procedure)"
+        text += "about a held bed; a procedure (POST of Procedure); and a Subscription"
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "not-supported", text, headers={"Allow": allowed})
     pairs = (*read_pairs(query), *read_pairs(form))
     match segments:
         case ["metadata"]:
             return AskCapability(pairs)
+        case ["Subscription", own_id, operation] if operation in VIEWS and ID.fullmatch(own_id):
+            return AskView(own_id, operation, pairs)
+        case ["Subscription", "$status"]:
+            return AskView("", "$status", pairs)
         case [resource_type] if resource_type in SEARCHES:
             return AskSearch(resource_type, pairs)
         case [resource_type, "_search"] if resource_type in SEARCHES:
@@ -108,6 +133,8 @@ def _allowed(segments: list[str]) -> str:
         return "POST"
     if segments[0] in ONLY_CREATED:
         return "POST"
+    if segments[0] == SUBSCRIPTION and not segments[-1].startswith("$"):
+        return "GET, HEAD, PUT, DELETE" if len(segments) > 1 else "GET, HEAD, POST"
     if segments[0] not in WRITTEN:
         return "GET, HEAD"
     return "GET, HEAD, PUT" if len(segments) > 1 else "GET, HEAD, POST"
@@ -115,9 +142,11 @@ def _allowed(segments: list[str]) -> str:
 
 def _write(method: str, segments: list[str], pairs: tuple[Pair, ...]) -> Write | None:
     match method, segments:
-        case "PUT", [resource_type, own_id] if resource_type in WRITTEN and ID.fullmatch(own_id):
+        case "PUT", [resource_type, own_id] if resource_type in (*WRITTEN, SUBSCRIPTION) and ID.fullmatch(own_id):
             return AskUpdate(resource_type, own_id, pairs)
-        case "POST", [resource_type] if resource_type in (*WRITTEN, *ONLY_CREATED):
+        case "DELETE", ["Subscription", own_id] if ID.fullmatch(own_id):
+            return AskDelete(own_id, pairs)
+        case "POST", [resource_type] if resource_type in (*WRITTEN, *ONLY_CREATED, SUBSCRIPTION):
             return AskCreate(resource_type, pairs)
         case "POST", [resource_type, own_id, operation] if operation in OPERATIONS_ON.get(
             resource_type, ()

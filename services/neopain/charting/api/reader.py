@@ -19,9 +19,10 @@ from neopain.charting.api.entries import read_entries, read_entry, search_entrie
 from neopain.charting.api.flags import read_flag, search_flags
 from neopain.charting.api.found import Found, Page
 from neopain.charting.api.observations import is_aggregate, is_live, is_uncharted, read_observation, search_observations
-from neopain.charting.api.question import AskRead, AskSearch, write_query
+from neopain.charting.api.question import SUBSCRIPTION, AskRead, AskSearch, write_query
 from neopain.charting.api.reads import ReadAsked, ReadTold, record_read
 from neopain.charting.api.scene import Scene
+from neopain.charting.api.subscriptions.served import read_own, search_own
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import translated
 from neopain.codecs.fhir.bundle import BundleEntry, searchset, summarised
@@ -86,7 +87,11 @@ class Reader:
         summary = _summary_of(asked, caller)
         with translated("reading"), self.engine.connect() as raw:
             connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            found = self._read(connection, asked, limits)
+            found = (
+                read_own(connection, asked.id, caller.access)
+                if asked.resource_type == SUBSCRIPTION
+                else self._read(connection, asked, limits)
+            )
         if found is None:
             self._record(asked, caller, ReadTold(frozenset(), 0, HTTPStatus.NOT_FOUND))
             raise not_found(asked.resource_type)
@@ -107,7 +112,11 @@ class Reader:
         scene = Scene(self.clock.now(), self.naming)
         with translated("searching"), self.engine.connect() as raw:
             connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            page = self._search(connection, search, limits, scene)
+            page = (
+                search_own(connection, search, caller.access)
+                if asked.resource_type == SUBSCRIPTION
+                else self._search(connection, search, limits, scene)
+            )
             included = self._included(connection, page, search, caller.access, scene=scene, warnings=warnings)
         bundle = self._bundle(search, page, included, warnings)
         told = _told(bundle, caller, Summary.NO)

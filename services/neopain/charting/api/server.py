@@ -22,11 +22,15 @@ from neopain.charting.api.feed import Feed
 from neopain.charting.api.held_beds import ResolveBed
 from neopain.charting.api.question import (
     FORM,
+    SUBSCRIPTION,
     AskCapability,
+    AskCreate,
+    AskDelete,
     AskOperation,
     AskRead,
     AskSearch,
     AskUpdate,
+    AskView,
     Question,
     Write,
     read_question,
@@ -34,6 +38,7 @@ from neopain.charting.api.question import (
 )
 from neopain.charting.api.reader import Caller, Reader, Told
 from neopain.charting.api.stream import PATH, EventStreams
+from neopain.charting.api.subscriptions.desk import Desk
 from neopain.charting.api.writer import Writer, Wrote
 from neopain.codecs.fhir.capability import capability_statement
 from neopain.codecs.fhir.digest import entity_tag, is_known
@@ -80,6 +85,7 @@ class FhirServer:
         reader: Reader,
         verifier: TokenVerifier,
         *,
+        desk: Desk,
         threads: int,
         waiting: int,
         started: datetime,
@@ -87,6 +93,7 @@ class FhirServer:
         resolve_bed: ResolveBed | None = None,
     ) -> None:
         self._reader = reader
+        self._desk = desk
         self._writer = Writer(reader.engine, reader.clock, reader.naming, reader.policies, resolve_bed)
         self._verifier = verifier
         self._most = threads + waiting
@@ -141,7 +148,7 @@ class FhirServer:
             return await (answered or self._answered)(request, request_id)
         except Refused as refused:
             LOG.info("request_refused", status=int(refused.status), why=refused, request=request_id)
-            return Answer(refused.status, outcome_of([refused.issue]), dict(refused.headers))
+            return Answer(refused.status, outcome_of(refused.issues), dict(refused.headers))
         except web.HTTPException as error:
             return _failure(HTTPStatus(error.status), "invalid", "the request cannot be read")
         except TransientError as error:
@@ -171,6 +178,9 @@ class FhirServer:
             is_strict=handling_of(request.headers.getall("Prefer", [])),
             if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
         )
+        if isinstance(question, AskDelete):
+            await self._on_thread(lambda: self._desk.delete(question, caller))
+            return Answer(HTTPStatus.NO_CONTENT)
         if isinstance(question, Write):
             told: Told | Wrote = await self._wrote(question, caller, request)
         else:
@@ -182,12 +192,18 @@ class FhirServer:
             headers["Last-Modified"] = format_datetime(datetime.fromisoformat(told.last_updated), usegmt=True)
         return Answer(told.status, told.resource, headers)
 
-    async def _wrote(self, question: Write, caller: Caller, request: web.BaseRequest) -> Wrote:
+    async def _wrote(
+        self, question: AskUpdate | AskCreate | AskOperation, caller: Caller, request: web.BaseRequest
+    ) -> Wrote:
         if isinstance(question, AskOperation):
             parameters = await _resource(request, "Parameters")
             return await self._on_thread(lambda: self._writer.operate(question, caller, parameters))
         body = await _resource(request, question.resource_type)
         if_match = ", ".join(request.headers.getall("If-Match", []))
+        if question.resource_type == SUBSCRIPTION:
+            if isinstance(question, AskUpdate):
+                return await self._on_thread(lambda: self._desk.update(question, caller, body, if_match))
+            return await self._on_thread(lambda: self._desk.create(caller, body))
         if isinstance(question, AskUpdate):
             return await self._on_thread(lambda: self._writer.update(question, caller, body, if_match))
         return await self._on_thread(lambda: self._writer.create(question, caller, body))
@@ -204,6 +220,8 @@ class FhirServer:
                 return await self._on_thread(lambda: self._reader.read(question, caller))
             case AskSearch():
                 return await self._on_thread(lambda: self._reader.search(question, caller))
+            case AskView():
+                return await self._on_thread(lambda: self._desk.view(question, caller))
             case _:
                 raise TypeError(question)
 

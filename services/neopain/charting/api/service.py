@@ -16,8 +16,16 @@ from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
 from neopain.charting.api.server import FhirServer, refuse_unreadable
 from neopain.charting.api.settings import ApiSettings
+from neopain.charting.api.subscriptions.desk import Desk
+from neopain.charting.api.subscriptions.dispatcher import CONNECTIONS, Dispatcher
+from neopain.charting.api.subscriptions.endpoint import EndpointRules, Endpoints
+from neopain.charting.api.subscriptions.fan_out import FanOut
+from neopain.charting.api.subscriptions.notifier import Notifier
+from neopain.charting.api.subscriptions.notifier import Site as ToldSite
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import connect
+from neopain.charting.deliverer import RetryPolicy
+from neopain.charting.ehr.client_tls import ClientTls
 from neopain.charting.schema import wait_for_schema
 from neopain.errors import ConfigurationError, KeysUnavailable
 from neopain.runtime.clock import Clock, SystemClock
@@ -34,7 +42,7 @@ def run_api(settings: ApiSettings, *, resolve_bed: ResolveBed | None = None) -> 
     """Serves FHIR until asked to stop, then finishes what is in hand. ``resolve_bed`` None: it resolves no held bed.
 
     ``ConfigurationError`` when nobody says who may read, when tokens would go over the network in the clear, when the
-    address cannot be had, or when the database lacks a revision.
+    address cannot be had, when the database lacks a revision, or when a file of TLS cannot be used.
     """
     settings.require_consistent()
 
@@ -56,6 +64,7 @@ async def serving(
     settings: ApiSettings, engine: Engine, clock: Clock, *, resolve_bed: ResolveBed | None = None
 ) -> AsyncIterator[None]:
     """Listens while the block runs; ``ConfigurationError`` when it cannot."""
+    dispatcher = _dispatcher(settings, clock) if settings.api_subscriptions else None
     server = FhirServer(
         Reader(
             engine,
@@ -68,6 +77,7 @@ async def serving(
             Watching(timedelta(seconds=settings.api_watch_seconds)),
         ),
         TokenVerifier(_keys(settings), _site(settings)),
+        desk=_desk(settings, engine, clock),
         threads=settings.api_connections,
         waiting=settings.api_waiting,
         started=clock.now(),
@@ -82,9 +92,49 @@ async def serving(
                 port=settings.api_port,
                 tls=settings.api_tls_key is not None,
             )
+            if dispatcher is not None:
+                dispatcher.start()
             yield
     finally:
+        if dispatcher is not None:
+            await asyncio.to_thread(dispatcher.close)
         await asyncio.to_thread(server.close)
+
+
+def _desk(settings: ApiSettings, engine: Engine, clock: Clock) -> Desk:
+    return Desk(
+        engine,
+        clock,
+        _told_site(settings),
+        EndpointRules(frozenset(settings.api_subscription_hosts)),
+        settings.api_subscriptions,
+        timedelta(days=settings.api_subscription_days),
+        settings.api_host,
+    )
+
+
+def _dispatcher(settings: ApiSettings, clock: Clock) -> Dispatcher:
+    """Not begun. With connections of its own: who reads does not wait for who is told."""
+    engine = connect(settings.database_url, connections=CONNECTIONS)
+    kept = timedelta(days=settings.api_subscription_kept_days)
+    files = settings.subscription_tls
+    rules = EndpointRules(frozenset(settings.api_subscription_hosts))
+    notifier = Notifier(
+        engine,
+        clock,
+        _told_site(settings),
+        Endpoints(rules, ClientTls(files) if files.are_given else None),
+        retries=RetryPolicy(
+            timedelta(seconds=settings.retry_first_seconds), timedelta(seconds=settings.retry_longest_seconds)
+        ),
+        failures=settings.api_subscription_failures,
+    )
+    fan_out = FanOut(engine, clock, settings.units, kept)
+    return Dispatcher(engine, clock, fan_out, notifier, seconds=settings.api_subscription_look_seconds)
+
+
+def _told_site(settings: ApiSettings) -> ToldSite:
+    return ToldSite(settings.base_url, settings.naming, settings.charting_policies(), settings.units)
 
 
 def _door(settings: ApiSettings) -> Door:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from neopain.charting.ehr.client_tls import ClientTlsFiles
 from neopain.charting.settings import ChartingSettings
 from neopain.codecs.fhir.census import Naming
 from neopain.domain.identity import Unit
@@ -79,6 +81,34 @@ class ApiSettings(ChartingSettings):
     )
     api_waiting: int = Field(64, ge=0, description="Requests that may wait for one; more are told to come again")
 
+    api_subscriptions: int = Field(
+        10, ge=0, le=1000, description="Subscriptions that one client may have; 0: none are taken and none is told"
+    )
+    api_subscription_hosts: tuple[str, ...] = Field(
+        (),
+        description="JSON list of hosts within the hospital's network that notifications may go to, as endpoints name "
+        "them; without, only public addresses by https. http:// goes to loopback alone, and has to be listed too",
+    )
+    api_subscription_days: int = Field(
+        30, ge=1, le=366, description="How far away the end of a subscription may be, which every one must have"
+    )
+    api_subscription_kept_days: int = Field(
+        7, ge=1, le=366, description="How long its events are there to be sent, and to be asked for by number"
+    )
+    api_subscription_failures: int = Field(
+        60, ge=1, description="After so many notifications in a row that were not taken it stands at error"
+    )
+    api_subscription_look_seconds: float = Field(
+        1.0, gt=0, description="How often is looked for what changed and what is due"
+    )
+    api_subscription_tls_ca: Path | None = Field(
+        None, description="PEM file with the authorities of endpoints' certificates; none: the usual public ones"
+    )
+    api_subscription_tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate that endpoints are shown"
+    )
+    api_subscription_tls_key: Path | None = Field(None, description="PEM file with its key, without a passphrase")
+
     @field_validator("api_zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
@@ -93,6 +123,19 @@ class ApiSettings(ChartingSettings):
         if not all(one.partition("@")[0] for one in value):
             raise ValueError("a unit is NAME or NAME@FACILITY")
         return value
+
+    @field_validator("api_subscription_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:]+", one) for one in value):
+            raise ValueError("a host is a name or an address, without scheme and port")
+        return tuple(one.lower() for one in value)
+
+    @property
+    def subscription_tls(self) -> ClientTlsFiles:
+        """The files of TLS to endpoints of subscriptions, of which none need be given."""
+        files = (self.api_subscription_tls_ca, self.api_subscription_tls_certificate, self.api_subscription_tls_key)
+        return ClientTlsFiles("NEOPAIN_CHARTING_API_SUBSCRIPTION_TLS", *files)
 
     @property
     def base_url(self) -> str:

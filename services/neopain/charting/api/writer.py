@@ -101,7 +101,7 @@ class Writer:
                 _require_repeat(unit.connection, entry, current, body, by=_reviewer(caller.access), seen=seen)
                 return Wrote(current)
             judgement = read_judgement(body, current)
-            wanted = Review(judgement.act, _reviewer(caller.access), seen, judgement.reason, asked=_asked(caller))
+            wanted = Review(judgement.act, _reviewer(caller.access), seen, judgement.reason, asked=asked_by(caller))
             try:
                 review(unit, entry, wanted, now=self.clock.now())
             except ImpossibleTransition as error:
@@ -121,7 +121,7 @@ class Writer:
         assessed = read_assessment(body)
         by = _reviewer(caller.access)
         wanted = Review(
-            ReviewAct.CHANGE, by, assessed.seen_version, assessed.reason, assessed.items, asked=_asked(caller)
+            ReviewAct.CHANGE, by, assessed.seen_version, assessed.reason, assessed.items, asked=asked_by(caller)
         )
         _require_herself(body, by)
         with unit_of_work(self.engine, self.clock) as unit:
@@ -189,7 +189,9 @@ class Writer:
         with translated("reading an alert"), self.engine.connect() as connection:
             if read_flag(connection, asked.id, limits, scene, self.policies) is None:
                 raise not_found(asked.resource_type)
-        answered = answer(self.engine, self.clock, self.policies, asked.id, wanted, asked=Asked(by.id, _asked(caller)))
+        answered = answer(
+            self.engine, self.clock, self.policies, asked.id, wanted, asked=Asked(by.id, asked_by(caller))
+        )
         if answered.alert is None:
             raise not_found(asked.resource_type)
         if answered.refusal and not _is_acknowledged_by(answered.alert, wanted):
@@ -340,7 +342,8 @@ def _reviewer(access: Access) -> Reviewer:
     return Reviewer(access.subject, access.issuer, access.display or access.subject)
 
 
-def _asked(caller: Caller) -> dict[str, str]:
+def asked_by(caller: Caller) -> dict[str, str]:
+    """Of a request, what the audit trail says."""
     return {
         "request_id": caller.request_id,
         "address": caller.address,

@@ -20,8 +20,13 @@ def json_object(answer: httpx.Response) -> Json | None:
 
 
 def retry_after(answer: httpx.Response) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date (RFC 9110 section 10.2.3)."""
-    value = answer.headers.get("Retry-After", "").strip()
+    """Seconds from a Retry-After header; None where there is none that says how long."""
+    return seconds_of(answer.headers.get("Retry-After", ""))
+
+
+def seconds_of(value: str) -> float | None:
+    """Seconds from what a Retry-After header holds: seconds, or a date (RFC 9110 section 10.2.3)."""
+    value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:

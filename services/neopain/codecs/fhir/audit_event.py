@@ -22,6 +22,8 @@ from neopain.codecs.fhir.terminology import Json
 READ = "fhir_read"
 SEARCHED = "fhir_searched"
 """The events of the API's own reads."""
+NOTIFIED = "subscription_notified"
+"""The endpoint of a subscription is told of infants."""
 INFANTS = "infants"
 """In the detail of a row about several infants: their keys."""
 
@@ -70,6 +72,10 @@ ACTIONS = {
     "alert_read": "R",
     "entry_read": "R",
     "bus_read": "R",
+    NOTIFIED: "R",
+    "subscription_created": "C",
+    "subscription_changed": "U",
+    "subscription_deleted": "D",
     "audit_exported": "R",
     "retention_deleted": "D",
     "audit_month_dropped": "D",

@@ -37,6 +37,7 @@ SUMMARY_ELEMENTS: dict[str, tuple[str, ...]] = {
     "Flag": ("text", "extension", "identifier", "status", "category", "code", "subject", "encounter", "period"),
     "Provenance": ("target", "recorded", "agent"),
     "AuditEvent": ("type", "subtype", "action", "recorded", "outcome", "agent", "source", "entity"),
+    "Subscription": ("status", "end", "reason", "criteria", "error", "channel"),
 }
 MANDATORY_ELEMENTS: dict[str, tuple[str, ...]] = {
     "Observation": ("status", "code"),
@@ -46,6 +47,7 @@ MANDATORY_ELEMENTS: dict[str, tuple[str, ...]] = {
     "Flag": ("status", "code", "subject"),
     "Provenance": ("target", "recorded", "agent"),
     "AuditEvent": ("type", "recorded", "agent", "source"),
+    "Subscription": ("status", "reason", "criteria", "channel"),
 }
 
 

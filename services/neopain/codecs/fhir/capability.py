@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from neopain import __version__
 from neopain.codecs.fhir.alert_act import OPERATIONS
 from neopain.codecs.fhir.held_bed import RESOLVE_HELD
 from neopain.codecs.fhir.search import SEARCHES, Kind, SearchType
+from neopain.codecs.fhir.subscription import IG, PROFILE
 from neopain.codecs.fhir.terminology import BASE, Json
+from neopain.codecs.fhir.topics import TOPICS
 
 FHIR_VERSION = "4.0.1"
 SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -24,11 +26,25 @@ MEANINGS = {
     "Flag": "Alerts: notices of investigational software, no medical alarms. A nurse answers by an operation.",
     "Provenance": "Who wrote an entry, and about what time.",
     "AuditEvent": "The audit trail; for clients that are limited neither to an infant nor to units.",
+    "Subscription": "What a client asked to be told by rest-hook, by topic (Subscriptions R5 Backport); its own only. "
+    "Newest scores and aggregates are not told this way: read them, or take the stream of events.",
 }
-WRITES = {"Observation": ("update", "create")}
-"""What a nurse may write: a review of an Observation (docs/verification.md)."""
-OPERATIONS_OF = {"Flag": tuple(OPERATIONS)}
-OPERATIONS_ON_BEDS = {"Encounter": (RESOLVE_HELD,)}
+WRITES = {"Observation": ("update", "create"), "Subscription": ("update", "create", "delete")}
+"""What a nurse may write: a review of an Observation (docs/verification.md); and a client: its Subscriptions."""
+OPERATIONS_OF = {
+    "Flag": {one.removeprefix("$"): f"{BASE}/OperationDefinition/Flag-{one.removeprefix('$')}" for one in OPERATIONS},
+    "Subscription": {
+        "status": f"{IG}/OperationDefinition/backport-subscription-status",
+        "events": f"{IG}/OperationDefinition/backport-subscription-events",
+    },
+}
+"""By type, the address of each operation's definition by its name."""
+OPERATIONS_ON_BEDS = {
+    "Encounter": {
+        RESOLVE_HELD.removeprefix("$"): f"{BASE}/OperationDefinition/Encounter-{RESOLVE_HELD.removeprefix('$')}"
+    }
+}
+TOPIC_EXTENSION = f"{IG}/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
 PROCEDURE: Json = {
     "type": "Procedure",
     "documentation": "A procedure that a nurse documents: it gets an entry. It is served in no other way.",
@@ -72,7 +88,7 @@ def _security() -> Json:
     }
 
 
-def _resource(name: str, search: SearchType, operations: Mapping[str, Sequence[str]]) -> Json:
+def _resource(name: str, search: SearchType, operations: Mapping[str, Mapping[str, str]]) -> Json:
     resource: Json = {
         "type": name,
         "documentation": MEANINGS[name],
@@ -83,10 +99,10 @@ def _resource(name: str, search: SearchType, operations: Mapping[str, Sequence[s
         "searchParam": [_parameter(own, kind, search) for own, kind in search.parameters.items() if "." not in own],
     }
     if name in operations:
-        resource["operation"] = [
-            {"name": one.removeprefix("$"), "definition": f"{BASE}/OperationDefinition/{name}-{one.removeprefix('$')}"}
-            for one in operations[name]
-        ]
+        resource["operation"] = [{"name": one, "definition": url} for one, url in operations[name].items()]
+    if name == "Subscription":
+        resource["extension"] = [{"url": TOPIC_EXTENSION, "valueCanonical": one.canonical} for one in TOPICS]
+        resource["supportedProfile"] = [PROFILE]
     if search.includes:
         resource["searchInclude"] = [f"{name}:{own}" for own in search.includes]
     return resource

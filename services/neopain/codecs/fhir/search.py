@@ -120,6 +120,7 @@ SEARCHES: dict[str, SearchType] = {
         },
         sorts=("-date", "date"),
     ),
+    "Subscription": SearchType({"_id": Kind.TOKEN, "status": Kind.TOKEN}),
 }
 CONTROLS = ("_sort", "_count", "_cursor", "_include", "_summary")
 """What shapes a result; each may come once, ``_include`` more often."""

@@ -143,7 +143,8 @@ def test_the_capability_statement_is_valid_and_says_what_the_tables_say() -> Non
     told = {
         one["type"]: {own["name"] for own in one["searchParam"]} for one in rest["resource"] if one["type"] in SEARCHES
     }
-    assert set(told) == {"Observation", "Patient", "Encounter", "Device", "Flag", "Provenance", "AuditEvent"}
+    types = {"Observation", "Patient", "Encounter", "Device", "Flag", "Provenance", "AuditEvent", "Subscription"}
+    assert set(told) == types
     assert told["Observation"] == {
         "_id",
         "_lastUpdated",
@@ -159,11 +160,14 @@ def test_the_capability_statement_is_valid_and_says_what_the_tables_say() -> Non
     offered = {one["type"]: [code["code"] for code in one["interaction"]] for one in rest["resource"]}
     assert offered.pop("Observation") == ["read", "search-type", "update", "create"]
     assert offered.pop("Procedure") == ["create"]
+    assert offered.pop("Subscription") == ["read", "search-type", "update", "create", "delete"]
     assert all(codes == ["read", "search-type"] for codes in offered.values())
     operations = {
         one["type"]: [own["name"] for own in one["operation"]] for one in rest["resource"] if "operation" in one
     }
-    assert operations == {"Flag": ["acknowledge", "snooze"]}
+    assert operations == {"Flag": ["acknowledge", "snooze"], "Subscription": ["status", "events"]}
+    topics = [one["valueCanonical"] for one in rest["resource"][-1]["extension"]]
+    assert topics == [f"https://neopain.org/fhir/SubscriptionTopic/{name}" for name in ("pain-entry", "pain-alert")]
 
 
 def test_every_type_has_its_summary() -> None:
