@@ -53,7 +53,7 @@ LONGEST_FILTER = 500
 LONGEST_REASON = 200
 LONGEST_ENDPOINT = 1000
 HEARTBEATS = (10, 86_400)
-TIMEOUTS = (1, 60)
+TIMEOUTS = (1, 30)
 COUNTS = (1, 100)
 DEFAULT_TIMEOUT = 10
 DEFAULT_COUNT = 20
@@ -233,7 +233,7 @@ class _Reader:
         found = []
         for number, one in enumerate(listed):
             text = one.get("valueString") if isinstance(one, dict) and len(one) == 2 else None
-            if not isinstance(text, str) or one.get("url") != FILTER or len(text) > LONGEST_FILTER:
+            if not isinstance(text, str) or one.get("url") != FILTER or not _is_kept(text):
                 self._wrong(f"{place}[{number}]", f"{FILTER} with a valueString of up to {LONGEST_FILTER} signs")
                 continue
             with self._at(f"{place}[{number}]"):
@@ -340,6 +340,11 @@ def refused(issues: list[Issue]) -> Refused:
     """What says all that is wrong with a resource (422)."""
     first, *others = issues
     return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, first.code, first.text, expression=first.expression, further=others)
+
+
+def _is_kept(text: str) -> bool:
+    """Whether a text can be kept: PostgreSQL takes no control characters and no halves of characters."""
+    return text.isprintable() and len(text) <= LONGEST_FILTER
 
 
 def _instant(text: str) -> datetime | None:

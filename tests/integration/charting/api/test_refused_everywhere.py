@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from neopain.charting.api.question import WRITTEN
+from neopain.charting.api.question import VIEWS, WRITTEN
 from neopain.codecs.fhir.alert_act import OPERATIONS
 from neopain.codecs.fhir.search import SEARCHES
 from neopain.domain.alert_policy import AlertPolicy
@@ -40,7 +40,12 @@ class Endpoint:
     @property
     def is_of_person(self) -> bool:
         """Whether it takes something, which only a person may give."""
-        return self.action in "cud"
+        return self.action in "cud" and not self.is_of_client
+
+    @property
+    def is_of_client(self) -> bool:
+        """Whether it takes something, which only a system may give."""
+        return self.action in "cud" and self.resource_type == "Subscription"
 
     def ask(self, api: Any, token: str) -> httpx.Response:
         with api.http.stream(
@@ -67,6 +72,13 @@ def endpoints() -> Iterator[Endpoint]:
         headers = {"Content-Type": FHIR, "If-Match": 'W/"1"'}
         yield Endpoint("PUT", f"{resource_type}/none", resource_type, "u", body, headers)
         yield Endpoint("POST", resource_type, resource_type, "c", body, headers)
+    body = json.dumps({"resourceType": "Subscription"})
+    yield Endpoint("POST", "Subscription", "Subscription", "c", body, {"Content-Type": FHIR})
+    yield Endpoint("PUT", "Subscription/none", "Subscription", "u", body, {"Content-Type": FHIR})
+    yield Endpoint("DELETE", "Subscription/none", "Subscription", "d")
+    for view in VIEWS:
+        yield Endpoint("GET", f"Subscription/none/{view}", "Subscription", "r")
+    yield Endpoint("GET", "Subscription/$status", "Subscription", "r")
     for operation, parameters in OPERATIONS.items():
         told = [{"name": "seen", "valueCode": "severe"}, {"name": "minutes", "valueInteger": 5}]
         body = json.dumps(
@@ -131,6 +143,9 @@ def test_the_scope_that_it_needs_is_enough_at_every_endpoint(api: Any) -> None:
 
 def wrong_for(endpoint: Endpoint) -> list[str]:
     own, other = endpoint.resource_type, "Condition"
+    if endpoint.is_of_client:
+        less = "cruds".replace(endpoint.action, "")
+        return [f"user/{own}.cruds", "user/*.*", f"system/{own}.{less}", f"system/{other}.cruds", "system/*.read", ""]
     v1 = "read" if endpoint.is_of_person else "write"
     wrong = [f"user/{other}.cruds", f"system/{other}.cruds", f"patient/{own}.cruds", "openid", ""]
     wrong += [f"user/{own}.{'cruds'.replace(endpoint.action, '')}", f"user/{own}.{v1}", f"user/*.{v1}"]
@@ -138,6 +153,8 @@ def wrong_for(endpoint: Endpoint) -> list[str]:
 
 
 def enough_for(endpoint: Endpoint) -> list[str]:
+    if endpoint.is_of_client:
+        return [f"system/Subscription.{endpoint.action}", "system/Subscription.write", "system/*.*", "system/*.cruds"]
     own, v1 = endpoint.resource_type, "write" if endpoint.is_of_person else "read"
     enough = [f"user/{own}.{endpoint.action}", f"user/*.{endpoint.action}", f"user/{own}.{v1}", "user/*.*"]
     return enough if endpoint.is_of_person else [*enough, f"system/{own}.{endpoint.action}", f"system/{own}.{v1}"]

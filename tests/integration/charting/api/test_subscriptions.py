@@ -791,6 +791,8 @@ def test_a_notification_is_a_disclosure_that_is_written_down_before_it_is_sent(
     assert (seen, row.actor) == ([0, 1], "dashboard")
     assert row.detail["address"] == subscriber.url.partition("?")[0]
     assert (row.detail["content"], row.detail["first"], row.detail["last"]) == ("full-resource", 1, 1)
+    (event,) = desk.api.found(f"AuditEvent?patient={patient_of(ward.infant)}&subtype=subscription_notified")
+    assert event["action"] == "R"
     assert verify_audit(str(engine.url.render_as_string(hide_password=False))).is_whole
 
 
@@ -845,6 +847,18 @@ def test_a_change_that_is_committed_late_is_told_late_and_not_lost(
     assert subscriber.numbers() == [1, 2, 3]
     first, _, last = (one["entry"][1]["fullUrl"] for one in subscriber.of("event-notification"))
     assert first == last
+
+
+def test_a_filter_that_cannot_be_kept_is_refused(desk: Desk, subscriber: Subscriber) -> None:
+    for text_of_filter in (
+        "Observation?unit=\x00",
+        "Observation?unit=\ud800",
+        "Observation?unit=@EAST",
+        "Observation?",
+    ):
+        answer = desk.ask("POST", "Subscription", desk.body(subscriber, filters=[text_of_filter]))
+
+        assert (text_of_filter, answer.status_code) == (text_of_filter, 422)
 
 
 def test_without_a_subscription_nothing_is_written_down(ward: Any, count: Callable[[str], int]) -> None:

@@ -51,8 +51,7 @@ class FanOut:
     def take(self) -> int:
         """Takes what changed, oldest first; returns how many changes there were. ``DatabaseUnavailable``."""
         with unit_of_work(self.engine, self.clock) as unit:
-            # One at a time: numbers follow the order in which changes were written.
-            unit.connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            _alone(unit.connection)
             changes = _taken(unit.connection)
             if changes:
                 self._number(unit.connection, list(_latest(changes)))
@@ -62,6 +61,7 @@ class FanOut:
         """Ends subscriptions whose end has come, deletes events that are too old, and those long ended."""
         now = self.clock.now()
         with unit_of_work(self.engine, self.clock) as unit:
+            _alone(unit.connection)
             is_over = (SUBSCRIPTIONS.c.status != SubscriptionStatus.OFF.value, SUBSCRIPTIONS.c.ends <= now)
             for found in rows.read(unit.connection, *is_over, is_locked=True):
                 _end(unit, found, now=now)
@@ -107,6 +107,11 @@ class FanOut:
         event = TopicEvent(change.resource_type, patient, unit_of(bed), change.status, _code(change))
         asked = [one for told in subscription.filters for one in filter_of(subscription.topic, told)]
         return matches(event, asked)
+
+
+def _alone(connection: Connection) -> None:
+    """One at a time until the transaction ends: numbers follow the order in which changes were written."""
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
 
 
 def _taken(connection: Connection) -> list[Row[Any]]:
