@@ -598,6 +598,30 @@ def test_an_endpoint_that_takes_its_time_keeps_nobody_longer_than_the_time_out()
         thread.join()
 
 
+def test_what_is_being_sent_is_broken_off_when_the_process_ends(
+    desk: Desk, subscriber: Subscriber, ward: Any, clock: Any, dispatching: Callable[..., Any]
+) -> None:
+    made = desk.make(subscriber, extension=[{"url": TIMEOUT, "valueUnsignedInt": 30}])
+    desk.run()
+    ward.chart()
+    let_go = threading.Event()
+
+    def close(_: dict[str, Any]) -> None:
+        subscriber.before = None
+        desk.notifier.close()
+        let_go.wait(10)
+
+    subscriber.before = close
+    desk.run()
+    let_go.set()
+
+    assert one_of(desk.status(made["id"]), "error")["text"] == "event-notification: this process ends"
+    desk.dispatcher, desk.notifier = dispatching(desk.api.url)
+    clock.advance(5)
+    desk.run()
+    assert subscriber.numbers() == [1, 1]
+
+
 def test_an_address_that_is_refused_gets_nothing() -> None:
     with pytest.raises(AddressRefused, match="does not allow that host"):
         Endpoints(EndpointRules()).post("https://localhost:1/", (), b"{}", timeout_seconds=1)
@@ -847,6 +871,39 @@ def test_a_change_that_is_committed_late_is_told_late_and_not_lost(
     assert subscriber.numbers() == [1, 2, 3]
     first, _, last = (one["entry"][1]["fullUrl"] for one in subscriber.of("event-notification"))
     assert first == last
+
+
+def test_what_is_too_much_for_one_notification_comes_in_several(
+    desk: Desk, subscriber: Subscriber, ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.make(subscriber)
+    ward.chart(1)
+    desk.run()
+    one_event = len(json.dumps(subscriber.got[-1]))
+    monkeypatch.setattr("neopain.charting.api.subscriptions.notifier.MOST_BYTES", 2 * one_event)
+    ward.chart(4, first=10)
+    desk.run()
+
+    assert [numbers_of(one) for one in subscriber.of("event-notification")] == [[1], [2, 3], [4, 5]]
+
+
+def test_what_nobody_took_for_too_long_is_a_gap_that_can_be_seen(
+    desk: Desk, subscriber: Subscriber, ward: Any, clock: Any
+) -> None:
+    desk.make(subscriber)
+    desk.run()
+    subscriber.fail(1)
+    ward.chart(2)
+    desk.run()
+    subscriber.got.clear()
+    clock.advance(8 * 86_400)
+    desk.run()
+    assert subscriber.got == []
+
+    ward.chart(1, first=20)
+    desk.run()
+
+    assert subscriber.numbers() == [3]
 
 
 def test_a_filter_that_cannot_be_kept_is_refused(desk: Desk, subscriber: Subscriber) -> None:

@@ -50,8 +50,9 @@ class Dispatcher:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends its threads and its connections; what is being sent has its time-out to be taken."""
+        """Ends its threads and its connections, and breaks off what is being sent."""
         self._stopping.set()
+        self._notifier.close()
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown(cancel_futures=True)

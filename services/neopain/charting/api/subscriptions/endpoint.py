@@ -82,6 +82,16 @@ class Endpoints:
     tls: ClientTls | None = None
     """None: the public authorities, and no certificate of ours."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _open: set[_Connection] = field(default_factory=set)
+    _is_closed: bool = False
+
+    def close(self) -> None:
+        """Breaks off what is being sent: it was not taken, and nothing more is."""
+        with self._lock:
+            self._is_closed = True
+            sending = list(self._open)
+        for one in sending:
+            one.break_off("this process ends")
 
     def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, *, timeout_seconds: float) -> None:
         """Sends one notification; returns when the endpoint has taken it (2xx).
@@ -91,9 +101,10 @@ class Endpoints:
         parts = _split(url)
         connection = _Connection(self, url, timeout_seconds)
         # Over all of it: an endpoint that answers a letter a second must not keep a thread.
-        timer = threading.Timer(timeout_seconds, connection.break_off)
+        timer = threading.Timer(timeout_seconds, connection.break_off, ["it took too long"])
         timer.start()
         try:
+            self._begin(connection)
             told = {
                 "Content-Type": PAYLOAD,
                 "Accept": PAYLOAD,
@@ -104,16 +115,23 @@ class Endpoints:
             path = parts.path or "/"
             connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body=body, headers=told)
             answer = connection.getresponse()
-            if connection.is_broken_off:
+            if connection.broken_off:
                 # What was read until then looks like an answer without headers.
                 raise TimeoutError
             _require_taken(answer)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            why = "it took too long" if connection.is_broken_off else _described(error)
-            raise NotTaken(why) from error
+            raise NotTaken(connection.broken_off or _described(error)) from error
         finally:
             timer.cancel()
             connection.close()
+            with self._lock:
+                self._open.discard(connection)
+
+    def _begin(self, connection: _Connection) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise NotTaken("this process ends")
+            self._open.add(connection)
 
     def connect(self, url: str, timeout_seconds: float) -> socket.socket:
         """A connection to one of the addresses that the name means now, all of which must be allowed; TLS not begun."""
@@ -157,17 +175,18 @@ class _Connection(http.client.HTTPConnection):
         self._endpoints = endpoints
         self._url = url
         self._seconds = timeout_seconds
-        self.is_broken_off = False
+        self.broken_off = ""
+        """Why it was broken off; empty while it was not."""
 
     def connect(self) -> None:
         self.sock = self._endpoints.connect(self._url, self._seconds)
-        if self.is_broken_off:
+        if self.broken_off:
             raise TimeoutError
         if isinstance(self.sock, ssl.SSLSocket):
             self.sock.do_handshake()
 
-    def break_off(self) -> None:
-        self.is_broken_off = True
+    def break_off(self, why: str) -> None:
+        self.broken_off = why
         opened = self.sock
         if opened is not None:
             try:

@@ -96,6 +96,10 @@ class Notifier:
         self._retries = retries
         self._failures = failures
 
+    def close(self) -> None:
+        """Breaks off what is being sent; it comes again from another process, or after the next start."""
+        self._endpoints.close()
+
     def send(self, own_id: str) -> int:
         """Sends what is due for a subscription until nothing is, or the endpoint does not take it.
 
