@@ -108,6 +108,11 @@ class Access:
         if Context.SYSTEM not in contexts_for(self.grants, resource_type, action):
             raise forbidden(f"no scope of the token grants system/{resource_type}.{action}")
 
+    def require_any_patient(self, resource_type: str, action: str) -> None:
+        """``Refused`` (403) where the action is granted for one infant only: what it names may be another's."""
+        if self.limits(resource_type, action).patient is not None:
+            raise forbidden(f"no scope of the token grants user/ or system/{resource_type}.{action}")
+
     def _limits(self, resource_type: str, action: str) -> Limits | None:
         contexts = contexts_for(self.grants, resource_type, action)
         units = (self.served_units,) if self.served_units else ()

@@ -234,6 +234,8 @@ class Reader:
 
 def _limits(access: Access, resource_type: str, action: str) -> Limits:
     limits = access.limits(resource_type, action)
+    if resource_type == SUBSCRIPTION:
+        access.require_any_patient(resource_type, action)
     if resource_type == AUDIT and not limits.are_none:
         raise forbidden("the audit trail tells of every infant: not for a client that is limited to one or to units")
     return limits

@@ -383,6 +383,14 @@ def test_another_client_neither_sees_nor_changes_nor_deletes_it(desk: Desk, subs
     assert desk.ask("GET", "Subscription/$status").json()["total"] == 1
 
 
+def test_a_token_for_one_infant_sees_no_subscription(desk: Desk, subscriber: Subscriber) -> None:
+    made = desk.make(subscriber)
+    claims = {"scope": "patient/*.rs", "patient": "abc"}
+
+    places = ("", f"/{made['id']}", f"/{made['id']}/$status", f"/{made['id']}/$events")
+    assert [desk.ask("GET", f"Subscription{place}", **claims).status_code for place in places] == [403] * 4
+
+
 def test_it_takes_a_scope_of_the_system_and_one_to_read_what_is_told(desk: Desk, subscriber: Subscriber) -> None:
     for scope in (
         "user/Subscription.cruds system/Observation.rs",

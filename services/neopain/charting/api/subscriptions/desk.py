@@ -117,7 +117,7 @@ class Desk:
 
     def view(self, asked: AskView, caller: Caller) -> Told:
         """``$status``, of one or of all, or ``$events`` of one. ``Refused`` (400, 403, 404)."""
-        caller.access.limits(SUBSCRIPTION, READ)
+        caller.access.require_any_patient(SUBSCRIPTION, READ)
         if asked.operation == "$events":
             return self._events(asked, caller)
         owner = owner_of(caller.access)
