@@ -6,11 +6,11 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from sqlalchemy import Connection, text
 
-from neopain.charting.roles import BY_THE_OWNER, WRITES, Roles
+from neopain.charting.roles import BY_THE_OWNER, KEPT_FROM_READER, WRITES, Roles
 from neopain.charting.tables import METADATA
 from neopain.errors import ConfigurationError
 
@@ -48,9 +48,9 @@ def grant(connection: Connection, roles: Roles) -> None:
     for role in filter(None, (roles.writer, roles.reader)):
         _require_plain(connection, role)
     if roles.writer:
-        _grant(connection, roles.writer, WRITES, BY_THE_OWNER)
+        _grant(connection, roles.writer, TABLES, WRITES, BY_THE_OWNER)
     if roles.reader:
-        _grant(connection, roles.reader, {}, ())
+        _grant(connection, roles.reader, [one for one in TABLES if one not in KEPT_FROM_READER], {}, ())
 
 
 def _require_plain(connection: Connection, role: str) -> None:
@@ -64,13 +64,16 @@ def _require_plain(connection: Connection, role: str) -> None:
         raise ConfigurationError(f"role {role} is {what}, so nothing can be kept from it: take that away")
 
 
-def _grant(connection: Connection, role: str, writes: Mapping[str, str], functions: Iterable[str]) -> None:
+def _grant(
+    connection: Connection, role: str, reads: Container[str], writes: Mapping[str, str], functions: Iterable[str]
+) -> None:
     quoted = _quoted(connection, role)
     # Of partitions nobody needs anything: who may write to the whole table writes to them through it.
     for name in TABLES:
-        privileges = ", ".join(filter(None, ("SELECT", writes.get(name))))
+        privileges = ", ".join(filter(None, ("SELECT" if name in reads else "", writes.get(name))))
         connection.execute(text(f"REVOKE ALL ON TABLE {name} FROM {quoted}"))
-        connection.execute(text(f"GRANT {privileges} ON TABLE {name} TO {quoted}"))
+        if privileges:
+            connection.execute(text(f"GRANT {privileges} ON TABLE {name} TO {quoted}"))
     for function in BY_THE_OWNER:
         connection.execute(text(f"REVOKE ALL ON FUNCTION {function} FROM {quoted}"))
     for function in (*functions, OF_AN_INDEX):

@@ -42,8 +42,13 @@ WRITES: Mapping[str, str] = {
     "audit_heads": "INSERT, UPDATE",
     "audit_checkpoints": "",
     "legal_holds": "INSERT, UPDATE (released, released_by, release_reason)",
+    "subscriptions": "INSERT, UPDATE, DELETE",
+    "subscription_events": "INSERT, DELETE",
+    "subscription_changes": "INSERT, DELETE",
 }
 """What the writer may do with each table beside reading it. It drops no day of aggregates and makes no partition
 itself: ``BY_THE_OWNER`` does."""
+KEPT_FROM_READER = ("subscriptions",)
+"""Tables with secrets of others in them: headers of endpoints."""
 BY_THE_OWNER = ("audit_add_partition(date)", "aggregates_add_partition(date)", "aggregates_drop_before(date)")
 """Functions that run with the owner's rights (revision 0010), for the writer alone."""

@@ -149,7 +149,7 @@ class Writer:
             lying = _lying_of(unit.connection, told.patient, limits, Scene(now, self.naming))
             bed = lying.state.bed
             procedure = Procedure(bed, told.begin, told.end, told.what, told.system, told.code)
-            asked = {"reviewer": by.id, **_asked(caller)}
+            asked = {"reviewer": by.id, **asked_by(caller)}
             answer = document(
                 unit, Documented(procedure, by.display, lying.patient, asked), self.policies.of(bed), now=now
             )
@@ -170,7 +170,7 @@ class Writer:
             if not policy.study.enabled:
                 text = "it names the version that was seen: only a unit in study mode takes a score by itself"
                 raise wrong("Observation.derivedFrom", text)
-            score = OwnScore(bed, lying.patient, told.effective, told.items, by, told.note, _asked(caller))
+            score = OwnScore(bed, lying.patient, told.effective, told.items, by, told.note, asked_by(caller))
             try:
                 own, is_new = keep_own_score(unit, score, policy, now=now)
             except NotHers as error:
@@ -244,7 +244,7 @@ def _audited_resolution(decision: BedDecision, by: Reviewer, caller: Caller) -> 
             "saw": decision.seen,
             "why": decision.reason,
             "reviewer": by.id,
-            **_asked(caller),
+            **asked_by(caller),
         },
     )
 
