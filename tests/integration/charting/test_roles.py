@@ -20,7 +20,7 @@ from neopain.charting.database import connect
 from neopain.charting.grants import grant
 from neopain.charting.migrate import migrate
 from neopain.charting.reading import count_entries
-from neopain.charting.roles import BY_THE_OWNER, WRITES, Roles
+from neopain.charting.roles import BY_THE_OWNER, KEPT_FROM_READER, WRITES, Roles
 from neopain.charting.tables import METADATA
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.embedded.postgres import OWNER, READER, WRITER
@@ -83,11 +83,13 @@ def test_the_writer_only_adds_to_the_audit_trail_and_makes_no_table(engine: Engi
             run(statement)
 
 
-def test_the_reader_reads_every_table_and_changes_none(reader_engine: Engine) -> None:
+def test_the_reader_reads_every_table_without_secrets_and_changes_none(reader_engine: Engine) -> None:
     with reader_engine.connect() as connection:
-        for table in METADATA.tables:
+        for table in METADATA.tables.keys() - {*KEPT_FROM_READER}:
             connection.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - our own names
     with refused(reader_engine) as run:
+        for name in KEPT_FROM_READER:
+            run(f"SELECT count(*) FROM {name}")  # noqa: S608 - our own names
         for table in METADATA.tables.values():
             run(f"INSERT INTO {table.name} DEFAULT VALUES")
             run(f"UPDATE {table.name} SET {next(iter(table.columns)).name} = DEFAULT")  # noqa: S608
