@@ -22,6 +22,7 @@ from ...servers import trusted
 from ..charting.api.conftest import api, api_with, issuer, signing_keys  # noqa: F401 - the real API
 from ..charting.conftest import (  # noqa: F401 - and its ward
     TestClock,
+    as_role,
     clock,
     database,
     empty_database,
@@ -29,6 +30,7 @@ from ..charting.conftest import (  # noqa: F401 - and its ward
     own_database,
     rows,
     shared_database,
+    superuser_database,
     ward,
 )
 from ..in_thread import in_thread
