@@ -43,6 +43,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Side by side, threads of one run would only wait for those of the other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A server that a test has killed is to find its port again.
+    _SPAN = 12_000 // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    _FIRST = 20_000 + _SPAN * int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.environ["NEOPAIN_LOOPBACK_PORTS"] = f"{_FIRST}-{_FIRST + _SPAN - 1}"
 
 # How fast examples are drawn and run says how busy the machine is, not whether a claim holds.
 # A run now and then with many more: pytest --hypothesis-profile thorough

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import urllib.error
 import urllib.request
 
+from neopain.errors import ConfigurationError
+
 HOST = "127.0.0.1"
-FIRST_PORT = 20000
-LAST_PORT = 32000
+PORTS_VARIABLE = "NEOPAIN_LOOPBACK_PORTS"
+"""Whoever runs several lines on one machine gives each its own range: a port is free while its server is dead."""
+PORTS = "20000-32000"
 """Below the range from which the kernel takes the ports of outgoing connections (32768 and up)."""
 
 _GIVEN: set[int] = set()
@@ -20,10 +24,11 @@ def free_port() -> int:
     """Return a port of the loopback interface on which nobody listens now.
 
     Random rather than the next one, so that runs side by side seldom meet, and never the same one twice in this
-    process. ``OSError`` when none is free.
+    process. ``OSError`` when none is free; ``ConfigurationError`` when the variable holds no range.
     """
+    first, last = _range()
     for _ in range(200):
-        port = random.randint(FIRST_PORT, LAST_PORT)  # noqa: S311 -- not a secret
+        port = random.randint(first, last)  # noqa: S311 -- not a secret
         if port in _GIVEN:
             continue
         with socket.socket() as probe:
@@ -34,7 +39,15 @@ def free_port() -> int:
                 continue
         _GIVEN.add(port)
         return port
-    raise OSError(f"no free port between {FIRST_PORT} and {LAST_PORT} on {HOST}")
+    raise OSError(f"no free port between {first} and {last} on {HOST}")
+
+
+def _range() -> tuple[int, int]:
+    told = os.environ.get(PORTS_VARIABLE, PORTS)
+    first, _, last = told.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last) <= 65535):
+        raise ConfigurationError(f"{PORTS_VARIABLE} is {told!r}: give the first and the last port, as in {PORTS}")
+    return int(first), int(last)
 
 
 def answers_ok(url: str) -> bool:
