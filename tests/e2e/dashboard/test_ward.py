@@ -44,8 +44,8 @@ def test_a_score_is_shown_within_two_seconds_of_its_commit(open_page: Open, new_
 
     took = sorted(seconds_until_shown(page, bed, value) for value in (5.6, 7.7, 3.3))
 
-    # The quickest of three: the others say how busy the machine is.
-    assert took[0] < 2, took
+    # Two of three; on an idle machine 0.2 to 0.8 s, 21 of 21.
+    assert took[1] < 2, took
 
 
 def test_a_score_has_interval_level_age_and_says_that_it_is_investigational(open_page: Open, new_bed: NewBed) -> None:
