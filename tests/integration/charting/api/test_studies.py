@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -173,26 +175,43 @@ def test_gzip_and_the_answer_to_a_known_version_tell_no_more(trial: Trial) -> No
     assert told_numbers([again.text]) == []
 
 
-def test_events_name_nothing_that_is_kept(trial: Trial) -> None:
+def test_events_name_nothing_that_is_kept(trial: Trial, rows: Rows) -> None:
     events: list[str] = []
     with (
-        trial.ward.going_on(),
+        going_on(trial.ward),
         trial.api.http.stream(
             "GET", f"{trial.api.url}/$events", headers={"Authorization": f"Bearer {trial.token}"}
         ) as answer,
     ):
         for line in answer.iter_lines():
             events.append(line)
-            if line.startswith("event: ready"):
-                trial.ward.clock.advance(1)
-                trial.ward.take(
-                    trial.ward.score(61, SECRET), trial.ward.score(66, SECRET), trial.ward.score(75, SECRET)
-                )
-            if "live-score" in line:
+            # From the first on the feed looks; by the fourth intervals have been closed between two looks.
+            if events.count("event: live-score") == 4:
                 break
 
     assert told_numbers(events) == []
     assert not [line for line in events if line in ("event: entry", "event: aggregate", "event: alert")]
+    assert rows("SELECT count(*) > 0 AS are_kept FROM entries WHERE state = 'blinded'") == [{"are_kept": True}]
+
+
+@contextmanager
+def going_on(ward: Any) -> Iterator[None]:
+    """A window after the other while the block runs, five seconds apart: intervals are closed on the way."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        second = 61
+        while not stop.wait(0.1):
+            ward.take(ward.score(second, SECRET))
+            second += 5
+
+    windows = threading.Thread(target=go_on)
+    windows.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        windows.join()
 
 
 def test_nothing_goes_to_the_ehr(trial: Trial, rows: Rows) -> None:
