@@ -203,6 +203,7 @@ def going_on(ward: Any) -> Iterator[None]:
         second = 61
         while not stop.wait(0.1):
             ward.take(ward.score(second, SECRET))
+            sum_up_scores(ward.intake, now=NOON + timedelta(seconds=second))
             second += 5
 
     windows = threading.Thread(target=go_on)
