@@ -229,17 +229,18 @@ def _has_location(pv1: Segment | None) -> bool:
 
 
 def _occurred(message: Message, zone: tzinfo) -> datetime | None:
-    evn = message.first("EVN")
+    # A day alone would be its midnight: what was charted since then would be taken for another infant's.
+    evn, exact = message.first("EVN"), Precision.MINUTE
     written = [(evn, 6), (evn, 2), (message.header, 7)] if evn else [(message.header, 7)]
-    return next((moment for segment, field in written if (moment := _moment(segment, field, zone)) is not None), None)
+    return next((moment for one, field in written if (moment := _moment(one, field, zone, exact)) is not None), None)
 
 
-def _moment(segment: Segment, field: int, zone: tzinfo) -> datetime | None:
+def _moment(segment: Segment, field: int, zone: tzinfo, least: Precision = Precision.DAY) -> datetime | None:
     try:
         moment = read_moment(segment.text(field), zone=zone, location=segment.place(field))
     except MalformedMessage:
         return None
-    return moment.utc if moment.precision >= Precision.DAY else None
+    return moment.utc if moment.precision >= least else None
 
 
 def _required(message: Message, name: str) -> Segment:

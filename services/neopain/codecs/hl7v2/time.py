@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 
 from neopain.codecs.hl7v2.message import DATA_TYPE_ERROR
 from neopain.errors import MalformedMessage
@@ -48,7 +49,8 @@ class Moment:
 def read_moment(text: str, *, zone: tzinfo, location: str) -> Moment:
     """The time in the text; ``zone`` holds where it carries no offset. ``MalformedMessage`` (102) when it is none.
 
-    A local time that occurs twice in the night when clocks go back is read as its first occurrence.
+    A local time that occurs twice in the night when clocks go back is read as its first occurrence, unless the zone
+    says otherwise (``zone_at``).
     """
     found = _DTM.fullmatch(text.strip())
     if found is None:
@@ -75,6 +77,47 @@ def offset_zone(text: str) -> tzinfo | None:
         return _zone(found[8], UTC)
     except ValueError:
         return None
+
+
+def zone_at(zone: tzinfo, moment: datetime) -> tzinfo:
+    """The zone as a message that comes at that moment (UTC) means it.
+
+    In the night when clocks go back an hour of local times occurs twice: each is the occurrence that is nearest to the
+    moment. Without that a monitor's clock would be an hour behind for an hour, and a transfer told an hour too early.
+    """
+    return _Nearest(zone, moment) if _goes_back_near(zone, moment.replace(minute=0, second=0, microsecond=0)) else zone
+
+
+@lru_cache(maxsize=256)
+def _goes_back_near(zone: tzinfo, hour: datetime) -> bool:
+    offsets = [(hour + timedelta(hours=away)).astimezone(zone).utcoffset() for away in range(-25, 26)]
+    return any(before > after for before, after in pairwise(offset or timedelta(0) for offset in offsets))
+
+
+class _Nearest(tzinfo):
+    """A zone in which a local time that occurs twice is the occurrence nearest to a moment."""
+
+    def __init__(self, zone: tzinfo, moment: datetime) -> None:
+        self.zone = zone
+        self.moment = moment
+
+    def utcoffset(self, local: datetime | None, /) -> timedelta | None:
+        if local is None:
+            return self.zone.utcoffset(None)
+        occurrences = [local.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)]
+        first, second = (one.utcoffset() or timedelta(0) for one in occurrences)
+        # Where the second offset is the larger one, the local time lies in the hour that a night in spring leaves out.
+        nearest = min(occurrences, key=self._distance) if first > second else occurrences[0]
+        return nearest.utcoffset()
+
+    def dst(self, local: datetime | None, /) -> timedelta | None:
+        return self.zone.dst(local)
+
+    def tzname(self, local: datetime | None, /) -> str | None:
+        return self.zone.tzname(local)
+
+    def _distance(self, occurrence: datetime) -> timedelta:
+        return abs(occurrence.astimezone(UTC) - self.moment)
 
 
 def write_moment(moment: datetime) -> str:

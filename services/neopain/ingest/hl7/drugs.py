@@ -46,7 +46,7 @@ class DrugIntake:
             one.message,
             one.header,
             codes=self.codes,
-            site_zone=one.facts.zone,
+            site_zone=one.zone,
             received=one.received,
             source=str(one.source),
         )

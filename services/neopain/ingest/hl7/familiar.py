@@ -20,7 +20,7 @@ from neopain.codecs.hl7v2.form import LONGEST, Filled, Form, forms_of
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.message import LONGEST_KEPT, SWITCHED_CHARSETS, Delimiters, decoded, is_plain, parse
 from neopain.codecs.hl7v2.pcd01 import Instant, VitalsReport, moment_of
-from neopain.codecs.hl7v2.time import offset_zone
+from neopain.codecs.hl7v2.time import offset_zone, zone_at
 from neopain.codecs.mllp import Frame
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.vitals import VitalsBatch
@@ -125,13 +125,14 @@ class FamiliarMessages:
     known: VitalCodes
     kept: dict[Key, Familiar] = field(default_factory=dict)
 
-    def recognise(self, frame: Frame, sender: Sender) -> Recognised | None:
+    def recognise(self, frame: Frame, sender: Sender, received: datetime) -> Recognised | None:
         """The message, if it is familiar."""
         opened = self._open(frame, sender)
         familiar = self.kept.get(opened.key) if opened is not None else None
         if opened is None or familiar is None:
             return None
-        moment = moment_of(opened.filled, DELIMITERS, offset_zone(opened.time_text) or familiar.facts.zone)
+        zone = offset_zone(opened.time_text) or zone_at(familiar.facts.zone, received)
+        moment = moment_of(opened.filled, DELIMITERS, zone)
         return Recognised(familiar, opened.filled, opened.control_id, opened.time_text, moment)
 
     def learn(self, one: Received, report: VitalsReport, bed: BedId, addressing: Addressing) -> None:

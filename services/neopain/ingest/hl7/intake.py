@@ -186,7 +186,7 @@ class Intake:
         report = read_adt(
             one.message,
             one.header,
-            site_zone=one.facts.zone,
+            site_zone=one.zone,
             received=one.received,
             default_facility=one.facts.default_facility,
         )
@@ -200,7 +200,7 @@ class Intake:
         event = read_association(
             one.message,
             one.header,
-            site_zone=one.facts.zone,
+            site_zone=one.zone,
             received=one.received,
             default_facility=one.facts.default_facility,
         )

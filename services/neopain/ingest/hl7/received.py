@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.message import Message
+from neopain.codecs.hl7v2.time import zone_at
 from neopain.domain.identity import SourceId
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.hl7.sources import SourceFacts
@@ -32,6 +33,11 @@ class Received:
     def source(self) -> SourceId:
         """Its sender's name on the bus."""
         return self.sender.source(self.header)
+
+    @property
+    def zone(self) -> tzinfo:
+        """That of its times without an offset, where MSH-7 has none either."""
+        return zone_at(self.facts.zone, self.received)
 
     def mark(self, *more: str) -> str:
         """What tells this message from every other."""

@@ -44,14 +44,14 @@ class ShortWay:
 
     def recognise(self, frame: Frame, sender: Sender) -> FamiliarReceived | None:
         """The message, if it comes as those before it."""
-        begun = time.perf_counter()
+        begun, received = time.perf_counter(), self.clock.now()
         try:
-            found = self.familiar.recognise(frame, sender)
+            found = self.familiar.recognise(frame, sender, received)
         except Exception:
             # A fault of ours must not block the sender's queue: the usual way keeps what it cannot read.
             LOG.error("message_not_recognised", address=sender.address)
             return None
-        return FamiliarReceived(found, frame.payload, sender, self.clock.now(), begun) if found is not None else None
+        return FamiliarReceived(found, frame.payload, sender, received, begun) if found is not None else None
 
     def begin(self, one: FamiliarReceived, answered: Answered) -> bool:
         """Takes the message, if it can be done so; ``answered`` will be called then.

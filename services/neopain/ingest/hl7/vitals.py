@@ -78,7 +78,7 @@ class VitalsIntake:
 
     def read(self, one: Received) -> list[Placed]:
         """The vitals and their beds. Raises ``MalformedMessage`` (PV1-3, 101) for vitals without a bed."""
-        zone, facility = one.facts.zone, one.facts.default_facility
+        zone, facility = one.zone, one.facts.default_facility
         reports = read_reports(one.message, one.header, site_zone=zone, default_facility=facility, known=self.known)
         # The bed that the site gives a sender is that of one monitor: a message of several infants must name theirs.
         given = one.facts.bed or one.sender.bed(one.header, self.bed_by_sender)

@@ -189,6 +189,8 @@ def test_other_triggers_say_nothing_about_who_lies_where(trigger: str) -> None:
         ("EVN||20260704113000", "", datetime(2026, 7, 4, 9, 30, tzinfo=UTC)),
         ("EVN||soon", "", RECEIVED),
         ("EVN||20991231000000+0000", "", RECEIVED),
+        ("EVN||20260704113000+0000||||20260704", "", datetime(2026, 7, 4, 11, 30, tzinfo=UTC)),
+        ("EVN||20260704||||2026070411", "20260704", RECEIVED),
     ],
 )
 def test_when_it_happened_is_evn_6_then_evn_2_then_msh_7_and_never_the_future(

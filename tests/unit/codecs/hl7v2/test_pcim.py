@@ -59,6 +59,12 @@ def test_an_association_says_who_is_at_which_device_in_which_bed_since_when() ->
     assert read(message_of()).infant.identifiers == (PatientId("77", "HOSP"),)  # type: ignore[union-attr]
 
 
+def test_a_day_alone_is_not_when_a_device_was_associated() -> None:
+    found = read(message_of().replace(b"|20260704115500+0000|20260704115500+0000", b"|20260704"))
+    assert found is not None
+    assert found.occurred == datetime(2026, 7, 4, 11, 59, 59, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("value", "status", "kind"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment, to_the_second, write_moment
+from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment, to_the_second, write_moment, zone_at
 from neopain.errors import MalformedMessage
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -74,6 +74,30 @@ def test_an_hour_that_occurs_twice_is_read_as_its_first_occurrence() -> None:
     assert read_moment("20261025023000", zone=BERLIN, location="OBX-14").utc == datetime(
         2026, 10, 25, 0, 30, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("came", "text", "expected"),
+    [
+        ("2026-10-25T00:30:00", "20261025023000", "2026-10-25T00:30:00"),
+        ("2026-10-25T01:30:00", "20261025023000", "2026-10-25T01:30:00"),
+        ("2026-10-25T01:05:00", "20261025025500", "2026-10-25T00:55:00"),
+        ("2026-10-25T00:59:59", "20261025020001", "2026-10-25T01:00:01"),
+        ("2026-10-25T09:00:00", "20261025025500", "2026-10-25T01:55:00"),
+        ("2026-10-25T01:30:00", "20261025014500", "2026-10-24T23:45:00"),
+        ("2026-10-25T01:30:00", "20261025033000", "2026-10-25T02:30:00"),
+        ("2026-10-25T01:30:00", "20261025023000+0200", "2026-10-25T00:30:00"),
+        ("2026-03-29T01:10:00", "20260329023000", "2026-03-29T01:30:00"),
+        ("2026-07-04T12:00:00", "20260704140000", "2026-07-04T12:00:00"),
+    ],
+)
+def test_of_an_hour_that_occurs_twice_a_message_means_the_one_nearest_to_when_it_comes(
+    came: str, text: str, expected: str
+) -> None:
+    zone = zone_at(BERLIN, datetime.fromisoformat(came).replace(tzinfo=UTC))
+    wanted = datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    assert read_moment(text, zone=zone, location="EVN-2").utc == wanted
+    assert to_the_second(text, zone=zone) == wanted
 
 
 def test_the_offset_of_a_time_is_found_for_its_whole_message() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -42,7 +43,7 @@ def learn(known: FamiliarMessages, text: str, sender: Sender = MONITOR) -> None:
 
 
 def is_familiar(known: FamiliarMessages, text: str, sender: Sender = MONITOR, fault: str = "") -> bool:
-    return known.recognise(Frame(text.encode(), fault), sender) is not None
+    return known.recognise(Frame(text.encode(), fault), sender, NOON) is not None
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,18 @@ def test_what_a_sender_says_at_length_is_not_kept() -> None:
     known = FamiliarMessages(BUILT_IN)
     learn(known, TEXT.replace("|MON|", f"|{'M' * 600}|"))
     assert known.kept == {}
+
+
+def test_a_time_that_occurs_twice_is_the_one_nearest_to_when_the_message_came() -> None:
+    known, berlin = FamiliarMessages(BUILT_IN), SourceFacts(ZoneInfo("Europe/Berlin"))
+    text = TEXT.replace("20260704120005+0000", "20261025023001").replace("20260704120000", "20261025023000")
+    came = datetime(2026, 10, 25, 1, 30, 2, tzinfo=UTC)
+    message = parse(text.encode())
+    one = Received(text.encode(), message, read_header(message), MONITOR, came, berlin)
+    (report,) = read_reports(message, one.header, site_zone=one.zone)
+    assert report.newest == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert report.bed is not None
+    known.learn(one, report, report.bed, ack.address(message))
+    found = known.recognise(Frame(text.encode()), MONITOR, came)
+    assert found is not None
+    assert found.moment.utc == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
