@@ -16,7 +16,7 @@ from neopain.wire.drugs import decode_drug
 def list_unknown_drugs(*, as_json: bool) -> int:
     """Prints each code that came in the last 30 days and no table knows, the most frequent first."""
     facts = asyncio.run(_facts())
-    counts = Counter((one.system, one.code, one.text) for one in facts if not one.classes and not one.ingredient)
+    counts = Counter((one.system, one.code, one.text) for one in facts if one.is_unknown)
     for (system, code, text), count in counts.most_common():
         fields = {"system": system, "code": code, "text": text, "count": count}
         print(json.dumps(fields) if as_json else f"{count:6d}  {system or '-'}  {code or '-'}  {text}")

@@ -26,15 +26,17 @@ KEPT = timedelta(days=7)
 async def write_drug(bus: Bus, fact: DrugFact, *, mark: str) -> bool:
     """Writes the fact once, to the stream and to the hash of each of its patient's numbers; whether it was new.
 
-    A fact without a class lies on the stream only. ``BusUnavailable`` when the bus does not answer.
+    A fact without a class lies on the stream only, unless it ends an order: what that order gave may have one.
+    ``BusUnavailable`` when the bus does not answer.
     """
     known = await read_drugs_of(bus, fact.patients)
     limit = fact.told - KEPT
     ended = [one.fact.id for one in periods(known) if one.until is not None and one.until < limit]
     over = [one for one in ended if one != fact.id]
     keys = [bus.key("mark", DRUGS.name, mark), bus.stream_key(DRUGS), *_hashes(bus, fact.patients)]
+    counts = bool(fact.classes) or (fact.is_stop and bool(fact.order))
     lives = [str(int(life.total_seconds() * 1000)) for life in (MARK_LIFE, HASH_LIFE)]
-    arguments = [*lives, fact.id, encode_drug(fact), "1" if fact.classes else "0", *over]
+    arguments = [*lives, fact.id, encode_drug(fact), "1" if counts else "0", *over]
     with translated("write drug"):
         return bool(await cast("Any", bus.durable.eval(scripts.DRUG_WRITE, len(keys), *keys, *arguments)))
 

@@ -47,10 +47,10 @@ pharmacology; a site's pharmacist sets other times by drug in the site's table."
 class DrugFact:
     """One administration or order, as one message told it.
 
-    ``classes`` is empty for a code that no table knows. ``order`` is the number of its order, empty if none is named.
-    ``ended`` is the end of the giving, None if none is told: an infusion (``is_infusion``) goes on then, anything else
-    was given at once. ``is_stop`` says that what was given or ordered under the order ended at ``begun``;
-    ``is_retracted`` that it did not take place.
+    ``classes`` is empty for a code that no table knows, and where the end of an order names no drug. ``order``
+    is the number of its order, empty if none is named. ``ended`` is the end of the giving, None if none is told: an
+    infusion (``is_infusion``) goes on then, anything else was given at once. ``is_stop`` says that what was given or
+    ordered under the order ended at ``begun``; ``is_retracted`` that it did not take place.
     """
 
     id: str
@@ -73,6 +73,11 @@ class DrugFact:
     source: str = ""
     control_id: str = ""
     processing: Processing = Processing.PRODUCTION
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it names a drug that no table knows. The end of an order may name none."""
+        return bool(self.code or self.text) and not (self.classes or self.ingredient)
 
     def is_of(self, infant: Infant) -> bool:
         """Whether it is about this infant."""

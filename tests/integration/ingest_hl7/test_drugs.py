@@ -14,7 +14,7 @@ from neopain.bus.drugs import read_drugs
 from neopain.bus.streams import DRUGS
 from neopain.cli import run
 from neopain.domain.census import Infant
-from neopain.domain.drugs import DrugClass, DrugFact, marks
+from neopain.domain.drugs import DrugClass, DrugFact, marks, periods
 from neopain.domain.identity import PatientId
 from neopain.wire.drugs import decode_drug
 
@@ -53,6 +53,19 @@ async def test_the_drugs_of_another_infant_are_not_this_one_s(door: Any) -> None
     await door.ask(ras(mrn="88"))
     assert await read_drugs(door.bus, [ANNA]) == ()
     assert await read_drugs(door.bus, [Infant((PatientId("88", "OTHER"),))]) == ()
+
+
+@pytest.mark.parametrize("named", ["", "RXE||NICU3^NICU premix 3^L|1||mL"])
+async def test_an_order_that_ends_by_another_name_or_none_ends_what_was_given_under_it(door: Any, named: str) -> None:
+    begun, ended = "20260704080000+0000", "20260704090000+0000"
+    lines = [r"MSH|^~\&|RX|GH|||20260704115959+0000||RDE^O11|2|P|2.5.1", "PID|||77^^^HOSP^MR"]
+    stop = "".join(f"{line}\r" for line in (*lines, f"ORC|DC|P1|F1||||||{ended}", *filter(None, [named])))
+    given = ras().replace(b"|20260704115000+0000|", f"|{begun}|".encode()).replace(b"|0.3|mg", b"|0.3|mg/h")
+    for message in (given, stop.encode()):
+        await door.ask(message)
+    facts = await read_drugs(door.bus, [ANNA])
+    (running,) = (one for one in periods(facts) if one.fact.ingredient == "vecuronium")
+    assert running.until == datetime(2026, 7, 4, 13, tzinfo=UTC)
 
 
 async def test_what_was_told_to_be_given_and_deleted_after_that_has_no_effect(door: Any) -> None:

@@ -1,19 +1,21 @@
 """RDE and RAS (HL7 v2.6 chapter 4A.3): pharmacy orders and administrations -> facts about drugs that hide pain.
 
 RXA of a RAS says what was given; RXE of an RDE says what was ordered. An order in a RAS is only the frame of its RXA.
+What RXC adds to either counts as well: a mixture often has a name that says nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
 
-from neopain.codecs.drug_codes import DrugCodes
+from neopain.codecs.drug_codes import LONGEST_EFFECT_MINUTES, DrugCode, DrugCodes
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_own_identifiers
-from neopain.codecs.hl7v2.message import SEGMENT_SEQUENCE_ERROR, Message, Segment, part
+from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, Message, Segment, part
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
 from neopain.domain.drugs import Basis, DrugClass, DrugFact
 from neopain.domain.identity import PatientId
@@ -30,6 +32,7 @@ ENDED_CONTROLS = frozenset({"CA", "CR", "DC", "DR", "OC", "OD"})
 ENDED_STATUS = frozenset({"CA", "CM", "DC"})
 """Table 0038, ORC-5."""
 LONGEST_LABEL = 64
+LONGEST_EFFECT = timedelta(minutes=LONGEST_EFFECT_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class _Order:
     encoded: Segment | None = None
     timing: Segment | None = None
     administrations: list[Segment] = field(default_factory=list)
+    components: list[Segment] = field(default_factory=list)
     routes: list[Segment] = field(default_factory=list)
 
     @property
@@ -61,21 +65,21 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """The drug of a coded field: what its code and its text say together."""
+    """The drug of a coded field and of what is added to it: what codes and texts say together; nothing at first."""
 
-    code: str
-    system: str
-    text: str
-    ingredient: str
-    classes: tuple[DrugClass, ...]
-    outlasts: timedelta
+    code: str = ""
+    system: str = ""
+    text: str = ""
+    ingredient: str = ""
+    classes: tuple[DrugClass, ...] = ()
+    outlasts: timedelta = timedelta(0)
 
 
 def read_drugs(
     message: Message, header: Header, *, codes: DrugCodes, site_zone: tzinfo, received: datetime, source: str
 ) -> DrugReport:
     """The facts of an RDE or RAS. Raises ``MalformedMessage`` where PID is missing or names nobody, where there is no
-    ORC, and where an RXE or RXA names no drug."""
+    ORC, where an RXE or RXA names no drug, and where no order of the message has either or has ended."""
     pid = message.first("PID")
     if pid is None:
         raise MalformedMessage("PID", "the segment is required", code=SEGMENT_SEQUENCE_ERROR)
@@ -87,8 +91,11 @@ def read_drugs(
         received=received,
         source=source,
     )
-    read = told.administered if header.message_type == "RAS" else told.ordered
-    return DrugReport(tuple(fact for order in _orders(message) for fact in read(order)))
+    read, name = (told.administered, "RXA") if header.message_type == "RAS" else (told.ordered, "RXE")
+    facts = tuple(fact for order in _orders(message) for fact in read(order))
+    if not facts:
+        raise MalformedMessage(name, "is required in an order that has not ended", code=SEGMENT_SEQUENCE_ERROR)
+    return DrugReport(facts)
 
 
 def _orders(message: Message) -> list[_Order]:
@@ -96,9 +103,11 @@ def _orders(message: Message) -> list[_Order]:
     for segment in message.segments:
         if segment.name == "ORC":
             orders.append(_Order(segment))
-        elif segment.name in ("RXE", "RXA", "RXR", "TQ1"):
+        elif segment.name in ("RXE", "RXA", "RXC", "RXR", "TQ1"):
             if not orders:
                 raise MalformedMessage("ORC", "an ORC is required before an RXE or RXA", code=SEGMENT_SEQUENCE_ERROR)
+            if segment.name == "RXE" and orders[-1].encoded is not None:
+                orders.append(_Order(orders[-1].orc))  # some senders say ORC once for several drugs
             _take(orders[-1], segment)
     if not orders:
         raise MalformedMessage("ORC", "the segment is required", code=SEGMENT_SEQUENCE_ERROR)
@@ -111,6 +120,8 @@ def _take(order: _Order, segment: Segment) -> None:
             order.encoded = segment
         case "RXA":
             order.administrations.append(segment)
+        case "RXC":
+            order.components.append(segment)
         case "RXR":
             order.routes.append(segment)
         case _:
@@ -129,9 +140,11 @@ class _Told:
     source: str
 
     def administered(self, order: _Order) -> Iterator[DrugFact]:
-        """A fact for each RXA."""
+        """A fact for each RXA; of an order that has ended without one, its stop."""
+        if order.has_ended and not order.administrations:
+            yield self._stopped(Basis.ADMINISTERED, order)
         for rxa in order.administrations:
-            given = _given(rxa, 5, self.codes)
+            given = _given(rxa, 5, order.components, self.codes)
             begun = min(self._moment(rxa, 3) or self._moment(order.orc, 9) or self.received, self.received)
             is_infusion = bool(rxa.text(12)) or "/" in rxa.text(7)
             ended = self._moment(rxa, 4)
@@ -154,8 +167,10 @@ class _Told:
         """A fact for the RXE; an order that ends is told at the time of its ORC."""
         rxe = order.encoded
         if rxe is None:
+            if order.has_ended:
+                yield self._stopped(Basis.ORDERED, order)
             return
-        given = _given(rxe, 2, self.codes)
+        given = _given(rxe, 2, order.components, self.codes)
         spoken = self._moment(order.orc, 9) or self._moment(order.orc, 15) or self.received
         begins = [(order.timing, 7, 1), (rxe, 1, 4), (order.orc, 7, 4), (order.orc, 15, 1)]
         ends = [(order.timing, 8, 1), (rxe, 1, 5), (order.orc, 7, 5)]
@@ -169,6 +184,13 @@ class _Told:
             ended=None if order.has_ended else self._first(ends),
             is_stop=order.has_ended,
         )
+
+    def _stopped(self, basis: Basis, order: _Order) -> DrugFact:
+        """The end of an order that names its number and no drug."""
+        if not order.number:
+            raise MalformedMessage("ORC-3", "an order that has ended must be named", code=FIELD_MISSING)
+        spoken = min(self._moment(order.orc, 9) or self._moment(order.orc, 15) or self.received, self.received)
+        return self._fact(_Given(), basis, order, spoken, key=("stop",), ended=None, is_stop=True)
 
     def _fact(
         self,
@@ -196,7 +218,7 @@ class _Told:
             begun=begun,
             told=self.received,
             ended=max(ended, begun) if ended is not None else None,
-            outlasts=given.outlasts if basis is Basis.ADMINISTERED or is_stop else timedelta(0),
+            outlasts=self._outlasts(given, basis, is_stop=is_stop),
             order=order.number,
             route=order.routes[-1].text(1) if order.routes else "",
             is_infusion=is_infusion,
@@ -206,6 +228,12 @@ class _Told:
             control_id=self.header.control_id,
             processing=self.header.processing,
         )
+
+    @staticmethod
+    def _outlasts(given: _Given, basis: Basis, *, is_stop: bool) -> timedelta:
+        if is_stop and not given.classes:
+            return LONGEST_EFFECT  # it is kept as long as anything that it may have ended
+        return given.outlasts if basis is Basis.ADMINISTERED or is_stop else timedelta(0)
 
     def _first(self, places: list[tuple[Segment | None, int, int]]) -> datetime | None:
         found = (self._moment(segment, number, component) for segment, number, component in places if segment)
@@ -219,27 +247,47 @@ class _Told:
         return moment.utc if moment.precision >= Precision.HOUR else None
 
 
-def _given(segment: Segment, number: int, codes: DrugCodes) -> _Given:
-    """The drug of a CWE. Code and text are both looked up, and what either of them means counts."""
-    raw = segment.repetitions(number)[:1]
-    triplets = [tuple(part(one, at + each, 1, segment.delimiters) for each in range(3)) for one in raw for at in (1, 4)]
-    named = [triplet for triplet in triplets if triplet[0] or triplet[1]]
+def _given(segment: Segment, number: int, components: Sequence[Segment], codes: DrugCodes) -> _Given:
+    """The drug of a CWE, and those of the RXC beside it: code and text are both looked up, what any means counts."""
+    named = _triplets(segment, number)
     if not named:
-        raise MalformedMessage(segment.place(number), "the drug must be named", code="101")
-    by_code = [(code, codes.by_code(code, system)) for code, _, system in named]
-    by_name = [row for code, text, _ in named for row in codes.by_name(text) or codes.by_name(code)]
-    rows = [*(row for _, row in by_code if row is not None), *by_name]
-    # A row of a whole class names the drug only where its text does not.
-    exact = [row for code, row in by_code if row is not None and (row.code == code.upper() or not by_name)]
-    code, text, system = named[0]
+        raise MalformedMessage(segment.place(number), "the drug must be named", code=FIELD_MISSING)
+    drugs = [_meant(one, codes) for one in (*named, *(each for rxc in components for each in _triplets(rxc, 2)))]
+    rows = [row for meant in drugs for row in meant.rows]
+    code, text, system = named[0][0]
     return _Given(
         code=code[:LONGEST_LABEL],
         system=system[:LONGEST_LABEL],
         text=(text or code)[:LONGEST_LABEL],
-        ingredient=" and ".join(dict.fromkeys(row.ingredient for row in (*exact, *by_name))),
+        ingredient=" and ".join(dict.fromkeys(name for meant in drugs for name in meant.ingredients)),
         classes=tuple(one for one in DrugClass if any(one in row.classes for row in rows)),
         outlasts=max((row.outlasts for row in rows), default=timedelta(0)),
     )
+
+
+def _triplets(segment: Segment, number: int) -> list[list[tuple[str, ...]]]:
+    """Code, text and system of each repetition that names anything: the first triplet, then the alternate one."""
+    signs = segment.delimiters
+    found = [
+        [tuple(part(one, at + each, 1, signs) for each in range(3)) for at in (1, 4)]
+        for one in segment.repetitions(number)
+    ]
+    named = [[triplet for triplet in triplets if triplet[0] or triplet[1]] for triplets in found]
+    return [triplets for triplets in named if triplets]
+
+
+class _Meant(NamedTuple):
+    rows: list[DrugCode]
+    ingredients: list[str]
+
+
+def _meant(triplets: list[tuple[str, ...]], codes: DrugCodes) -> _Meant:
+    by_code = [(code, codes.by_code(code, system)) for code, _, system in triplets]
+    by_name = [row for code, text, _ in triplets for row in codes.by_name(text) or codes.by_name(code)]
+    rows = [*(row for _, row in by_code if row is not None), *by_name]
+    # A row of a whole class names the drug only where its text does not.
+    exact = [row for code, row in by_code if row is not None and (row.code == code.upper() or not by_name)]
+    return _Meant(rows, [row.ingredient for row in (*exact, *by_name)])
 
 
 def _is_zero(text: str) -> bool:

@@ -73,7 +73,7 @@ class DrugIntake:
     def _tell(self, fact: DrugFact) -> None:
         for drug_class in fact.classes:
             counter("ingest_drugs_total").labels(drug_class.value, fact.basis.value).inc()
-        if fact.classes or fact.ingredient:
+        if not fact.is_unknown:
             return
         counter("ingest_drug_codes_unknown_total").inc()
         key = (fact.source, fact.code, fact.system)

@@ -13,7 +13,7 @@ from neopain.codecs.drug_codes import DrugCodes
 from neopain.codecs.hl7v2.drugs import read_drugs
 from neopain.codecs.hl7v2.header import read_header
 from neopain.codecs.hl7v2.message import parse
-from neopain.domain.drugs import Basis, DrugClass, DrugFact
+from neopain.domain.drugs import Basis, DrugClass, DrugFact, periods
 from neopain.domain.identity import PatientId
 from neopain.domain.vitals import Processing
 from neopain.errors import MalformedMessage
@@ -152,6 +152,69 @@ def test_every_trigger_of_an_order_is_read(kind: str) -> None:
 def test_an_order_that_is_cancelled_or_discontinued_stops_then(control: str) -> None:
     fact = ordered(f"ORC|{control}|P1|F1||||||20260704114500+0000", RXE)
     assert (fact.is_stop, fact.begun, fact.order) == (True, at(11, 45), "F1")
+
+
+MIXTURE = "NICU3^NICU premix 3^L"
+BASE, ADDED = "RXC|B|D10W^Dextrose 10 %^L|100|mL", "RXC|A|VEC10^Vecuronium bromide^L|10|mg"
+
+
+def test_what_is_added_to_a_mixture_counts_where_it_is_given_and_where_it_is_ordered() -> None:
+    opioid = "RXC|A|7052^Morphine^RXNORM|5|mg"
+    rxa = f"RXA|0|1|20260704113000+0000||{MIXTURE}|1|mL/h"
+    (fact,) = read(PID, ORC, f"RXE||{MIXTURE}|1||mL", "RXR|IV", BASE, ADDED, opioid, rxa)
+    assert fact.classes == (DrugClass.ANALGESIC, DrugClass.SEDATIVE, BLOCKER)
+    assert (fact.text, fact.ingredient, fact.outlasts) == (
+        "NICU premix 3",
+        "vecuronium and morphine",
+        timedelta(hours=6),
+    )
+    assert ordered(ORC, f"RXE||{MIXTURE}|1||mL", "RXR|IV", BASE, ADDED).classes == (BLOCKER,)
+
+
+def test_a_drug_in_a_later_repetition_of_the_field_counts() -> None:
+    fact = given("RXA|0|1|20260704113000+0000||GLU^Glucose^L~VEC^Vecuronium^L|1|mL")
+    assert (fact.code, fact.classes) == ("GLU", (BLOCKER,))
+
+
+def test_several_drugs_under_one_orc_are_several_orders_with_additions_of_their_own() -> None:
+    lines = ("RXE||^Paracetamol^L|1||mg", f"RXE||{MIXTURE}|1||mL", ADDED, "RXE||^Midazolam^L|1||mg")
+    facts = read(PID, ORC, *lines, kind="RDE^O11^RDE_O11")
+    assert [fact.ingredient for fact in facts] == ["paracetamol", "vecuronium", "midazolam"]
+    assert len({fact.id for fact in facts}) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "basis"), [("RDE^O11^RDE_O11", Basis.ORDERED), ("RAS^O17^RAS_O17", Basis.ADMINISTERED)]
+)
+def test_an_order_that_ends_without_naming_its_drug_ends(kind: str, basis: Basis) -> None:
+    infusion = given("RXA|0|1|20260704100000+0000||^Vecuronium^L|1|mg/h")
+    (stop,) = read(PID, "ORC|DC|P1|F1^RX||||||20260704110000+0000", kind=kind)
+    assert (stop.is_stop, stop.basis, stop.begun, stop.is_unknown) == (True, basis, at(11), False)
+    (running, _) = periods([infusion, stop])
+    assert running.until == at(15)
+
+
+def test_the_end_of_a_drug_that_no_table_knows_is_kept_as_long_as_the_effect_of_any() -> None:
+    stop = ordered("ORC|DC|P1|F1||||||20260704110000+0000", f"RXE||{MIXTURE}|1||mL")
+    assert (stop.is_unknown, stop.outlasts) == (True, timedelta(days=7))
+
+
+@pytest.mark.parametrize(
+    ("lines", "location", "code"),
+    [
+        ((ORC,), "RXA", "100"),
+        (("ORC|SC|P1|F1||IP",), "RXA", "100"),
+        (("ORC|DC",), "ORC-3", "101"),
+    ],
+)
+def test_orders_that_say_nothing_of_drugs_are_refused(lines: tuple[str, ...], location: str, code: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        read(PID, *lines)
+    assert (caught.value.location, caught.value.code) == (location, code)
+
+
+def test_an_order_that_says_nothing_takes_no_other_with_it() -> None:
+    assert [fact.ingredient for fact in read(PID, "ORC|SC|P2|F2||IP", ORC, RXA)] == ["vecuronium"]
 
 
 @pytest.mark.parametrize(
