@@ -173,6 +173,17 @@ def arrival_of(state: BedState, infant: Infant) -> Arrival | None:
     return next((one for one in state.arrivals if infant.is_same_as(one.patient)), None)
 
 
+def is_of_another_visit(state: BedState, event: CensusEvent) -> bool:
+    """Whether the event is of another visit than the one that its infant lies in this bed for, where both are known."""
+    place = place_among(state.occupants, event.infant)
+    return place is not None and visits_differ(state.occupants[place].visit, event)
+
+
+def visits_differ(visit: str, event: CensusEvent) -> bool:
+    """Whether both visits are known and not one."""
+    return bool(visit and event.infant.visit and visit != event.infant.visit)
+
+
 def restored(census: Census, event: CensusEvent, bed: BedId) -> list[BedState]:
     """The infant back in a bed that it went from, as it was there; like ``placed`` where nobody remembers it."""
     present, departure = census.get(bed), departure_of(census.get(bed), event.infant)

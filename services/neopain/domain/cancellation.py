@@ -10,10 +10,12 @@ from neopain.domain.bedside import (
     arrival_of,
     departure_of,
     disputed,
+    is_of_another_visit,
     last_departure,
     renewed,
     restored,
     taken_out,
+    visits_differ,
 )
 from neopain.domain.census import (
     UPDATE_DISAGREES,
@@ -23,7 +25,6 @@ from neopain.domain.census import (
     CensusEventKind,
     Infant,
     beds_of,
-    place_among,
 )
 from neopain.domain.identity import BedId
 
@@ -33,7 +34,7 @@ MOVES = (CensusEventKind.TRANSFERRED, CensusEventKind.UPDATED)
 def cancel_admission(census: Census, event: CensusEvent) -> list[BedState]:
     """The infant out of the bed that it was admitted to, and back in the one that the admission took it from."""
     lying = beds_of(census, event.infant)
-    if not lying or _is_of_another_visit(lying[0], event) or _was_cancelled(census, event):
+    if not lying or is_of_another_visit(lying[0], event) or _was_cancelled(census, event):
         return []
     came_from = _came_from(lying[0], event.infant, (CensusEventKind.ADMITTED,))
     if len(lying) > 1 or event.bed not in (lying[0].bed, None) or (came_from and event.bed is None):
@@ -46,7 +47,7 @@ def cancel_transfer(census: Census, event: CensusEvent) -> list[BedState]:
     lying = beds_of(census, event.infant)
     if not lying:
         return [] if _is_gone(census, event.infant) or event.bed is None else restored(census, event, event.bed)
-    if _is_of_another_visit(lying[0], event):
+    if is_of_another_visit(lying[0], event):
         return []
     if len(lying) > 1 or not _is_of_this_transfer(lying[0], event):
         return disputed(lying, event.infant, UPDATE_DISAGREES, bed=event.bed)
@@ -61,7 +62,7 @@ def cancel_discharge(census: Census, event: CensusEvent) -> list[BedState]:
     if lying:
         return _discharge_is_cancelled_of_one_in_bed(census, event, lying)
     bed, departure = last_departure(census, event.infant) or (None, None)
-    if departure is not None and departure.is_final and _visits_differ(departure.infant.visit, event):
+    if departure is not None and departure.is_final and visits_differ(departure.infant.visit, event):
         return []
     if event.bed is not None:
         return restored(census, event, event.bed)
@@ -70,7 +71,7 @@ def cancel_discharge(census: Census, event: CensusEvent) -> list[BedState]:
 
 
 def _discharge_is_cancelled_of_one_in_bed(census: Census, event: CensusEvent, lying: list[BedState]) -> list[BedState]:
-    if _is_of_another_visit(lying[0], event) or event.bed is None:
+    if is_of_another_visit(lying[0], event) or event.bed is None:
         return []
     if [state.bed for state in lying] == [event.bed]:
         return renewed(census, event)
@@ -101,12 +102,3 @@ def _was_cancelled(census: Census, event: CensusEvent) -> bool:
 def _is_gone(census: Census, infant: Infant) -> bool:
     last = last_departure(census, infant)
     return last is not None and last[1].is_final
-
-
-def _is_of_another_visit(state: BedState, event: CensusEvent) -> bool:
-    place = place_among(state.occupants, event.infant)
-    return place is not None and _visits_differ(state.occupants[place].visit, event)
-
-
-def _visits_differ(visit: str, event: CensusEvent) -> bool:
-    return bool(visit and event.infant.visit and visit != event.infant.visit)

@@ -6,8 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from neopain.domain import association, cancellation, reidentification
-from neopain.domain.bedside import disputed, placed, renewed, taken_out, with_dispute, with_occupants, without_dispute
+from neopain.domain.bedside import (
+    disputed,
+    is_of_another_visit,
+    placed,
+    renewed,
+    taken_out,
+    with_dispute,
+    with_occupants,
+    without_dispute,
+)
 from neopain.domain.census import (
+    ANOTHER_VISIT,
     DEVICE_DISAGREES,
     NO_NEWBORN,
     UPDATE_DISAGREES,
@@ -30,9 +40,10 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
 
     A01 and A02 put the infant into the bed and take it out of every other; if another infant lies there, the bed is
     held until one of them is moved or discharged. An A02 to a place without a bed leaves the infant in none. A03 takes
-    the infant out. An A04 places an infant that lay in no bed. An A08 renews what is known; it places an infant that
-    lay in no bed (unless it was discharged from that one), follows PV1-6, and where it names another bed without that,
-    the infant's bed is held. A31 renews what is known. Cancellations undo (``cancellation``), merges change who is who
+    the infant out; one of another visit changes nothing where it names another bed, else it holds the infant's bed. An
+    A04 places an infant that lay in no bed. An A08 renews what is known; it places an infant that lay in no bed
+    (unless it was discharged from that one), follows PV1-6, and where it names another bed without that, the infant's
+    bed is held. A31 renews what is known. Cancellations undo (``cancellation``), merges change who is who
     (``reidentification``). A device's contradiction holds its bed until that device agrees or the infant it names lies
     there alone. A message that is not applied holds the infant's bed where it contradicts the census. A release by a
     person leaves the named infant alone in its bed, and what disagreed holds it no more. A device that is associated
@@ -69,6 +80,16 @@ def _admitted(census: Census, event: CensusEvent) -> list[BedState]:
 
 def _transferred(census: Census, event: CensusEvent) -> list[BedState]:
     return placed(census, event, event.bed) if event.bed else taken_out(census, event)
+
+
+def _discharged(census: Census, event: CensusEvent) -> list[BedState]:
+    # A newborn's visit on the maternity ward is often closed after the one of intensive care was opened.
+    lying = beds_of(census, event.infant)
+    if not lying or not all(is_of_another_visit(state, event) for state in lying):
+        return taken_out(census, event)
+    if event.bed is not None and event.bed not in [state.bed for state in lying]:
+        return []
+    return disputed(lying, event.infant, ANOTHER_VISIT)
 
 
 def _registered(census: Census, event: CensusEvent) -> list[BedState]:
@@ -157,7 +178,7 @@ Rule = Callable[[Census, CensusEvent], list[BedState]]
 RULES: dict[CensusEventKind, Rule] = {
     CensusEventKind.ADMITTED: _admitted,
     CensusEventKind.TRANSFERRED: _transferred,
-    CensusEventKind.DISCHARGED: taken_out,
+    CensusEventKind.DISCHARGED: _discharged,
     CensusEventKind.REGISTERED: _registered,
     CensusEventKind.UPDATED: _updated,
     CensusEventKind.ADMISSION_CANCELLED: cancellation.cancel_admission,

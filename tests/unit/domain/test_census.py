@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neopain.domain.census import (
+    ANOTHER_VISIT,
     DEVICE_DISAGREES,
     NO_NEWBORN,
     TWO_INFANTS,
@@ -79,6 +81,20 @@ def test_an_admission_without_a_bed_moves_nobody() -> None:
 
 def test_a_discharge_empties_the_bed_whatever_place_it_names() -> None:
     assert who(after(event(A01, ANNA, ONE), event(A03, ANNA, THREE)), ONE) == ""
+
+
+@pytest.mark.parametrize(
+    ("bed", "reason"),
+    [(ONE, ANOTHER_VISIT), (None, ANOTHER_VISIT), (TWO, "")],
+    ids=["its bed", "no bed", "the bed of that visit"],
+)
+def test_a_discharge_from_another_visit_leaves_the_infant_in_its_bed(bed: BedId | None, reason: str) -> None:
+    birth, care = (Infant(ANNA.identifiers, visit=visit) for visit in ("V1", "V2"))
+    came = (event(A01, birth, TWO), event(A01, care, ONE))
+    state = after(*came, event(A03, birth, bed))[ONE]
+    assert (state.infant, state.held_reason) == (care, reason)
+    assert not after(*came, event(A03, birth, bed), event(A08, care, ONE))[ONE].is_held
+    assert who(after(*came, event(A03, birth, bed), event(A03, care, bed)), ONE) == ""
 
 
 def test_a_discharge_of_an_unknown_infant_changes_nothing() -> None:
