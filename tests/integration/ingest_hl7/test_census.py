@@ -26,6 +26,12 @@ async def test_an_admission_is_on_the_bus_when_it_is_acknowledged(door: Any, tex
     assert (fact.bed, fact.control_id, await door.bed("NICU/1/3")) == ("NICU/1/3", "12", fact)
 
 
+async def test_an_admission_of_an_old_sender_names_its_trigger_in_evn_1(door: Any, text: Any) -> None:
+    old = text.adt("A01", control="12").replace(b"ADT^A01", b"ADT").replace(b"EVN||", b"EVN|A01|")
+    assert (await door.ask(old))[1] == "MSA|AA|12"
+    assert await who(door, "NICU/1/3") == "77"
+
+
 async def test_transfer_and_discharge_follow(door: Any, text: Any) -> None:
     await door.ask(text.adt("A01", control="1"))
     await door.ask(text.adt("A02", control="2", bed="NICU^1^4"))

@@ -62,7 +62,18 @@ def read_header(message: Message) -> Header:
         raise MalformedMessage("MSH-10", "the control id is required", code=hl7.FIELD_MISSING)
     if header.version and not _VERSION.fullmatch(header.version):
         raise MalformedMessage("MSH-12", "the version must be 2.x", code=hl7.UNSUPPORTED_VERSION)
-    return header
+    return header if header.trigger else header._replace(trigger=_trigger_of_old(message, header.message_type))
+
+
+def _trigger_of_old(message: Message, message_type: str) -> str:
+    """The trigger event where MSH-9 has none, as before v2.3: of ADT that of EVN-1, of ORU the only one there was."""
+    if message_type == "ORU":
+        return "R01"
+    evn = message.first("EVN") if message_type == "ADT" else None
+    trigger = evn.text(1).upper() if evn is not None else ""
+    if message_type == "ADT" and not trigger:
+        raise MalformedMessage("MSH-9.2", "the trigger event is required here or in EVN-1", code=hl7.FIELD_MISSING)
+    return trigger
 
 
 @lru_cache(maxsize=_CACHED)

@@ -68,6 +68,26 @@ def test_every_version_2_is_read_and_a_missing_one_too(version: str) -> None:
     assert read_header(parse(msh(f12=version))).version == version.removesuffix("^DEU")
 
 
+@pytest.mark.parametrize(
+    ("kind", "more", "trigger"),
+    [
+        ("ORU", b"", "R01"),
+        ("ADT", b"\rEVN|a01|20260704", "A01"),
+        ("ADT^A02", b"\rEVN|A01|20260704", "A02"),
+        ("QRY", b"\rEVN|A19", ""),
+    ],
+)
+def test_a_trigger_that_msh_9_leaves_out_is_that_of_old_versions(kind: str, more: bytes, trigger: str) -> None:
+    assert read_header(parse(msh(f9=kind, f12="2.1") + more)).trigger == trigger
+
+
+@pytest.mark.parametrize("more", [b"", b"\rEVN||20260704"])
+def test_an_adt_without_any_trigger_is_refused(more: bytes) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        read_header(parse(msh(f9="ADT") + more))
+    assert (caught.value.location, caught.value.code) == ("MSH-9.2", "101")
+
+
 @pytest.mark.parametrize("name", ["IHE_PCD_001", "PCD_DEC_001", "IHE PCD ORU-R01 2006", ""])
 def test_pcd_01_is_known_by_its_oid_whatever_its_name(name: str) -> None:
     assert read_header(parse(msh(f21=f"{name}^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO"))).is_pcd_01
