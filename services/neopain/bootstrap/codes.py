@@ -1,4 +1,4 @@
-"""The registry of vital signs' codes that is in force, and the codes that came and are not in it: ``neopain codes``."""
+"""The registry of vital signs' codes that is in force, and what came and is not in it: ``neopain codes``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 from neopain.bus.bus import Bus
 from neopain.bus.unknown_codes import SeenCode, list_unknown
-from neopain.codecs.hl7v2.codes import VitalCodes
-from neopain.codecs.hl7v2.site_codes import site_row, system_of
+from neopain.codecs.hl7v2.codes import VitalCodes, unit_factor
+from neopain.codecs.hl7v2.observation import row_of
+from neopain.codecs.hl7v2.site_codes import site_row
+from neopain.domain.vitals import VitalKind
 from neopain.ingest.hl7.vitals import read_codes
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.settings import BusSettings, read_settings
@@ -23,19 +25,23 @@ def list_codes(*, only_unknown: bool, as_json: bool) -> int:
         for row in known.by_code.values():
             _print({"status": "known", **site_row(row)}, as_json=as_json)
     for seen in asyncio.run(_unknown()):
-        if not _is_known_now(seen, known):
-            _print(_unknown_row(seen), as_json=as_json)
+        if status := _status(seen, known):
+            _print({"status": status, **_unknown_row(seen)}, as_json=as_json)
     return 0
 
 
-def _is_known_now(seen: SeenCode, known: VitalCodes) -> bool:
-    """Whether a row was added since it came."""
-    return (system_of(seen.system), seen.code) in known.by_code
+def _status(seen: SeenCode, known: VitalCodes) -> str:
+    """What is not known of it; empty where rows that were added since it came leave nothing."""
+    row, is_contradictory = row_of(seen.code, seen.name, seen.system, known=known)
+    if row is None:
+        return "unknown"
+    if is_contradictory:
+        return "code and name differ"
+    return "unit unknown" if isinstance(row.kind, VitalKind) and unit_factor(row.kind, (seen.unit,)) is None else ""
 
 
 def _unknown_row(seen: SeenCode) -> dict[str, Any]:
     return {
-        "status": "unknown",
         "system": seen.system,
         "code": seen.code,
         "name": seen.name,

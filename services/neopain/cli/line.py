@@ -170,10 +170,11 @@ def _add_drugs(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _add_codes(commands: Commands[argparse.ArgumentParser]) -> None:
     text = (
-        "Codes of vital signs in force, then those that came and no table knows; NEOPAIN_INGEST_VITAL_CODES adds some"
+        "Codes of vital signs in force, then codes and units that came and no table knows; NEOPAIN_INGEST_VITAL_CODES "
+        "adds some codes"
     )
     codes = command(commands, "codes", _codes, text)
-    codes.add_argument("--unknown", action="store_true", help="only codes that no table knows")
+    codes.add_argument("--unknown", action="store_true", help="only what no table knows")
     codes.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,22 @@ async def test_the_site_s_file_makes_a_code_known(opening: Any, address: Any, bu
     assert await list_unknown(bus) == []
 
 
+async def test_a_known_code_in_an_unknown_unit_and_one_that_its_name_contradicts_are_listed(
+    opening: Any, address: Any, bus: Bus
+) -> None:
+    async with opening(address) as door:
+        for control, old, new in (
+            ("1", b"4711^Puls^EHC||142|1^bpm^EHC", b"147842^MDC_ECG_HEART_RATE^MDC||142|1^furlong^EHC"),
+            ("2", b"4711^Puls^EHC", b"147842^MDC_PULS_OXIM_SAT_O2^MDC"),
+        ):
+            assert (await door.ask(message(control).replace(old, new)))[1] == f"MSA|AA|{control}"
+    listed = {(one.system, one.code, one.name, one.unit, one.count) for one in await list_unknown(bus)}
+    assert listed == {
+        ("MDC", "147842", "MDC_ECG_HEART_RATE", "furlong", 1),
+        ("MDC", "147842", "MDC_PULS_OXIM_SAT_O2", "bpm", 1),
+    }
+
+
 async def test_of_a_full_list_the_code_that_was_not_seen_for_longest_goes(bus: Bus) -> None:
     await add_unknown(bus, [seen(str(number), seconds=number) for number in range(MOST_CODES)])
     await add_unknown(bus, [seen("0", seconds=5000), seen("new", seconds=6000, count=7)])
@@ -84,7 +101,9 @@ def test_the_command_prints_the_registry_in_force_and_what_it_does_not_know(
 
     async def put() -> None:
         bus = Bus(address)
-        await add_unknown(bus, [seen("4711"), seen("9")])
+        furlong = SeenCode(SourceId("hl7", "MON"), "MDC", "147842", "MDC_ECG_HEART_RATE", "furlong", 1, NOW)
+        others = [replace(furlong, unit="bpm"), replace(furlong, unit="bpm", name="MDC_PULS_OXIM_SAT_O2")]
+        await add_unknown(bus, [seen("4711"), seen("9"), furlong, *others])
         await bus.aclose()
 
     asyncio.run(put())
@@ -99,9 +118,12 @@ def test_the_command_prints_the_registry_in_force_and_what_it_does_not_know(
     known = [(one["system"], one["code"], one["kind"]) for one in rows if one["status"] == "known"]
     assert ("EHC", "4711", "heart_rate") in known
     assert ("MDC", "147842", "heart_rate") in known
-    assert [(one["code"], one["unit"], one["source"]) for one in rows if one["status"] == "unknown"] == [
-        ("9", "bpm", "hl7:MON")
-    ]
+    unknown = {(one["status"], one["code"], one["unit"], one["source"]) for one in rows if one["status"] != "known"}
+    assert unknown == {
+        ("unknown", "9", "bpm", "hl7:MON"),
+        ("unit unknown", "147842", "furlong", "hl7:MON"),
+        ("code and name differ", "147842", "bpm", "hl7:MON"),
+    }
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

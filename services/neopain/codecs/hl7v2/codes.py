@@ -2,12 +2,14 @@
 with the units they come in.
 
 Sources: HL7 Denmark's dk-core value sets and IHE PCD-01 for MDC, Regenstrief for LOINC; plain names as GE monitors send
-them; private codes as messages of the monitors hold them (Philips MDIL, Mindray 99MNDRY, Comen 99COMEN). Codes and
+them; private codes as messages of the monitors hold them (Philips MDIL, Mindray 99MNDRY, Comen 99COMEN). Philips' codes
+are the numbers of MDC in hexadecimal, partition first: 0002-4a29 is 150057, by which both are checked. Codes and
 names are data: a monitor that says something else gets a row in the site's file (``site_codes``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -64,6 +66,12 @@ CODES = (
     Code(MDC, "150033", "MDC_PRESS_BLD_ART_SYS", SYS, 0),
     Code(MDC, "150034", "MDC_PRESS_BLD_ART_DIA", DIA, 0),
     Code(MDC, "150035", "MDC_PRESS_BLD_ART_MEAN", MEAN, 0),
+    Code(MDC, "150037", "MDC_PRESS_BLD_ART_ABP_SYS", SYS, 0),
+    Code(MDC, "150038", "MDC_PRESS_BLD_ART_ABP_DIA", DIA, 0),
+    Code(MDC, "150039", "MDC_PRESS_BLD_ART_ABP_MEAN", MEAN, 0),
+    Code(MDC, "150057", "MDC_PRESS_BLD_ART_UMB_SYS", SYS, 0),
+    Code(MDC, "150058", "MDC_PRESS_BLD_ART_UMB_DIA", DIA, 0),
+    Code(MDC, "150059", "MDC_PRESS_BLD_ART_UMB_MEAN", MEAN, 0),
     Code(MDC, "150017", "MDC_PRESS_BLD_SYS", SYS, 2),
     Code(MDC, "150018", "MDC_PRESS_BLD_DIA", DIA, 2),
     Code(MDC, "150019", "MDC_PRESS_BLD_MEAN", MEAN, 2),
@@ -130,9 +138,16 @@ CODES = (
     Code(PHILIPS, "0002-4bb8", "SpO2", SPO2, 0),
     Code(PHILIPS, "0002-500a", "RR", RESP, 0),
     Code(PHILIPS, "0002-5000", "Resp", RESP, 0),
+    Code(PHILIPS, "0002-5012", "awRR", RESP, 1),
+    Code(PHILIPS, "0002-4a11", "ARTs", SYS, 0),
+    Code(PHILIPS, "0002-4a12", "ARTd", DIA, 0),
+    Code(PHILIPS, "0002-4a13", "ARTm", MEAN, 0),
     Code(PHILIPS, "0002-4a15", "ABPs", SYS, 0),
     Code(PHILIPS, "0002-4a16", "ABPd", DIA, 0),
     Code(PHILIPS, "0002-4a17", "ABPm", MEAN, 0),
+    Code(PHILIPS, "0002-4a29", "UAPs", SYS, 0),
+    Code(PHILIPS, "0002-4a2a", "UAPd", DIA, 0),
+    Code(PHILIPS, "0002-4a2b", "UAPm", MEAN, 0),
     Code(PHILIPS, "0002-4a05", "NBPs", SYS),
     Code(PHILIPS, "0002-4a06", "NBPd", DIA),
     Code(PHILIPS, "0002-4a07", "NBPm", MEAN),
@@ -170,25 +185,32 @@ def registry(rows: Iterable[Code]) -> VitalCodes:
 BUILT_IN = registry(CODES)
 
 # Spellings of units by what one of them is in the unit that the kind is carried in (domain.vitals.PLAUSIBLE). UCUM, the
-# ids and names of MDC, and what monitors write.
+# ids and names of MDC, and what monitors write; looked up without spaces, and whether in capitals or not.
 PER_MINUTE = {
-    **dict.fromkeys(("/min", "1/min", "{beats}/min", "{breaths}/min", "beats/min", "breaths/min", "bpm", "rpm"), 1.0),
-    **dict.fromkeys(("264864", "MDC_DIM_BEAT_PER_MIN", "264928", "MDC_DIM_RESP_PER_MIN"), 1.0),
-    **dict.fromkeys(("/s", "1/s", "Hz", "264608", "MDC_DIM_PER_SEC", "264640", "MDC_DIM_HZ"), 60.0),
+    **dict.fromkeys(("/min", "1/min", "min-1", "/minute", "bpm", "rpm", "brpm"), 1.0),
+    **dict.fromkeys((f"{one}/{each}" for one in ("beat", "beats", "b") for each in ("min", "minute")), 1.0),
+    **dict.fromkeys(
+        (f"{one}/{each}" for one in ("breath", "breaths", "br", "resp") for each in ("min", "minute")), 1.0
+    ),
+    **dict.fromkeys(("beatsperminute", "breathsperminute"), 1.0),
+    **dict.fromkeys(("264864", "mdc_dim_beat_per_min", "264928", "mdc_dim_resp_per_min"), 1.0),
+    **dict.fromkeys(("/s", "1/s", "hz", "264608", "mdc_dim_per_sec", "264640", "mdc_dim_hz"), 60.0),
 }
 PER_CENT = {
-    **dict.fromkeys(("%", "262688", "MDC_DIM_PERCENT"), 1.0),
-    **dict.fromkeys(("1", "{fraction}", "262656", "MDC_DIM_DIMLESS"), 100.0),
+    **dict.fromkeys(("%", "percent", "pct", "262688", "mdc_dim_percent"), 1.0),
+    **dict.fromkeys(("1", "{fraction}", "262656", "mdc_dim_dimless"), 100.0),
 }
 MILLIMETRES_OF_MERCURY = {
-    **dict.fromkeys(("mm[Hg]", "mmHg", "mm(hg)", "mm Hg", "266016", "MDC_DIM_MMHG"), 1.0),
-    **dict.fromkeys(("kPa", "265987", "MDC_DIM_KILO_PASCAL"), 7.50062),
+    **dict.fromkeys(("mm[hg]", "mmhg", "mm(hg)", "266016", "mdc_dim_mmhg"), 1.0),
+    **dict.fromkeys(("kpa", "265987", "mdc_dim_kilo_pascal"), 7.50062),
 }
 MILLISECONDS = {
-    **dict.fromkeys(("ms", "264338", "MDC_DIM_MILLI_SEC"), 1.0),
-    **dict.fromkeys(("s", "264320", "MDC_DIM_SEC"), 1000.0),
+    **dict.fromkeys(("ms", "msec", "264338", "mdc_dim_milli_sec"), 1.0),
+    **dict.fromkeys(("s", "sec", "264320", "mdc_dim_sec"), 1000.0),
 }
 UNITS = {"/min": PER_MINUTE, "%": PER_CENT, "mm[Hg]": MILLIMETRES_OF_MERCURY, "ms": MILLISECONDS}
+_ANNOTATION = re.compile(r"\{[^{}]*\}")
+"""What UCUM lets a sender write beside a unit: ``{beats}/min``."""
 
 SENTINELS = frozenset({8388607.0, 8388608.0, -8388608.0, 32767.0, -32768.0, 65535.0, -100.0, -1.0})
 """Numbers that monitors send for "no value": 2^23 - 1 (Comen), 16-bit extremes (waves), -100 (a telemetry monitor)."""
@@ -203,4 +225,6 @@ def unit_factor(kind: VitalKind, spellings: tuple[str, ...]) -> float | None:
     if not named:
         return 1.0
     known = UNITS.get(PLAUSIBLE[kind].unit, {})
-    return next((known[one] for one in named if one in known), None)
+    plain = ["".join(one.casefold().split()) for one in named]
+    forms = [form for one in plain for form in (one, _ANNOTATION.sub("", one))]
+    return next((known[form] for form in forms if form in known), None)

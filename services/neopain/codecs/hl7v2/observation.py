@@ -13,8 +13,8 @@ from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, part, text_of
 from neopain.codecs.hl7v2.validity import validity_of
 from neopain.domain.vitals import Validity, VitalKind
 
-NUMBER = r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})"
-"""The pattern of a number as monitors write it."""
+NUMBER = r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})"
+"""The pattern of a number as monitors write it; a gateway that calculates writes 17 digits."""
 _NUMBER = re.compile(NUMBER)
 is_number = _NUMBER.fullmatch
 """Whether a text is one number and nothing else."""
@@ -36,7 +36,8 @@ class Identified:
 
 
 class UnknownCode(NamedTuple):
-    """A code that no table knows, as sent, each part shortened."""
+    """A code as sent, each part shortened: one that no table knows, or whose name means something else, or one whose
+    unit no table knows."""
 
     system: str
     code: str
@@ -150,13 +151,14 @@ def identify(raw: str, delimiters: Delimiters, known: VitalCodes) -> Identified:
     code, name, system = triplets[0]
     label = f"{code or name}^{system}"[:_LONGEST_LABEL]
     for triplet in triplets:
-        row, is_contradictory = _row(*triplet, known=known)
+        row, is_contradictory = row_of(*triplet, known=known)
         if row is not None:
             return Identified(label, row, is_contradictory)
     return Identified(label, None)
 
 
-def _row(code: str, name: str, system: str, *, known: VitalCodes) -> tuple[Code | None, bool]:
+def row_of(code: str, name: str, system: str, *, known: VitalCodes) -> tuple[Code | None, bool]:
+    """The row of one triplet, and whether its code and its name mean different kinds."""
     spelled = codes.SYSTEMS.get(system.upper(), system.upper())
     if spelled == NAMED and (NAMED, code.upper()) in known.by_code:
         return known.by_code[NAMED, code.upper()], False

@@ -19,7 +19,16 @@ from neopain.codecs.hl7v2.form import REPEATED, Filled, forms_of
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import bed_in, patients_in, read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
-from neopain.codecs.hl7v2.observation import Dialect, Meaning, UnknownCode, dialect_of, is_number, read_number, worth_of
+from neopain.codecs.hl7v2.observation import (
+    Dialect,
+    Meaning,
+    UnknownCode,
+    dialect_of,
+    is_number,
+    read_number,
+    unknown_code,
+    worth_of,
+)
 from neopain.codecs.hl7v2.time import offset_zone, to_the_second
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
@@ -246,7 +255,8 @@ class _Reader:
             if value:
                 found.unmapped.append(meaning.unknown)
         elif meaning.is_contradictory:
-            found.skipped.append(self._skipped(3, meaning, "the code and its name mean different things"))
+            reason = "the code and its name mean different things"
+            found.skipped.append(self._skipped(3, meaning, reason, self._as_sent(fields)))
         elif meaning.kind is not None:
             number = read_number(data_type, value, self.dialect.delimiters)
             if number is None:
@@ -254,7 +264,7 @@ class _Reader:
             elif number.value in codes.SENTINELS:
                 found.skipped.append(self._skipped(5, meaning, "a sign for no value"))
             elif meaning.scale is None:
-                found.skipped.append(self._skipped(6, meaning, "a unit that no table knows"))
+                found.skipped.append(self._skipped(6, meaning, "a unit that no table knows", self._as_sent(fields)))
             else:
                 own = self._moment(fields[14])
                 moment = own if own.text else of_the_order
@@ -270,8 +280,11 @@ class _Reader:
             known = self.moments[raw] = _moment_of(raw, self.zone, self.dialect.delimiters)
         return known
 
-    def _skipped(self, position: int, meaning: Meaning, reason: str) -> Skipped:
-        return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason)
+    def _as_sent(self, fields: list[str]) -> UnknownCode:
+        return unknown_code(fields[3], fields[_UNIT], self.dialect.delimiters)
+
+    def _skipped(self, position: int, meaning: Meaning, reason: str, sent: UnknownCode | None = None) -> Skipped:
+        return Skipped(f"OBX[{self.observations}]-{position}", meaning.code, reason, sent)
 
 
 def _moment_of(raw: str, zone: tzinfo, delimiters: Delimiters) -> Instant:

@@ -51,11 +51,15 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[e
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something of a known kind that cannot be used: where it is, its code, and why. Never the value itself."""
+    """Something of a known kind that cannot be used: where it is, its code, and why. Never the value itself.
+
+    ``unknown`` is there where the tables are at fault: what the sender calls it, for a person to see.
+    """
 
     location: str
     code: str
     reason: str
+    unknown: UnknownCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def read_waveforms(segments: list[Segment], *, zone: tzinfo, known: VitalCodes) 
             unmapped.append(unknown_code(obx.raw(3), obx.raw(6), obx.delimiters))
             continue
         if found.is_contradictory:
-            skipped.append(Skipped(obx.place(3), found.label, "the code and its name mean different things"))
+            sent = unknown_code(obx.raw(3), obx.raw(6), obx.delimiters)
+            skipped.append(Skipped(obx.place(3), found.label, "the code and its name mean different things", sent))
             continue
         try:
             if isinstance(found.row.kind, WaveKind):

@@ -179,6 +179,8 @@ class VitalsIntake:
     def _tell(self, report: VitalsReport, one: Received) -> None:
         for skipped in report.skipped:
             counter("ingest_skipped_total").labels(skipped.reason).inc()
+            if skipped.unknown is not None:
+                self.unknown.count(one.source, skipped.unknown)
         self.tell_unknown(report.unmapped, one.source)
 
 

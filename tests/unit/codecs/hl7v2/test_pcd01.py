@@ -67,6 +67,15 @@ def test_a_message_gives_bed_patient_and_numbers() -> None:
         ("150017^MDC_PRESS_BLD_NONINV_SYS^MDC", "mm[Hg]", "62", SYSTOLIC, 62.0),
         ("147240^MDC_ECG_TIME_PD_RR_GL^MDC", "264320^MDC_DIM_SEC^MDC", "0.5", VitalKind.RR_INTERVAL, 500.0),
         ("147842^MDC_ECG_HEART_RATE^MDC", "", "142", HR, 142.0),
+        ("HR", "BPM", "142", HR, 142.0),
+        ("HR", "{Heart_beats}/Min", "142", HR, 142.0),
+        ("RR", "Breaths / min", "44", RESP, 44.0),
+        ("SPO2", "Percent", "97", SPO2, 97.0),
+        ("150456^MDC_PULS_OXIM_SAT_O2^MDC", "%", "97.00000000000001", SPO2, 97.00000000000001),
+        ("150037^MDC_PRESS_BLD_ART_ABP_SYS^MDC", "MMHG", "62", SYSTOLIC, 62.0),
+        ("150057^MDC_PRESS_BLD_ART_UMB_SYS^MDC", "mmHg", "62", SYSTOLIC, 62.0),
+        ("0002-4a29^UAPs^MDIL", "0004-0f20^mmHg^MDIL", "62", SYSTOLIC, 62.0),
+        ("0002-5012^awRR^MDIL", "0004-0ae0^rpm^MDIL", "44", RESP, 44.0),
     ],
 )
 def test_codes_and_units_of_every_spelling_give_the_kind_in_its_own_unit(
