@@ -15,7 +15,11 @@ DAYS_PER_UNIT = {"wk": 7.0, "weeks": 7.0, "week": 7.0, "w": 7.0, "d": 1.0, "day"
 SHORTEST_DAYS, LONGEST_DAYS = 20 * 7, 45 * 7
 
 _NUMBER = re.compile(r"[0-9]{1,3}(?:\.[0-9]+)?")
-_WEEKS_AND_DAYS = re.compile(r"([0-9]{2})\s*(?:\+|w(?:eeks?|k)?|wk)\s*([0-6])(?:/7|\s*d(?:ays?)?)?", re.IGNORECASE)
+_WEEKS_AND_DAYS = re.compile(
+    r"([0-9]{2})(?:\s*(?:\+|w(?:eeks?|k)?)\s*([0-6])(?:/7|\s*d(?:ays?)?)?|\s+([0-6])/7(?:\s*w(?:eeks?|k)?)?)",
+    re.IGNORECASE,
+)
+"""``32+4``, ``32w4d``, ``32 weeks 4 days``, and ``32 4/7``."""
 
 
 def read_gestational_age(observations: Iterable[Segment], *, born: datetime | None, occurred: datetime) -> int | None:
@@ -36,10 +40,13 @@ def _code(obx: Segment) -> str:
 def _days(obx: Segment) -> int | None:
     if obx.text(11) in ("X", "D", "W"):
         return None
-    text, unit = obx.text(5), obx.text(6).lower().strip("{}")
+    is_structured = obx.text(2).upper() == "SN"
+    if is_structured and (obx.text(5) not in ("", "=") or obx.text(5, 3)):
+        return None  # a bound, a range or a ratio is no age
+    text, unit = obx.text(5, 2 if is_structured else 1), obx.text(6).lower().strip("{}")
     split = _WEEKS_AND_DAYS.fullmatch(text)
     if split is not None:
-        days = int(split[1]) * 7 + int(split[2])
+        days = int(split[1]) * 7 + int(split[2] or split[3])
     elif _NUMBER.fullmatch(text) and unit in DAYS_PER_UNIT:
         days = round(float(text) * DAYS_PER_UNIT[unit])
     else:

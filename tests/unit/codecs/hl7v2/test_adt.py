@@ -171,7 +171,7 @@ def test_a_change_of_class_without_an_infant_or_a_bed_tells_nothing(lines: tuple
     assert read(EVN, *lines, trigger="A06") == AdtReport(Effect.NOT_YET)
 
 
-@pytest.mark.parametrize("trigger", ["A05", "A38", "A60", "Z99", ""])
+@pytest.mark.parametrize("trigger", ["A05", "A38", "A60", "Z99"])
 def test_other_triggers_say_nothing_about_who_lies_where(trigger: str) -> None:
     assert read(EVN, PID, PV1, trigger=trigger) == AdtReport(Effect.NONE)
 
@@ -236,7 +236,13 @@ def test_a_discharge_needs_no_place() -> None:
         ("OBX|1|NM|76516-4^GA at birth^LN||32.5|wk", 228),
         ("OBX|1|ST|18185-9^GA^LN||32+5|", 229),
         ("OBX|1|ST|18185-9^GA^LN||32w5d|", 229),
-        ("OBX|1|ST|18185-9^GA^LN||32 5/7|wk", None),
+        ("OBX|1|ST|18185-9^GA^LN||32 5/7|wk", 229),
+        ("OBX|1|ST|18185-9^GA^LN||32 5/7 weeks|", 229),
+        ("OBX|1|ST|18185-9^GA^LN||32 5|wk", None),
+        ("OBX|1|SN|18185-9^GA^LN||^32|wk", 224),
+        ("OBX|1|SN|18185-9^GA^LN||=^230|d", 230),
+        ("OBX|1|SN|18185-9^GA^LN||>^32|wk", None),
+        ("OBX|1|SN|18185-9^GA^LN||^32^-^33|wk", None),
         ("OBX|1|NM|LOCAL^GA^99GH^18185-9^GA^LN||32|wk", 224),
         ("OBX|1|NM|18185-9^GA^LN||32", None),
         ("OBX|1|NM|18185-9^GA^LN||320|wk", None),
