@@ -50,9 +50,10 @@ class SkewEstimate:
 
     length: int = 120
     span: timedelta = timedelta(minutes=2)
-    delays: deque[tuple[datetime, float]] = field(default_factory=deque)
-    smallest: float | None = None
-    """Of the delays; None before the first."""
+    observed: int = 0
+    """Delays so far."""
+    rising: deque[tuple[int, datetime, float]] = field(default_factory=deque)
+    """Of the last delays those below all that came after them: number, when received, delay. The smallest is first."""
 
     def align(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item that was received now; feeds the estimate."""
@@ -62,20 +63,18 @@ class SkewEstimate:
 
     def observe(self, *, received: datetime, source: datetime) -> None:
         """Feeds the estimate with one delay: once for a message, whatever it carries."""
-        delay = (received - source).total_seconds()
-        self.delays.append((received, delay))
-        if self.smallest is None or delay < self.smallest:
-            self.smallest = delay
-        is_gone = False
-        while len(self.delays) > self.length or received - self.delays[0][0] > self.span:
-            is_gone = self.delays.popleft()[1] == self.smallest or is_gone
-        if is_gone:
-            self.smallest = min(kept for _, kept in self.delays)
+        delay, rising = (received - source).total_seconds(), self.rising
+        while rising and rising[-1][2] >= delay:
+            rising.pop()
+        self.observed += 1
+        rising.append((self.observed, received, delay))
+        while self.observed - rising[0][0] >= self.length or received - rising[0][1] > self.span:
+            rising.popleft()
 
     @property
     def skew(self) -> timedelta | None:
         """How far the source's clock is behind ours; None before the first delay."""
-        return timedelta(seconds=self.smallest) if self.smallest is not None else None
+        return timedelta(seconds=self.rising[0][2]) if self.rising else None
 
     def timing_of(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
         """The times of an item, by the estimate as it stands."""
