@@ -63,6 +63,11 @@ class BedReader:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self._together: GroupCommit[BedId, bytes | None] = GroupCommit(self._read)
+        self._versions: GroupCommit[None, str] = GroupCommit(self._read_version)
+
+    async def version(self) -> str:
+        """The version of the census: as long as it stays, no bed has changed. ``BusUnavailable`` as ``read``."""
+        return await self._versions.add(None)
 
     async def read(self, bed: BedId) -> BedState | None:
         """What ``read_bed`` returns and raises."""
@@ -74,6 +79,11 @@ class BedReader:
             return cast(
                 "list[bytes | None]", await cast("Any", self.bus.durable.hmget(_beds_key(self.bus), list(beds)))
             )
+
+    async def _read_version(self, asked: Sequence[None]) -> Sequence[str]:
+        with translated("read the census's version"):
+            found = cast("bytes | None", await self.bus.durable.get(_version_key(self.bus)))
+        return [found.decode() if found else "0"] * len(asked)
 
 
 async def write_beds(bus: Bus, states: Sequence[BedState], *, version: str, mark: str) -> Written:

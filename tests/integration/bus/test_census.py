@@ -47,3 +47,10 @@ async def test_what_was_written_before_the_question_is_in_the_answer(bus: Bus) -
     assert await reader.read(ONE.bed) is None
     await write_beds(bus, [ONE], version="0", mark="m")
     assert await reader.read(ONE.bed) == ONE
+
+
+async def test_the_version_tells_whether_anything_was_written(bus: Bus) -> None:
+    reader = BedReader(bus)
+    assert await asyncio.gather(reader.version(), reader.version()) == ["0", "0"]
+    await write_beds(bus, [ONE], version="0", mark="m")
+    assert await reader.version() == "1"

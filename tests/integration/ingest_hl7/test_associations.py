@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from neopain.bus.census import BedReader
 from neopain.bus.streams import VITALS
-from neopain.domain.census import ASSOCIATION_DISAGREES
-from neopain.domain.identity import BedId, PatientId
+from neopain.domain.census import ASSOCIATION_DISAGREES, CensusEventKind
+from neopain.domain.identity import BedId, PatientId, SourceId
+from neopain.ingest.hl7.association import Association
+
+NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 
 
 async def test_an_association_that_agrees_is_a_fact_of_the_bed_and_no_vitals(door: Any, text: Any) -> None:
@@ -40,3 +47,33 @@ async def test_an_association_that_cannot_be_read_is_refused_and_kept(door: Any,
     answer = await door.ask(text.association("77", device=""))
     assert answer[1].startswith("MSA|CE|7|PRT-10: the device of the association is required")
     assert (await door.bed("NICU/1/3")).associations == ()
+
+
+async def test_beds_are_looked_up_again_when_the_census_has_changed_and_not_before(
+    door: Any, text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[BedId] = []
+    look_up = BedReader.read
+
+    async def watched(reader: BedReader, bed: BedId) -> Any:
+        read.append(bed)
+        return await look_up(reader, bed)
+
+    monkeypatch.setattr(BedReader, "read", watched)
+    await door.ask(text.adt("A01", control="1"))
+    one, two = BedId("NICU/1/3"), BedId("NICU/1/4")
+    known, monitor = Association(door.bus), SourceId("hl7", "MON")
+
+    async def judged(bed: BedId, second: float) -> CensusEventKind | None:
+        moment = NOON + timedelta(seconds=second)
+        found = await known.judge(bed, PatientId("77", "HOSP"), monitor, moment)
+        assert known.is_settled(bed, PatientId("77", "HOSP"), monitor, moment) is (found is None)
+        return found
+
+    assert [await judged(bed, second) for second in (0, 1.5, 3, 4.5) for bed in (one, two)] == [None] * 8
+    assert read == [one, two]
+    assert not known.is_settled(one, PatientId("77", "HOSP"), monitor, NOON + timedelta(seconds=6))
+    await door.ask(text.adt("A01", control="2", mrn="88", bed="NICU^1^4"))
+    assert [await judged(bed, 5) for bed in (one, two)] == [None, None]
+    assert [await judged(bed, 6) for bed in (one, two)] == [None, CensusEventKind.CONTRADICTED]
+    assert read == [one, two, one, two]

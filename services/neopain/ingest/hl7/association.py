@@ -13,17 +13,19 @@ from neopain.ingest.census.keeper import keep
 from neopain.ingest.hl7.received import Received
 
 CENSUS_AGE = timedelta(seconds=1)
-"""A bed is read again after this: a contradiction is noticed that much later at most."""
+"""Whether anything has changed is asked again after this: a contradiction is noticed that much later at most."""
 MOST_BEDS = 4096
 
 
 @dataclass(slots=True)
 class Association:
-    """Compares PID of vitals with the census."""
+    """Compares PID of vitals with the census. ``beds`` are as they were at ``version``, which was read at ``asked``."""
 
     bus: Bus
     reader: BedReader = field(init=False)
-    beds: dict[BedId, tuple[datetime, BedState | None]] = field(default_factory=dict)
+    beds: dict[BedId, BedState | None] = field(default_factory=dict)
+    version: str = ""
+    asked: datetime | None = None
 
     def __post_init__(self) -> None:
         self.reader = BedReader(self.bus)
@@ -43,10 +45,10 @@ class Association:
 
     def is_settled(self, bed: BedId, patient: PatientId, source: SourceId, now: datetime) -> bool:
         """Whether it is known, without reading, that a device's word changes nothing."""
-        read = self.beds.get(bed)
-        if read is None or not timedelta(0) <= now - read[0] <= CENSUS_AGE:
+        if bed not in self.beds or not self._is_fresh(now):
             return False
-        return read[1] is None or verdict(read[1], source, patient) is None
+        state = self.beds[bed]
+        return state is None or verdict(state, source, patient) is None
 
     async def tell(self, kind: CensusEventKind, bed: BedId, patient: PatientId, one: Received) -> None:
         """Tells the census what was judged. Raises ``BusUnavailable``."""
@@ -62,14 +64,22 @@ class Association:
         await keep(self.bus, event, mark=one.mark(bed, kind.value))
         self.beds.pop(bed, None)
 
+    def _is_fresh(self, now: datetime) -> bool:
+        return self.asked is not None and abs(now - self.asked) <= CENSUS_AGE
+
     async def _state_of(self, bed: BedId, now: datetime) -> BedState | None:
-        read = self.beds.get(bed)
-        if read is not None and timedelta(0) <= now - read[0] <= CENSUS_AGE:
-            return read[1]
-        state = await self.reader.read(bed)
-        if len(self.beds) >= MOST_BEDS:
-            self.beds.clear()
-        self.beds[bed] = (now, state)
+        if not self._is_fresh(now):
+            version = await self.reader.version()
+            if version != self.version:
+                self.beds.clear()
+            self.version, self.asked = version, now
+        if bed in self.beds:
+            return self.beds[bed]
+        version, state = self.version, await self.reader.read(bed)
+        if version == self.version:  # else it may be older than what the version says by now
+            if len(self.beds) >= MOST_BEDS:
+                self.beds.clear()
+            self.beds[bed] = state
         return state
 
 
