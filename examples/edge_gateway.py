@@ -108,7 +108,9 @@ async def run(options: argparse.Namespace) -> int:
 
 def main() -> int:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0], epilog="The token comes from NEOPAIN_TOKEN."
+    )
     parser.add_argument("--target", required=True, help="host:port of the device API")
     parser.add_argument("--bed", required=True, help="unit/room/bed@facility")
     parser.add_argument("--device", default="edge-gateway", help="its name in the site's file")

@@ -117,7 +117,8 @@ def _nothing_stored(message: Message) -> str:
         return "no: its sender has it still"
     if receipt is not None and receipt.message_type.startswith("ADT"):
         return "no fact of the census is of it: it changed nothing there"
-    return "nothing: there is no value in it that is taken, and no beat of a waveform ends in it"
+    unknown = "what no table knows is in `neopain codes --unknown`"
+    return f"nothing: there is no value in it that is taken, and no beat of a waveform ends in it; {unknown}"
 
 
 def _way(way: Way, now: datetime) -> dict[str, object]:
