@@ -57,6 +57,11 @@ def parts_of(bed: BedId) -> tuple[str, str, str, str]:
     return unit, room, own, facility
 
 
+def is_unit_alone(bed: BedId) -> bool:
+    """Whether it names neither room nor bed: a ward full of infants."""
+    return not any(parts_of(bed)[1:3])
+
+
 def recording_bed(name: str) -> BedId:
     """The place of a recording: looks like a bed to scoring, and is never charted."""
     return BedId(f"{RECORDING_PREFIX}{name}")

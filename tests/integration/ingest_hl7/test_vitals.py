@@ -82,6 +82,15 @@ async def test_the_site_gives_a_bed_to_a_sender_that_names_none(opening: Any, ad
         assert len(await door.batches("NICU/1/9")) == 1
 
 
+async def test_the_site_s_bed_goes_before_a_unit_alone_and_not_before_a_bed(
+    opening: Any, address: Any, text: Any
+) -> None:
+    async with opening(address, hl7_bed_by_sender={"127.0.0.1": "NICU/1/9"}) as door:
+        for control, bed in (("1", "NICU^^^EAST"), ("2", "NICU^1"), ("3", "^^BED 3")):
+            assert (await door.ask(text.vitals(control=control, bed=bed)))[1] == f"MSA|AA|{control}"
+        assert [len(await door.batches(bed)) for bed in ("NICU/1/9", "NICU/1/", "//BED 3")] == [1, 1, 1]
+
+
 async def test_the_site_s_bed_is_not_given_to_a_message_about_several_infants(
     opening: Any, address: Any, text: Any
 ) -> None:

@@ -112,6 +112,8 @@ def read_waveforms(segments: list[Segment], *, zone: tzinfo, known: VitalCodes) 
         try:
             if isinstance(found.row.kind, WaveKind):
                 pieces.append(_piece(channel, found.row, found.row.kind, zone))
+            elif found.row.kind is not None:
+                skipped.append(Skipped(obx.place(5), found.label, "expected one number"))
         except _Unusable as error:
             skipped.append(Skipped(error.location, found.label, error.reason))
     return Waveforms(tuple(pieces), tuple(skipped), tuple(unmapped))

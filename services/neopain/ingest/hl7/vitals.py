@@ -16,7 +16,7 @@ from neopain.codecs.hl7v2.message import FIELD_MISSING
 from neopain.codecs.hl7v2.observation import UnknownCode
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
 from neopain.codecs.hl7v2.site_codes import read_site_codes
-from neopain.domain.identity import BedId, SourceId
+from neopain.domain.identity import BedId, SourceId, is_unit_alone
 from neopain.domain.receipt import Stored
 from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
@@ -83,7 +83,7 @@ class VitalsIntake:
         # The bed that the site gives a sender is that of one monitor: a message of several infants must name theirs.
         given = one.facts.bed or one.sender.bed(one.header, self.bed_by_sender)
         default = given if len(reports) == 1 else None
-        placed = [Placed(report, report.bed or default) for report in reports]
+        placed = [Placed(report, _bed_of(report.bed, default)) for report in reports]
         if any(each.bed is None and (each.report.readings or each.report.waves) for each in placed):
             rule = "the bed is required; a sender that cannot name it needs one in NEOPAIN_INGEST_HL7_SOURCES"
             raise MalformedMessage("PV1-3", rule, code=FIELD_MISSING)
@@ -182,6 +182,11 @@ class VitalsIntake:
             if skipped.unknown is not None:
                 self.unknown.count(one.source, skipped.unknown)
         self.tell_unknown(report.unmapped, one.source)
+
+
+def _bed_of(named: BedId | None, given: BedId | None) -> BedId | None:
+    """The bed that a message names, else the one that the site gives its sender; that goes before a unit alone too."""
+    return given if named is None or (given is not None and is_unit_alone(named)) else named
 
 
 def _count(published: Published, samples: int) -> None:

@@ -125,6 +125,14 @@ def test_a_waveform_that_cannot_be_used_is_skipped_with_its_place_and_reason(
     assert found.waves == ()
 
 
+def test_an_array_of_what_is_no_waveform_is_skipped_with_its_reason() -> None:
+    found = report(OBR, "OBX|1|NA|147240^MDC_ECG_TIME_PD_RR_GL^MDC||430^428|ms|||||R")
+    assert (found.waves, found.readings) == ((), ())
+    assert [(one.location, one.code, one.reason) for one in found.skipped] == [
+        ("OBX[1]-5", "147240^MDC", "expected one number")
+    ]
+
+
 def test_a_waveform_that_no_table_knows_is_listed_with_its_unit_and_one_without_beats_is_not() -> None:
     found = report(
         OBR,
