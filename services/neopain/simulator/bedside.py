@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 import cv2
 import numpy as np
 
+from neopain.client.device import DeviceClient
+from neopain.client.stream import DeviceStream
 from neopain.domain.media import SAMPLE_RATE_HZ
+from neopain.errors import BufferFull
 from neopain.runtime.clock import Clock
 from neopain.simulator.behaviour import Behaviour
 from neopain.simulator.circumstances import Circumstances, Support, circumstances
 from neopain.simulator.condition import Condition, Sedation
 from neopain.simulator.course import PainCourse
-from neopain.simulator.device_sender import DeviceSender
 from neopain.simulator.infant import SimulatedInfant
 from neopain.simulator.mllp_sender import MllpSender
 from neopain.simulator.monitor import measurements, observation_message, pressure_measurements
@@ -83,7 +85,7 @@ class Bedside:
         bed: SimulatedBed,
         *,
         monitor: MllpSender,
-        device: DeviceSender,
+        device: DeviceClient,
         started: datetime,
         clock: Clock,
         pace: Pace,
@@ -165,7 +167,7 @@ class Bedside:
             values.append(self._next_beat)
             self._next_beat = next(self._beats)
         if values:
-            self.device.vitals.send(pb.DeviceVitals(bed=self.bed.cot.bed_id, values=values))
+            send_in_any_case(self.device.vitals, pb.DeviceVitals(bed=self.bed.cot.bed_id, values=values))
 
     def _beat_values(self) -> Iterator[pb.DeviceVital]:
         for beat in self.bed.vitals.beats():
@@ -215,3 +217,12 @@ def jpeg(frame: SceneFrame) -> bytes:
     bgr = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return np.asarray(data).tobytes()
+
+
+def send_in_any_case(stream: DeviceStream[pb.DeviceVitals], beats: pb.DeviceVitals) -> None:
+    """Hands beats to a stream; of one that is full the oldest make room."""
+    try:
+        stream.send(beats)
+    except BufferFull:
+        stream.give_up_oldest(1)
+        stream.send(beats)

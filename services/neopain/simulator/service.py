@@ -9,7 +9,6 @@ import cv2
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running, run_service
-from neopain.simulator.device_sender import device_channel
 from neopain.simulator.settings import SimulatorSettings
 from neopain.simulator.ward import Ward
 
@@ -28,5 +27,4 @@ async def serve_ward(running: Running, *, settings: SimulatorSettings) -> None:
     path = settings.status_path
     if path and not path.parent.is_dir():
         raise ConfigurationError(f"NEOPAIN_SIMULATOR_STATUS_PATH: {path.parent} is no folder; create it")
-    async with device_channel(settings.device_target) as channel:
-        await Ward(settings, channel, SystemClock()).run(running)
+    await Ward(settings, SystemClock()).run(running)

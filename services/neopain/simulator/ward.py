@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta, timezone
 
-import grpc
-
+from neopain.client.channel import Target
+from neopain.client.device import DeviceClient, DeviceLimits
+from neopain.client.stream import Limits
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running
@@ -14,7 +16,6 @@ from neopain.simulator.admission import AdmissionEvent, admission_message
 from neopain.simulator.assignment import ward_infants
 from neopain.simulator.bedside import Bedside, Pace, SimulatedBed, control_id_of
 from neopain.simulator.course import PainCourse
-from neopain.simulator.device_sender import DeviceSender
 from neopain.simulator.infant import ASSIGNING_AUTHORITY
 from neopain.simulator.mllp_sender import MllpSender
 from neopain.simulator.settings import SimulatorSettings
@@ -24,6 +25,15 @@ LOG = Log(__name__)
 
 ADMISSION_SECONDS = 10.0
 DRAIN_SECONDS = 3.0
+TRAINING = "T"
+"""As MSH-11: without it what is simulated would count as a real infant's."""
+_PAUSE_SECONDS = 3.0
+DEVICE_LIMITS = DeviceLimits(
+    frames=Limits(held=16, unanswered=4, longest_pause_seconds=_PAUSE_SECONDS),
+    audio=Limits(held=20, unanswered=8, longest_pause_seconds=_PAUSE_SECONDS),
+    vitals=Limits(held=100_000, longest_pause_seconds=_PAUSE_SECONDS),
+)
+"""Those of any device, but that a server which is back is soon found again."""
 
 
 def ward_beds(settings: SimulatorSettings) -> list[SimulatedBed]:
@@ -44,19 +54,20 @@ def ward_beds(settings: SimulatorSettings) -> list[SimulatedBed]:
 class Ward:
     """The running ward."""
 
-    def __init__(self, settings: SimulatorSettings, channel: grpc.aio.Channel, clock: Clock) -> None:
+    def __init__(self, settings: SimulatorSettings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
         self.started = clock.now().astimezone(timezone(timedelta(minutes=settings.utc_offset_minutes)))
         self.admissions = MllpSender(settings.hl7_host, settings.hl7_port, name="adt")
-        self.bedsides = [self._bedside(bed, channel) for bed in ward_beds(settings)]
+        self.bedsides = [self._bedside(bed) for bed in ward_beds(settings)]
 
     async def run(self, running: Running) -> None:
         """Admits the infants, runs their beds until asked to stop, then lets the senders finish."""
         self._tell()
-        async with asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as devices, asyncio.TaskGroup() as tasks:
+            for bedside in self.bedsides:
+                await devices.enter_async_context(bedside.device)
             senders = [tasks.create_task(sender.run()) for sender in self._mllp_senders()]
-            devices = [tasks.create_task(bedside.device.run()) for bedside in self.bedsides]
             self._announce(AdmissionEvent.ADMIT, number=0)
             await self.admissions.settled(within_seconds=ADMISSION_SECONDS)
             beds = [tasks.create_task(bedside.run()) for bedside in self.bedsides]
@@ -65,8 +76,8 @@ class Ward:
             while await running.pause(self.settings.status_seconds):
                 self._tell()
             _cancel(beds)
-            await self._drain(devices)
-            _cancel([*senders, *devices])
+            await self._drain()
+            _cancel(senders)
         self._tell()
 
     def status(self) -> WardStatus:
@@ -82,18 +93,18 @@ class Ward:
             hl7_sent=sum(ledger.sent for ledger in ledgers),
             hl7_acknowledged=sum(len(ledger.acknowledged) for ledger in ledgers),
             hl7_refused=sum(len(ledger.refused) for ledger in ledgers),
-            frames_sent=sum(count.sent for count in frames),
+            frames_sent=sum(count.taken for count in frames),
             frames_accepted=sum(count.accepted for count in frames),
             audio_seconds=sum(bedside.audio_seconds() for bedside in self.bedsides),
             beds=tuple(bed_status(bedside) for bedside in self.bedsides),
         )
 
-    def _bedside(self, bed: SimulatedBed, channel: grpc.aio.Channel) -> Bedside:
-        settings = self.settings
+    def _bedside(self, bed: SimulatedBed) -> Bedside:
+        settings, name = self.settings, f"simulator {bed.cot.bed_id}"
         return Bedside(
             bed,
             monitor=MllpSender(settings.hl7_host, settings.hl7_port, name=bed.cot.bed_id),
-            device=DeviceSender(channel, bed=bed.cot.bed_id),
+            device=DeviceClient(Target(settings.device_target), device=name, processing=TRAINING, limits=DEVICE_LIMITS),
             started=self.started,
             clock=self.clock,
             pace=Pace(settings.frames_per_second, settings.pressure_seconds),
@@ -109,13 +120,12 @@ class Ward:
             sent = self._local(self.clock.now())
             self.admissions.send(control_id, admission_message(event, infant, cot, control_id=control_id, sent=sent))
 
-    async def _drain(self, devices: list[asyncio.Task[None]]) -> None:
+    async def _drain(self) -> None:
         if self.settings.discharges:
             self._announce(AdmissionEvent.DISCHARGE, number=1)
-        for bedside in self.bedsides:
-            bedside.device.finish()
         settling = [sender.settled(within_seconds=DRAIN_SECONDS) for sender in self._mllp_senders()]
-        await asyncio.gather(asyncio.wait(devices, timeout=DRAIN_SECONDS), *settling)
+        settling += [bedside.device.settled(within_seconds=DRAIN_SECONDS) for bedside in self.bedsides]
+        await asyncio.gather(*settling)
 
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.started.tzinfo)
@@ -142,7 +152,7 @@ def bed_status(bedside: Bedside) -> BedStatus:
         hl7_acknowledged=len(ledger.acknowledged),
         hl7_refused=len(ledger.refused),
         hl7_waiting=bedside.monitor.waiting,
-        frames_sent=device.frames.count.sent,
+        frames_sent=device.frames.count.taken,
         frames_accepted=device.frames.count.accepted,
         audio_seconds=bedside.audio_seconds(),
         beat_batches_accepted=device.vitals.count.accepted,

@@ -102,15 +102,13 @@ async def listener() -> AsyncIterator[Listener]:
 
 
 class DeviceApi(DeviceIngestServicer):
-    """A device API that remembers what it took; ``silent_after`` messages it takes more, and gives no receipts."""
+    """A device API that remembers what it took, and knows of no series."""
 
     def __init__(self) -> None:
         self.frames: list[pb.DeviceFrame] = []
         self.audio: list[pb.DeviceAudio] = []
         self.vitals: list[pb.DeviceVitals] = []
         self.metadata: dict[str, str] = {}
-        self.refusal = ""
-        self.silent_after: int | None = None
         self.port = 0
         self._server: grpc.aio.Server | None = None
 
@@ -143,12 +141,10 @@ class DeviceApi(DeviceIngestServicer):
 
     async def _receipts(self, messages: Any, context: Any, taken: list[Any]) -> AsyncIterator[pb.Receipt]:
         self.metadata = dict(context.invocation_metadata())
+        yield pb.Receipt()
         async for message in messages:
             taken.append(message)
-            if self.refusal:
-                yield pb.Receipt(sequence=message.sequence, refused=1, refusal=self.refusal)
-            elif self.silent_after is None or len(taken) <= self.silent_after:
-                yield pb.Receipt(sequence=message.sequence, accepted=1)
+            yield pb.Receipt(sequence=message.sequence, accepted=1)
 
 
 @pytest.fixture

@@ -78,6 +78,16 @@ async def test_each_bed_sends_frames_sound_and_beats(
     assert {one.sample_rate_hz for one in device_api.audio} == {16_000}
 
 
+async def test_a_bed_s_devices_say_that_they_are_a_simulator_s(
+    device_api: DeviceApi, settings: SimulatorSettings, until: Until
+) -> None:
+    async with opened(settings.model_copy(update={"beds": 1})):
+        await until(lambda: len(device_api.frames) > 0)
+
+    assert device_api.metadata["neopain-processing"] == "T"
+    assert device_api.metadata["neopain-device"] == "simulator NICU/R1/1@SIM"
+
+
 async def test_a_frame_is_a_jpeg_with_the_face_in_its_box(
     device_api: DeviceApi, settings: SimulatorSettings, until: Until
 ) -> None:

@@ -7,12 +7,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from neopain.simulator.bedside import SimulatedBed, plain
+from neopain.client.stream import DeviceStream, Limits
+from neopain.simulator.bedside import SimulatedBed, plain, send_in_any_case
 from neopain.simulator.circumstances import Support, circumstances
 from neopain.simulator.condition import Sedation
 from neopain.simulator.course import PainCourse
 from neopain.simulator.infant import simulated_infant
 from neopain.simulator.segments import Cot
+from neopain.wire.v1 import device_pb2 as pb
 
 RATE = 16_000
 COT = Cot("NICU", "1", "1", "EAST")
@@ -43,3 +45,12 @@ def test_the_camera_sees_the_face_move_and_no_frame_twice() -> None:
     bed = SimulatedBed(simulated_infant(1, 1), COT, PainCourse())
     frames = [bed.view.frame(number, number / 7.5).rgb for number in range(4)]
     assert all(np.any(one != other) for one, other in pairwise(frames))
+
+
+async def test_of_beats_that_wait_for_a_server_the_oldest_make_room() -> None:
+    stream: DeviceStream[pb.DeviceVitals] = DeviceStream(
+        lambda _: pytest.fail("nothing is sent here"), name="vitals", keeps=True, limits=Limits(held=2)
+    )
+    for _ in range(3):
+        send_in_any_case(stream, pb.DeviceVitals(bed="NICU/R1/1@SIM"))
+    assert (stream.held, stream.count.taken, stream.count.dropped) == (2, 3, 1)
