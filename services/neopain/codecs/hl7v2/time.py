@@ -23,6 +23,8 @@ _DTM = re.compile(
 _USUAL = re.compile(r"([0-9]{8})((?:[01][0-9]|2[0-3])[0-9]{4}(?:\.[0-9]{1,6})?)([+-][0-9]{4})?")
 """A time to the second as the standard has it and most senders write it."""
 _LARGEST_OFFSET = timedelta(hours=14)
+_HOUR = 3600
+"""Seconds."""
 
 
 class Precision(IntEnum):
@@ -85,12 +87,13 @@ def zone_at(zone: tzinfo, moment: datetime) -> tzinfo:
     In the night when clocks go back an hour of local times occurs twice: each is the occurrence that is nearest to the
     moment. Without that a monitor's clock would be an hour behind for an hour, and a transfer told an hour too early.
     """
-    return _Nearest(zone, moment) if _goes_back_near(zone, moment.replace(minute=0, second=0, microsecond=0)) else zone
+    return _Nearest(zone, moment) if _goes_back_near(zone, int(moment.timestamp()) // _HOUR) else zone
 
 
 @lru_cache(maxsize=256)
-def _goes_back_near(zone: tzinfo, hour: datetime) -> bool:
-    offsets = [(hour + timedelta(hours=away)).astimezone(zone).utcoffset() for away in range(-25, 26)]
+def _goes_back_near(zone: tzinfo, hour: int) -> bool:
+    near = (datetime.fromtimestamp((hour + away) * _HOUR, zone) for away in range(-25, 26))
+    offsets = (local.utcoffset() for local in near)
     return any(before > after for before, after in pairwise(offset or timedelta(0) for offset in offsets))
 
 
