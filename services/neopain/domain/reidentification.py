@@ -39,7 +39,9 @@ def merge(census: Census, event: CensusEvent) -> list[BedState]:
     own = event.infant.identifiers
     retired = without_identifiers(event.prior, own)
     if _is_unlikely(census, retired, event.infant):
-        return [*_in_doubt(census, Infant(retired), UNLIKELY_MERGE), *_in_doubt(census, event.infant, UNLIKELY_MERGE)]
+        both = (Infant(retired), event.infant)
+        doubted = [state for one in both for state in _in_doubt(census, one, UNLIKELY_MERGE)]
+        return list({state.bed: state for state in doubted}.values())  # they may lie in one
     survivor = replace(event.infant, formerly=retired)
 
     def renamed(infant: Infant) -> Infant:

@@ -101,6 +101,11 @@ class TestMerge:
         assert lying(census) == {ONE: ["77"], TWO: ["88"]}
         assert [census[bed].held_reason for bed in (ONE, TWO)] == [UNLIKELY_MERGE] * 2
 
+    def test_an_unlikely_merge_of_two_in_one_bed_is_one_fact_of_it(self) -> None:
+        twins = (event(A01, replace(ANNA, sex="F"), ONE), event(A01, replace(BERT, sex="M"), ONE))
+        (state,) = apply(after(*twins), merge("88", ANNA))
+        assert (state.bed, len(state.occupants), UNLIKELY_MERGE in state.held_reason) == (ONE, 2, True)
+
     def test_the_hold_of_an_unlikely_merge_ends_when_an_update_tells_them_apart_again(self) -> None:
         twins = (event(A01, replace(ANNA, sex="F"), ONE), event(A01, replace(BERT, sex="M"), TWO))
         census = after(*twins, merge("88", ANNA), event(A08, BERT, TWO))
