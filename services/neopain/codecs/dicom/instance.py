@@ -102,11 +102,11 @@ def _kind_of(dataset: FileDataset) -> tuple[SopClass, TransferSyntax]:
     class_uid = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
     sop_class = SOP_CLASS_BY_UID.get(class_uid)
     if sop_class is None:
-        raise MalformedMessage("SOPClassUID", f"{_shown(class_uid)} is not among the classes that are taken")
+        raise MalformedMessage("SOPClassUID", _refusal(class_uid, "is not among the classes that are taken"))
     syntax_uid = str(dataset.file_meta.get("TransferSyntaxUID") or "")
     syntax = SYNTAX_BY_UID.get(syntax_uid)
     if syntax is None or syntax not in syntaxes_of(sop_class):
-        raise MalformedMessage("TransferSyntaxUID", f"{_shown(syntax_uid)} is not taken for {sop_class.name}")
+        raise MalformedMessage("TransferSyntaxUID", _refusal(syntax_uid, f"is not taken for {sop_class.name}"))
     return sop_class, syntax
 
 
@@ -122,5 +122,5 @@ def is_uid(text: str) -> bool:
     return len(text) <= LONGEST_UID and UID.fullmatch(text) is not None
 
 
-def _shown(uid: str) -> str:
-    return uid if is_uid(uid) else "what is there"
+def _refusal(uid: str, rule: str) -> str:
+    return f"{uid if is_uid(uid) else 'what is there'} {rule}" if uid else "is missing"

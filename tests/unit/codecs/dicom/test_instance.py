@@ -225,6 +225,12 @@ def test_other_classes_and_syntaxes_are_refused_by_their_uid() -> None:
         read(video_object(STREAM, syntax="1.2.840.10008.1.2.4.50"))
 
 
+def test_a_header_that_breaks_off_before_its_transfer_syntax_is_refused_as_one_without() -> None:
+    class_alone = b"\x02\x00\x02\x00UI\x1e\x001.2.840.10008.5.1.4.1.1.9.1.2\x00"
+    with pytest.raises(MalformedMessage, match=r"TransferSyntaxUID: is missing"):
+        read_instance(io.BytesIO(b"\x00" * 128 + b"DICM" + class_alone), site_zone=UTC)
+
+
 @pytest.mark.parametrize("data", [b"", b"MSH|^~\\&|", b"\x00" * 128 + b"DICM", b"\x00" * 200])
 def test_what_is_no_dicom_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
