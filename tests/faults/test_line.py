@@ -1,8 +1,8 @@
 """The whole line under kill -9: every process and server dies at a random moment under load, and the ledgers agree.
 
 A bed of the simulated ward sends everything; another sends ten HL7 messages a second from here, with a ledger of their
-control ids. The EHR keeps its data in memory only: it is not killed but frozen, so that it hangs. Triton serves a stand-in
-for the nets: what they say is of no interest here, and what they cost would be most of the load.
+control ids. The EHR keeps its data in memory only: it is not killed but frozen, so that it hangs. Triton serves a
+stand-in for the nets: what they say is of no interest here, and what they cost would be most of the load.
 
 The moments come from ``NEOPAIN_FAULTS_SEED`` (printed; a new one each run), and there are as many as parts of the line.
 A long run by hand: ``NEOPAIN_FAULTS_MOMENTS=50 pytest tests/faults/test_line.py`` (about three seconds a moment).
@@ -336,9 +336,7 @@ class Storm:
 
 
 @pytest.fixture(scope="module")
-def ledgers(
-    tmp_path_factory: pytest.TempPathFactory, state_dir: Path, stand_in_repository: Path
-) -> Iterator[Ledgers]:
+def ledgers(tmp_path_factory: pytest.TempPathFactory, state_dir: Path, stand_in_repository: Path) -> Iterator[Ledgers]:
     """The ledgers after a storm over a line of its own."""
     seed = int(os.environ.get("NEOPAIN_FAULTS_SEED") or time.time_ns() % (1 << 32))
     moments = int(os.environ.get("NEOPAIN_FAULTS_MOMENTS") or len(PARTS))
