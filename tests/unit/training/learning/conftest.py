@@ -45,6 +45,8 @@ class FakeWindows:
     strangers: int = 0
     """Further windows, with a face only, that show no infant."""
     name: str = "S"
+    edge: int = 56
+    """Of the pictures, in pixels: those that are served have 224, at sixteen times the work."""
     segments: tuple[Segment, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,12 +81,13 @@ class FakeWindows:
 
     def frame(self, number: int, place: int) -> Pixels:
         if "F" not in self.patterns[number]:
-            return np.zeros((224, 224, 3), np.uint8)
+            return np.zeros((self.edge, self.edge, 3), np.uint8)
         rng = np.random.default_rng([self.seed, 2, number, place])
         label = self.labels[number]
         bright = 250.0 if np.isnan(label) else 20 + 18 * label
         coarse = bright + rng.uniform(-10, 10, (28, 28, 3))
-        return coarse.repeat(8, axis=0).repeat(8, axis=1).clip(0, 255).astype(np.uint8)
+        fine = coarse.clip(0, 255).astype(np.uint8)
+        return fine.repeat(self.edge // 28, axis=0).repeat(self.edge // 28, axis=1)
 
     def _vitals(self, number: int, letters: Flags) -> Floats:
         rng = np.random.default_rng([self.seed, 3, number])

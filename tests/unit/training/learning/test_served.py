@@ -62,7 +62,7 @@ def test_kept_tokens_of_int8_nets_are_near_those_of_the_nets(
 ) -> None:
     torch.manual_seed(0)
     networks = Networks(tiny).eval()
-    pool = Pool([fake_windows(infants=2, each=2, patterns_of_each=("FCPM", "CP"))])
+    pool = Pool([fake_windows(infants=2, each=2, patterns_of_each=("FCPM", "CP"), edge=224)])
     found = {}
     for served in (False, True):
         place = work_in(tmp_path / str(served))
