@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from neopain.domain.annotation import Segment
@@ -191,7 +190,7 @@ class Course:
     def _trial(self, name: str, number: int, encoded: Encoded) -> tuple[nn.Module, float]:
         place, config = self._place, self._config
         stage_name = f"{name}-{number + 1}"
-        torch.manual_seed(seed_of(place.seed, stage_name, 0))
+        place.machine.seed(seed_of(place.seed, stage_name, 0))
         head = HEADS[name](config.nets)
         if self._start.is_trained and isinstance(head, Fused):
             head.head.load_state_dict(_part(self._start.state, "fusion_head."))

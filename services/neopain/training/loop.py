@@ -93,7 +93,7 @@ class _Loop:
         self.place.told.begin(self.stage.name, float(self.plan.steps), 0.0)
         self.stage.nets.eval()
         with torch.no_grad():
-            torch.manual_seed(seed_of(self.place.seed, f"{self.stage.name} at its beginning", 0))
+            self.place.machine.seed(seed_of(self.place.seed, f"{self.stage.name} at its beginning", 0))
             self.stage.begin()
         self.average = _copy(self.stage.nets.state_dict())
         self.curve.begin(0)
@@ -124,7 +124,7 @@ class _Loop:
         nets.load_state_dict(self.at.best or self.average)
         nets.eval()
         with torch.no_grad():
-            torch.manual_seed(seed_of(self.place.seed, f"{self.stage.name} at its end", 0))
+            self.place.machine.seed(seed_of(self.place.seed, f"{self.stage.name} at its end", 0))
             self.stage.settle()
             mae = self.stage.check()
         figures = {"steps": float(self.at.step), "seconds": self.at.seconds, "tune_mae": mae}
@@ -150,7 +150,7 @@ class _Loop:
 
     def _step(self, batches: Iterator[Batch]) -> None:
         stage, machine = self.stage, self.place.machine
-        torch.manual_seed(seed_of(self.place.seed, stage.name, self.at.step))
+        machine.seed(seed_of(self.place.seed, stage.name, self.at.step))
         stage.nets.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()

@@ -47,6 +47,16 @@ class Machine:
             return {4: torch.channels_last}
         return {4: torch.channels_last, 5: torch.channels_last_3d}
 
+    def seed(self, number: int) -> None:
+        """Random numbers, of the CPU and of the device, begin here.
+
+        ``torch.manual_seed`` notes, for every kind of device that might be used one day, who called it: without a GPU
+        that takes a tenth of the time of small nets, and memory for as long as the process lives.
+        """
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed_all(number)
+
     def put(self, batch: Batch) -> Batch:
         """The batch on the device."""
         if self.device.type == "cpu":

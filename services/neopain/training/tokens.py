@@ -149,7 +149,7 @@ def weights_digest(net: nn.Module) -> str:
 
 def _keep(modality: Modality, *, views: int, key: str, disturbed: Array, width: int, place: Workplace) -> Rows:
     def compute(rows: range) -> Rows:
-        torch.manual_seed(seed_of(place.seed, f"tokens {modality.name}", rows.start))
+        place.machine.seed(seed_of(place.seed, f"tokens {modality.name}", rows.start))
         return modality.rows(rows, views=views, width=width, disturbed=disturbed, machine=place.machine)
 
     count, folder = len(modality.has), place.folder / "tokens" / modality.name

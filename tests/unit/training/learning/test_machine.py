@@ -54,3 +54,11 @@ def test_a_placed_net_computes_the_same() -> None:
         before = net(x)
         torch.testing.assert_close(Machine(CPU, None).place(net)(x), before)
     assert net[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_seed_gives_the_numbers_that_it_gives_torch_and_leaves_no_note_behind() -> None:
+    torch.manual_seed(7)
+    wanted, notes = torch.rand(3), len(torch.cuda._queued_calls)
+    Machine(CPU, None).seed(7)
+    assert torch.equal(torch.rand(3), wanted)
+    assert len(torch.cuda._queued_calls) == notes
