@@ -14,10 +14,13 @@ and a small rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from neopain.features.signature import CRY_SAMPLES
 
@@ -34,6 +37,8 @@ PATCHES = 10
 PATCH_FRAMES = 96
 PATCH_SAMPLES = FRAME_SAMPLES + (PATCH_FRAMES - 1) * FRAME_HOP
 PATCH_HOP = 16_000
+BETWEEN = PATCH_HOP // FRAME_HOP - PATCH_FRAMES
+"""Frames that lie between two patches and that the encoder does not read."""
 
 
 def patch_starts() -> list[int]:
@@ -111,9 +116,17 @@ class LogMel(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         """float32 [B, 160000], -1..1 -> [B, 10, 96, 64] (patch, frame, band), oldest first."""
+        return self._bands(samples, _frames_of_patches)
+
+    def every_frame(self, samples: Tensor) -> Tensor:
+        """float32 [B, 160000], -1..1 -> [B, 1000, 64], oldest first: the frames of ``forward`` and, before each patch,
+        the four that lie between; what was before the window counts as silence."""
+        return self._bands(functional.pad(samples, (BETWEEN * FRAME_HOP - patch_starts()[0], 0)), _frames)
+
+    def _bands(self, samples: Tensor, frames_of: Callable[[Tensor], Tensor]) -> Tensor:
         coarse = (samples * 128).round() / 128
-        after, before = _halves(coarse)
-        fine_after, fine_before = _halves(samples - coarse)
+        after, before = _halves(frames_of(coarse))
+        fine_after, fine_before = _halves(frames_of(samples - coarse))
         real = self.cosine(after + before, fine_after + fine_before)
         imaginary = self.sine(after - before, fine_after - fine_before)
         magnitude = (real * real + imaginary * imaginary).sqrt()
@@ -121,9 +134,18 @@ class LogMel(nn.Module):
         return (bands + LOG_OFFSET).log()
 
 
-def _halves(samples: Tensor) -> tuple[Tensor, Tensor]:
-    """[B, 160000] -> samples after and before the middle of each frame, by distance from it, [B, 10, 96, 200] each."""
-    patches = torch.stack([samples[:, start : start + PATCH_SAMPLES] for start in patch_starts()], dim=1)
-    frames = patches.unfold(2, FRAME_SAMPLES, FRAME_HOP)
+def _frames(samples: Tensor) -> Tensor:
+    """[..., N] -> [..., frame, 400]."""
+    last = samples.dim() - 1  # OpenVINO does not convert -1
+    return samples.unfold(last, FRAME_SAMPLES, FRAME_HOP)
+
+
+def _frames_of_patches(samples: Tensor) -> Tensor:
+    """[B, 160000] -> [B, 10, 96, 400]."""
+    return _frames(torch.stack([samples[:, start : start + PATCH_SAMPLES] for start in patch_starts()], dim=1))
+
+
+def _halves(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """[..., 400] -> samples after and before the middle of each frame, by distance from it, [..., 200] each."""
     middle = FRAME_SAMPLES // 2
     return frames[..., middle:], frames[..., 1 : middle + 1].flip(-1)

@@ -18,7 +18,7 @@ from neopain.models.log_mel import MEL_BANDS, LogMel
 from neopain.models.networks import Networks
 from neopain.models.quantise import RECIPE
 from neopain.training import modalities
-from neopain.training.augment.sounds import FRAMES, log_mel_frames, patches_of
+from neopain.training.augment.sounds import FRAMES, patches_of
 from neopain.training.baselines.hand import HAND_FEATURES, hand_features
 from neopain.training.config import TokensStageConfig
 from neopain.training.encoded import Encoded
@@ -49,7 +49,7 @@ def keep_log_mels(pool: Pool, *, key: str, place: Workplace) -> Array:
     @torch.no_grad()
     def compute(rows: range) -> Rows:
         samples = torch.from_numpy(np.stack([pool.sound(row) for row in rows]))
-        frames = log_mel_frames(samples.to(place.machine.device), log_mel)
+        frames = log_mel.every_frame(samples.to(place.machine.device))
         return {LOG_MELS: frames.cpu().numpy().astype(np.float16)}
 
     shapes: Shapes = {LOG_MELS: ((FRAMES, MEL_BANDS), np.float16)}

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from neopain.models.log_mel import FRAME_HOP, LOG_OFFSET, MEL_BANDS, PATCH_FRAMES, PATCH_HOP, PATCHES, LogMel
+from neopain.models.log_mel import BETWEEN, FRAME_HOP, LOG_OFFSET, MEL_BANDS, PATCH_HOP, PATCHES
 
 FRAMES_PER_HOP = PATCH_HOP // FRAME_HOP
 FRAMES = PATCHES * FRAMES_PER_HOP
-BETWEEN = FRAMES_PER_HOP - PATCH_FRAMES
-"""Frames that lie between two patches and that the encoder does not read."""
 SILENCE = math.log(LOG_OFFSET)
 
 
@@ -34,14 +31,6 @@ class SoundDisturbance:
     noise_probability: float = 0.5
     lost_probability: float = 0.3
     """Of windows that lose one or two patches."""
-
-
-def log_mel_frames(samples: Tensor, log_mel: LogMel) -> Tensor:
-    """Float32 [B, 160000], -1..1 -> float32 [B, 1000, 64], oldest first; ``patches_of`` finds the patches in them."""
-    patches = log_mel(samples)
-    earlier = functional.pad(samples, (BETWEEN * FRAME_HOP, 0))[:, : samples.shape[1]]
-    between = log_mel(earlier)[:, :, :BETWEEN]
-    return torch.cat([between, patches], dim=2).flatten(1, 2)
 
 
 def patches_of(frames: Tensor) -> Tensor:

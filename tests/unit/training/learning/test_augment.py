@@ -9,7 +9,7 @@ from neopain.models.log_mel import LogMel
 from neopain.training.augment.gentler import gentler
 from neopain.training.augment.pictures import PictureDisturbance, disturb_clips, hold_frames
 from neopain.training.augment.signals import SignalDisturbance, disturb_vitals
-from neopain.training.augment.sounds import SILENCE, SoundDisturbance, disturb_sounds, log_mel_frames, patches_of
+from neopain.training.augment.sounds import SILENCE, SoundDisturbance, disturb_sounds, patches_of
 
 STILL = PictureDisturbance(
     shift=0.0, zoom=0.0, turn_degrees=0.0, gain=0.0, gamma=0.0, tint=0.0, cover_probability=0.0, cover=0.0, noise=0.0
@@ -83,7 +83,7 @@ def test_no_camera_is_slow_when_none_shall_be() -> None:
 def test_the_kept_frames_hold_the_patches_that_the_encoder_reads() -> None:
     torch.manual_seed(0)
     samples, log_mel = 0.1 * torch.randn(2, 160_000), LogMel()
-    frames = log_mel_frames(samples, log_mel)
+    frames = log_mel.every_frame(samples)
     assert frames.shape == (2, 1000, 64)
     torch.testing.assert_close(patches_of(frames), log_mel(samples))
 
@@ -93,7 +93,7 @@ def test_frames_follow_each_other_without_a_gap() -> None:
     samples = torch.zeros(1, 160_000)
     begin = 80 + 160 * 1 + 160 * 200
     samples[0, begin:] = torch.sin(torch.arange(160_000 - begin) * 2 * torch.pi * 500 / 16_000)
-    loud = log_mel_frames(samples, LogMel())[0].amax(dim=1) > 0
+    loud = LogMel().every_frame(samples)[0].amax(dim=1) > 0
     first = int(loud.nonzero()[0])
     assert loud[first:].all()
     assert 199 <= first <= 205
