@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,11 +17,24 @@ from neopain.codecs.vitals_table import read_vitals
 from neopain.domain.annotation import Recorded, Scale, Segment
 from neopain.domain.vitals import VitalKind
 from neopain.errors import ConfigurationError
+from neopain.simulator import cohort as cohort_module
 from neopain.simulator.circumstances import Illness, circumstances
 from neopain.simulator.cohort import sessions, write_cohort, write_infant
 from neopain.simulator.infant import simulated_infant
 
 Interrupted = tuple[Path, dict[Path, int]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_looks() -> Iterator[None]:
+    """In this process an infant is recorded four times and not sixteen; a worker's are recorded as always."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            cohort_module,
+            "sessions",
+            lambda infant, around: [replace(one, looks=one.looks[:4]) for one in sessions(infant, around)],
+        )
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +66,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_every_file_that_the_manifest_names_is_there(cohort: Path, segments: tuple[Segment, ...]) -> None:
     named = [found.path for segment in segments for found in segment.recorded.values() if found.is_there]
 
-    assert len(named) > 80
+    assert len(named) > 60
     assert [path for path in named if not (cohort / path).is_file()] == []
 
 
@@ -101,7 +116,7 @@ def test_the_command_gives_the_same_files_for_the_same_seed(
     # Who else is in a cohort changes nothing of an infant.
     again = {name: digest for name, digest in digests(folder).items() if "/" in name}
     assert again.items() <= digests(cohort).items()
-    assert len(again) > 40
+    assert len(again) > 10
 
 
 def test_an_interrupted_cohort_goes_on_with_the_infants_that_are_missing(
@@ -110,7 +125,7 @@ def test_an_interrupted_cohort_goes_on_with_the_infants_that_are_missing(
     _, written = interrupted
     kept = {path: moment for path, moment in written.items() if path.name != "part.csv"}
 
-    assert len(kept) > 40
+    assert len(kept) > 10
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert {segment.subject.id for segment in segments} == {"SIM03001", "SIM03002"}
     assert list(cohort.glob("*/part.csv")) == []
