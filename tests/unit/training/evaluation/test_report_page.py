@@ -41,12 +41,25 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(make_predictions, quick):
+def evaluated(make_predictions, quick):
     by_pattern = {
         name: make_predictions(infants=4, windows=3, pattern=name, errors={"fusion": 1.0}) for name in PATTERNS
     }
     made = make_predictions(infants=8, windows=5)
-    return report_page(figures(made, by_pattern, ABOUT, resampling=quick), made)
+    return figures(made, by_pattern, ABOUT, resampling=quick), made
+
+
+@pytest.fixture(scope="module")
+def page(evaluated):
+    return report_page(*evaluated)
+
+
+@pytest.fixture(scope="module")
+def small(make_sample, make_answers, quick):
+    """The page of two windows without baselines, whose names are markup."""
+    sample = make_sample([3.0, 4.0], [4.0, 4.0], groups=[{"site": "<script>x</script>"}] * 2, subjects=["<b>s", "&c"])
+    made = Predictions(sample.windows, {"fusion": make_answers(sample)})
+    return report_page(figures(made, None, ABOUT, resampling=quick), made)
 
 
 def test_the_page_is_whole(page):
@@ -87,10 +100,7 @@ def test_no_id_is_given_twice(page):
     assert len(ids) == len(set(ids))
 
 
-def test_what_is_not_known_is_a_dash(page, make_sample, make_answers, quick):
-    sample = make_sample([3.0], [4.0])
-    made = Predictions(sample.windows, {"fusion": make_answers(sample)})
-    small = report_page(figures(made, None, ABOUT, resampling=quick), made)
+def test_what_is_not_known_is_a_dash(page, small):
     for text in (page, small):
         assert "None" not in text
         assert "nan" not in re.findall(r">([^<]*)<", text)
@@ -98,19 +108,14 @@ def test_what_is_not_known_is_a_dash(page, make_sample, make_answers, quick):
     assert "patterns were not evaluated" in small
 
 
-def test_names_from_the_data_are_text_and_not_markup(make_sample, make_answers, quick):
-    sample = make_sample([3.0, 4.0], [4.0, 4.0], groups=[{"site": "<script>x</script>"}] * 2, subjects=["<b>s", "&c"])
-    made = Predictions(sample.windows, {"fusion": make_answers(sample)})
-    page = report_page(figures(made, None, ABOUT, resampling=quick), made)
-    assert "<script>" not in page
-    assert "<b>s" not in page
-    assert "&lt;script&gt;" in page
+def test_names_from_the_data_are_text_and_not_markup(small):
+    assert "<script>" not in small
+    assert "<b>s" not in small
+    assert "&lt;script&gt;" in small
 
 
-def test_the_same_figures_give_the_same_page(make_predictions, quick):
-    made = make_predictions(infants=3, windows=2)
-    found = figures(made, None, ABOUT, resampling=quick)
-    assert report_page(found, made) == report_page(found, made)
+def test_the_same_figures_give_the_same_page(evaluated, page):
+    assert report_page(*evaluated) == page
 
 
 def test_simulated_infants_are_called_so(page):
