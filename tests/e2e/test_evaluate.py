@@ -24,7 +24,7 @@ from neopain.training.baselines.saved import save_baselines
 from neopain.training.heads import HEADS
 
 SMALL = NetConfig(
-    video=VideoConfig(stem_channels=8, depths=(1, 1, 1, 1)),
+    video=VideoConfig(stem_channels=4, depths=(1, 1, 1, 1)),
     audio=AudioConfig(channels=(8, 16, 16, 32), layers=1),
     vitals=VitalsConfig(channels=32),
 )
@@ -34,7 +34,7 @@ EFFORT = Effort(trials=2, steps=10, seconds=3.0, tune_mae=1.0)
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four infants, four windows of each and one of the empty cot."""
+    """Four infants, two windows of each and one of the empty cot."""
     folder = tmp_path_factory.mktemp("dataset")
     segments = []
     for number in range(1, 5):
@@ -42,7 +42,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         around = circumstances(infant)
         bed = RecordedBed(infant, around, sessions(infant, around)[0])
         (folder / infant.mrn).mkdir()
-        segments += [bed.record(folder, end, 1 + occasion) for occasion, end in enumerate(bed.session.looks[1:9:2])]
+        segments += [bed.record(folder, end, 1 + occasion) for occasion, end in enumerate(bed.session.looks[1:9:4])]
         segments.append(bed.record_empty(folder, 9))
     (folder / MANIFEST_FILE).write_text(write_manifest(segments))
     (folder / DATASET_FILE).write_text(json.dumps({"simulator": "1", "seed": SEED}))
