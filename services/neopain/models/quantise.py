@@ -14,6 +14,7 @@ import numpy.typing as npt
 import openvino
 import torch
 from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import Tensor, nn
 
 from neopain.features.signature import TensorSpec
@@ -58,7 +59,9 @@ def convert(module: nn.Module, net: NetSpec) -> openvino.Model:
     shapes = [openvino.PartialShape([1, *spec.shape]) for spec in net.inputs]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)  # OpenVINO's way in
-        converted = openvino.convert_model(module, example_input=example, input=shapes)
+        # Torch would trace the net a second time to compare: what was converted is compared with the net anyway.
+        traced = TorchScriptPythonDecoder(module, example_input=example, trace_kwargs={"check_trace": False})
+        converted = openvino.convert_model(traced, input=shapes)
     _name(converted.inputs, net.inputs)
     _name(converted.outputs, net.outputs)
     converted.validate_nodes_and_infer_types()

@@ -30,7 +30,12 @@ def small() -> Networks:
     return Networks(SMALL).eval()
 
 
-@pytest.fixture
-def batch() -> dict[str, torch.Tensor]:
-    """Three different windows with everything present."""
+@pytest.fixture(scope="session")
+def three() -> dict[str, torch.Tensor]:
     return as_batch([sample_window(seed) for seed in range(3)])
+
+
+@pytest.fixture
+def batch(three: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Three different windows with everything present."""
+    return {name: tensor.clone() for name, tensor in three.items()}

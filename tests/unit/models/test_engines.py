@@ -100,16 +100,25 @@ def test_the_exported_vitals_encoder_equals_the_eager_one(tmp_path: Path) -> Non
     assert np.abs(given["VITALS_SCORE"] - score.numpy()).max() <= 1e-4
 
 
+@pytest.fixture(scope="module")
+def fusion(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlatFusion, Path]:
+    """A fusion head, and the folder of the same one as it is served."""
+    torch.manual_seed(0)
+    eager, folder = FlatFusion(FusionHead(NetConfig())).eval(), tmp_path_factory.mktemp("fusion")
+    openvino.save_model(convert(eager, FUSION_HEAD), folder / "model.xml", compress_to_fp16=False)
+    return eager, folder
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("pattern", [(1, 1, 1), (1, 0, 1), (0, 0, 0)])
-def test_the_exported_fusion_head_equals_the_eager_one(tmp_path: Path, pattern: tuple[int, int, int]) -> None:
-    torch.manual_seed(0)
-    eager = FlatFusion(FusionHead(NetConfig())).eval()
-    openvino.save_model(convert(eager, FUSION_HEAD), tmp_path / "model.xml", compress_to_fp16=False)
+def test_the_exported_fusion_head_equals_the_eager_one(
+    fusion: tuple[FlatFusion, Path], pattern: tuple[int, int, int]
+) -> None:
+    eager, folder = fusion
     rng = np.random.default_rng(0)
     inputs: Arrays = {s.name: rng.normal(size=(1, *s.shape)).astype(np.float32) for s in FUSION_HEAD.inputs}
     inputs["PRESENT"] = np.array([pattern], dtype=np.bool_)
-    given = answer(FUSION_HEAD, load_engine(tmp_path, EngineOptions(threads=1)), inputs)
+    given = answer(FUSION_HEAD, load_engine(folder, EngineOptions(threads=1)), inputs)
     with torch.no_grad():
         expected = eager(*(torch.from_numpy(inputs[spec.name]) for spec in FUSION_HEAD.inputs))
     for spec, value in zip(FUSION_HEAD.outputs, expected, strict=True):
