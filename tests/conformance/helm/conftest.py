@@ -22,6 +22,8 @@ FILES = {
     "hospital": ("values-hospital.yaml",),
     "hospital-cpu": ("values-hospital.yaml", "values-hospital-cpu.yaml"),
 }
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, where PyYAML was built with it: ten times as fast."""
 Object = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]
 Render = Callable[..., list[Object]]
@@ -56,7 +58,7 @@ def render(helm: Helm) -> Render:
         if question not in known:
             done = helm(*question)
             assert done.returncode == 0, done.stderr
-            known[question] = [one for one in yaml.safe_load_all(done.stdout) if one]
+            known[question] = [one for one in yaml.load_all(done.stdout, LOADER) if one]
         return known[question]
 
     return objects
