@@ -15,9 +15,9 @@ Command = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def measured(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Ten seconds of one bed. A machine too slow for a window a second misses some, and the command says so by 1."""
+    """Five seconds of one bed. A machine too slow for a window a second misses some, and the command says so by 1."""
     state: Path = tmp_path_factory.mktemp("bench")
-    process = neopain("bench", "latency", "--seconds", "10", "--json", "--state", str(state))
+    process = neopain("bench", "latency", "--seconds", "5", "--json", "--state", str(state))
     out, told = process.communicate(timeout=120)
     assert process.returncode in {0, 1}, told + out
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
@@ -26,8 +26,8 @@ def measured(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_every_window_of_the_time_has_its_answer(measured: dict[str, Any]) -> None:
-    assert 9 <= measured["scores"] + measured["missed"] <= 12
-    assert measured["scores"] >= 5
+    assert 4 <= measured["scores"] + measured["missed"] <= 7
+    assert measured["scores"] >= 3
     assert (measured["abstained"], measured["unanswered"]) == (0, 0)
 
 

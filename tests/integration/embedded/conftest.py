@@ -14,6 +14,8 @@ from neopain.embedded import guard
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 
+from ...ehr_packages import share_ehr_packages
+
 TINY_CONFIG = """
 name: "doubler"
 backend: "python"
@@ -54,11 +56,9 @@ def doubler(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def npm_packages(state_dir: Path, ehr_url: str, state: StateFolder) -> None:
-    """Spares the test an installation: links the packages of the run's shared EHR into its state folder."""
-    folder = state.folder("ehr")
-    (folder / "node_modules").symlink_to(state_dir / "ehr" / "node_modules")
-    (folder / "installed").write_text((state_dir / "ehr" / "installed").read_text())
+def npm_packages(ehr_packages: Path, state: StateFolder) -> None:
+    """Spares the test an installation: links the packages of this run into its state folder."""
+    share_ehr_packages(ehr_packages, state)
 
 
 @pytest.fixture
