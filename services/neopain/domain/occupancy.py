@@ -128,7 +128,8 @@ def _elsewhere(census: Census, event: CensusEvent) -> list[BedState]:
 
 
 def _in_doubt(census: Census, event: CensusEvent) -> list[BedState]:
-    return disputed(beds_of(census, event.infant), event.infant, WHO_IS_WHO)
+    lying = [state for state in beds_of(census, event.infant) if not is_of_another_visit(state, event)]
+    return disputed(lying, event.infant, WHO_IS_WHO)
 
 
 def _contradicted(census: Census, event: CensusEvent) -> list[BedState]:

@@ -97,6 +97,13 @@ def test_a_discharge_from_another_visit_leaves_the_infant_in_its_bed(bed: BedId 
     assert who(after(*came, event(A03, birth, bed), event(A03, care, bed)), ONE) == ""
 
 
+@pytest.mark.parametrize(("deleted", "is_held"), [("V1", True), ("V2", False), ("", True)])
+def test_a_visit_that_is_deleted_is_doubted_where_the_infant_lies_for_it(deleted: str, is_held: bool) -> None:
+    admitted = event(A01, Infant(ANNA.identifiers, visit="V1"), ONE)
+    deletion = event(CensusEventKind.IN_DOUBT, Infant(ANNA.identifiers, visit=deleted))
+    assert after(admitted, deletion)[ONE].is_held is is_held
+
+
 def test_a_discharge_of_an_unknown_infant_changes_nothing() -> None:
     assert apply(after(event(A01, ANNA, ONE)), event(A03, BERT, ONE)) == ()
 

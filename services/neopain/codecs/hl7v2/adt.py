@@ -63,13 +63,14 @@ NOT_YET = {
     **dict.fromkeys(("A37", "A43", "A44"), "unlink, move"),
     **dict.fromkeys(("A46", "A48", "A49", "A50", "A51"), "change of an identifier"),
     **dict.fromkeys(("A21", "A22"), "leave of absence"),
+    **dict.fromkeys(("A23", "A29"), "deletion"),
 }
 """Triggers that do say who lies where, or who is who; every other one (A05, A38, A60...) does not."""
 
 MOVES = frozenset({"A06", "A07", "A10", "A17", "A32", "A33"})
 """Those of them whose PV1-3 says where the infant is from now on, whether or not the census follows."""
-CONFUSES = frozenset({"A30", "A37", "A43", "A44"})
-"""Those of them after which an infant may be another than it was."""
+CONFUSES = frozenset({"A23", "A29", "A30", "A37", "A43", "A44"})
+"""Those of them after which an infant may be another than it was, or none at all."""
 PERSON_ONLY = frozenset({CensusEventKind.PERSON_UPDATED, CensusEventKind.MERGED, CensusEventKind.RENUMBERED})
 """PV1 of these is of no visit (a pseudo visit, v2.6 3.3.28), or of any."""
 NEEDS_PLACE = frozenset({"A01", "A02"})
@@ -190,7 +191,9 @@ def _doubts(message: Message, told: _Told) -> tuple[CensusEvent, ...]:
     if trigger in CONFUSES:
         named = [read_patients(pid, 3) for pid in message.all("PID")]
         named += [read_patients(mrg, 1) for mrg in message.all("MRG")]
-        return tuple(told.event(CensusEventKind.IN_DOUBT, Infant(one)) for one in named if one)
+        pv1 = message.first("PV1") if trigger == "A23" else None
+        visit = pv1.text(19) if pv1 is not None else ""
+        return tuple(told.event(CensusEventKind.IN_DOUBT, Infant(one, visit)) for one in named if one)
     if trigger not in MOVES:
         return ()
     # An A17 holds two of both.

@@ -74,13 +74,18 @@ def test_a_trigger_that_is_not_applied_tells_where_the_infant_is(trigger: str) -
     assert doubt.infant.identifiers == (PatientId("77", "HOSP", "MR"),)
 
 
-@pytest.mark.parametrize("trigger", ["A30", "A37", "A43", "A44"])
+@pytest.mark.parametrize("trigger", ["A23", "A29", "A30", "A37", "A43", "A44"])
 def test_a_trigger_that_is_not_applied_tells_of_everybody_whom_it_may_change(trigger: str) -> None:
     doubts = read(EVN, PID, "MRG|88^^^HOSP^MR", PV1, trigger=trigger).events
     assert [(one.kind, one.infant.identifiers[0].value) for one in doubts] == [
         (CensusEventKind.IN_DOUBT, "77"),
         (CensusEventKind.IN_DOUBT, "88"),
     ]
+
+
+def test_a_deletion_of_a_visit_names_it() -> None:
+    (doubt,) = read(EVN, PID, PV1, trigger="A23").events
+    assert doubt.infant.visit == "V42"
 
 
 def test_a_cancelled_transfer_without_a_place_says_only_that_the_infant_is_not_where_it_was() -> None:
