@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from neopain.embedded.account import Account, choose_account
@@ -23,6 +24,8 @@ SUPERUSER = "neopain"
 OWNER, WRITER, READER = "neopain_owner", "neopain_writer", "neopain_reader"
 """Roles as a hospital has them: who migrates, who charts, who only reads."""
 DATABASE = "neopain"
+SCRAM_ITERATIONS = "1"
+"""Repetition makes guessing a poor password slow. These are 192 random bits, and it would cost each login 10 ms."""
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -31,6 +34,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    "scram_iterations": SCRAM_ITERATIONS,
 }
 
 
@@ -40,8 +44,10 @@ class Postgres(Server):
     ready_seconds = 60.0
     """Crash recovery after a kill may take a while."""
 
-    def __init__(self, state: StateFolder, *, account: Account | None = None) -> None:
-        """``account`` is chosen at the first start; tests give one."""
+    def __init__(
+        self, state: StateFolder, *, account: Account | None = None, settings: Mapping[str, str] = SETTINGS
+    ) -> None:
+        """``account`` is chosen at the first start; tests give one, and settings of their own."""
         super().__init__("postgres", state)
         self.port = free_port()
         self._passwords = {
@@ -49,6 +55,7 @@ class Postgres(Server):
             **{role: state.password(f"postgres-{role}") for role in (OWNER, WRITER, READER)},
         }
         self._account = account
+        self._settings = settings
 
     @property
     def url(self) -> str:
@@ -64,7 +71,7 @@ class Postgres(Server):
         if self._account is None:
             self._account = choose_account(self.state.folder("postgres"), installation())
         data = make_data_folder(self._account, self._passwords[SUPERUSER])
-        settings = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        settings = [part for key, value in self._settings.items() for part in ("-c", f"{key}={value}")]
         program = str(self._account.bin / "postgres")
         argv = (*self._account.prefix, program, "-D", str(data), "-p", str(self.port), *settings)
         return Command("postgres", argv, stop_signal=signal.SIGINT)
@@ -122,6 +129,7 @@ def make_data_folder(account: Account, password: str) -> Path:
 def initialise(account: Account, data: Path, secret: Path) -> None:
     """Run initdb. ``ConfigurationError`` with its last words when it fails."""
     command = [*account.prefix, str(account.bin / "initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={secret}"]
+    command += ["--set", f"scram_iterations={SCRAM_ITERATIONS}"]
     command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")

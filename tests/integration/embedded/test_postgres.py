@@ -42,6 +42,12 @@ def test_nobody_enters_with_a_wrong_password(database_url: str) -> None:
         psycopg2.connect(f"postgresql://neopain:guess@{address}")
 
 
+def test_a_login_by_a_password_of_random_bits_repeats_no_hash(database_url: str) -> None:
+    kept = "SELECT string_agg(DISTINCT split_part(rolpassword, ':', 1), ' ') FROM pg_authid WHERE rolcanlogin"
+
+    assert query(database_url, kept) == "SCRAM-SHA-256$1"
+
+
 @pytest.mark.parametrize("end", [Postgres.stop, Postgres.kill])
 def test_committed_rows_survive(state: StateFolder, end) -> None:
     with Postgres(state) as server:
