@@ -28,7 +28,7 @@ from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
 from neopain.domain.window import Tick
 from neopain.embedded.ehr import Ehr
-from neopain.embedded.postgres import Postgres
+from neopain.embedded.postgres import SETTINGS, Postgres
 from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton
 from neopain.embedded.valkey import Valkey
@@ -90,8 +90,8 @@ def media_url(state_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres(state_dir: Path) -> Iterator[Postgres]:
-    """PostgreSQL with the roles that a hospital has."""
-    with Postgres(StateFolder(state_dir)) as server:
+    """PostgreSQL with the roles that a hospital has; what it has committed outlives its kill, not the machine's."""
+    with Postgres(StateFolder(state_dir), settings={**SETTINGS, "fsync": "off", "full_page_writes": "off"}) as server:
         yield server
 
 
