@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,20 @@ class Api:
         return resource
 
 
+DEFAULTS = {"api_issuer": ISSUER, "api_jwks_refetch_seconds": 0.001, "api_subscription_look_seconds": 3600}
+"""No look for subscriptions in between: a test that is about them looks when it wants to."""
+
+
+@cache
+def _read_settings() -> ApiSettings:
+    return ApiSettings(**DEFAULTS, database_url="postgresql+psycopg2://nobody@127.0.0.1/none")
+
+
+def default_settings(**own: Any) -> ApiSettings:
+    """The defaults with what only this API has: settings are read once, since the environment takes 5 ms."""
+    return _read_settings().model_copy(update=own)
+
+
 def require_valid(resource: dict[str, Any]) -> None:
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
 
@@ -154,16 +169,8 @@ def api_with(database: str, engine: Engine, clock: Clock, issuer: Issuer) -> Ite
     with ExitStack() as started:
 
         def start(**changes: Any) -> Api:
-            settings = ApiSettings(
-                **{
-                    "database_url": database,
-                    "api_port": free_port(),
-                    "api_issuer": ISSUER,
-                    "api_jwks_file": issuer.jwks_file,
-                    "api_jwks_refetch_seconds": 0.001,
-                    **changes,
-                }
-            )
+            own = {"database_url": database, "api_port": free_port(), "api_jwks_file": issuer.jwks_file}
+            settings = ApiSettings(**{**DEFAULTS, **own, **changes}) if changes else default_settings(**own)
             settings.require_consistent()
             running = started.enter_context(ExitStack())
             running.enter_context(in_thread(serving(settings, engine, clock)))
