@@ -38,7 +38,7 @@ from neopain.wire.media import encode_audio, encode_frame, encode_movement
 from neopain.wire.score import encode_tick
 from neopain.wire.vitals import encode_batch
 
-from .ehr_packages import installed_packages, share_ehr_packages
+from .ehr_packages import share_ehr_packages
 
 # Set before torch is loaded by whoever comes first: threads that wait for work take no processor from the servers.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -102,17 +102,10 @@ def database_url(postgres: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def ehr_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the demo EHR's packages."""
-    return installed_packages(tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def ehr_url(state_dir: Path, ehr_packages: Path) -> Iterator[str]:
+def ehr_url(state_dir: Path) -> Iterator[str]:
     """The FHIR base URL of an empty demo EHR."""
-    state = StateFolder(state_dir)
-    share_ehr_packages(ehr_packages, state)
-    with Ehr(state) as ehr:
+    share_ehr_packages(state_dir, StateFolder(state_dir))
+    with Ehr(StateFolder(state_dir)) as ehr:
         yield ehr.url
 
 

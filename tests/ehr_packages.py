@@ -1,29 +1,23 @@
-"""The packages of the demo EHR, installed once for a whole run of tests, also where it has several processes."""
+"""The packages of the demo EHR, installed once for a whole run of tests."""
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
-
-import pytest
 
 from neopain.embedded.ehr import install
 from neopain.embedded.state import StateFolder
 
-
-def installed_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where they are; whoever comes first installs them and the others wait."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if base.name.startswith("popen-") else base) / "ehr-packages"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        install(folder)
-    return folder
+from .once_per_run import once_per_run
 
 
-def share_ehr_packages(packages: Path, own: StateFolder) -> None:
-    """Lets an EHR use them as if it had installed them itself."""
+def share_ehr_packages(state_dir: Path, own: StateFolder) -> None:
+    """Uses this run's: to install them takes 4 s of a core. ``state_dir`` is the state folder that the run shares."""
+    packages = once_per_run(state_dir.parent, "ehr-packages", _make)
     folder = own.folder("ehr")
     (folder / "node_modules").symlink_to(packages / "node_modules")
     (folder / "installed").write_text((packages / "installed").read_text())
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    install(folder)

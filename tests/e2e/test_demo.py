@@ -31,10 +31,10 @@ START_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory, ehr_packages: Path) -> Path:
+def state(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Path:
     """Of all runs here, one after the other."""
     folder = tmp_path_factory.mktemp("demo")
-    share_ehr_packages(ehr_packages, StateFolder(folder))
+    share_ehr_packages(state_dir, StateFolder(folder))
     return folder
 
 

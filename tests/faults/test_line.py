@@ -337,14 +337,14 @@ class Storm:
 
 @pytest.fixture(scope="module")
 def ledgers(
-    tmp_path_factory: pytest.TempPathFactory, ehr_packages: Path, stand_in_repository: Path
+    tmp_path_factory: pytest.TempPathFactory, state_dir: Path, stand_in_repository: Path
 ) -> Iterator[Ledgers]:
     """The ledgers after a storm over a line of its own."""
     seed = int(os.environ.get("NEOPAIN_FAULTS_SEED") or time.time_ns() % (1 << 32))
     moments = int(os.environ.get("NEOPAIN_FAULTS_MOMENTS") or len(PARTS))
     print(f"NEOPAIN_FAULTS_SEED={seed}")
     state = tmp_path_factory.mktemp("line")
-    share_ehr_packages(ehr_packages, StateFolder(state))
+    share_ehr_packages(state_dir, StateFolder(state))
     options = DemoOptions(None, as_json=True, beds=BEDS - 1, seed=WARD_SEED, state_dir=state, with_dashboard=False)
     settings = LineSettings(state_dir=state, model_repository=stand_in_repository, namespace="faults")
     with pytest.MonkeyPatch.context() as patch:

@@ -13,9 +13,9 @@ from ..ehr_packages import share_ehr_packages
 
 
 def test_every_entry_is_in_the_ehr_exactly_once_whatever_fails_and_whoever_dies(
-    ehr_packages: Path, tmp_path: Path
+    state_dir: Path, tmp_path: Path
 ) -> None:
-    share_ehr_packages(ehr_packages, StateFolder(tmp_path))
+    share_ehr_packages(state_dir, StateFolder(tmp_path))
     options = FaultsBenchOptions(
         entries=24,
         infants=12,

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from neopain.domain.identity import BedId
 from neopain.embedded.npm import run_npm_ci
 from neopain.embedded.page import LINK, build
 
+from ...once_per_run import once_per_run
 from .bedside import Bedside, prepare_days
 from .browser import browser as running_browser
 from .hospital import Hospital, hospital
@@ -34,20 +36,19 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def built_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the page was built in: built once, also where the tests run in several processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if base.name.startswith("popen-") else base) / "dashboard"
-    build(SOURCES, folder)
-    return folder
+    """The folder that the page was built in."""
+    return once_per_run(tmp_path_factory.getbasetemp(), "dashboard", partial(build, SOURCES))
 
 
 @pytest.fixture(scope="session")
 def page_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's sources with all that checks them."""
-    folder = tmp_path_factory.mktemp("tools") / "page"
-    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("node_modules"))
-    run_npm_ci(folder)
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("node_modules"))
+        run_npm_ci(folder)
+
+    return once_per_run(tmp_path_factory.getbasetemp(), "page-tools", make)
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,9 @@ def doubler(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def npm_packages(ehr_packages: Path, state: StateFolder) -> None:
-    """Spares the test an installation: links the packages of this run into its state folder."""
-    share_ehr_packages(ehr_packages, state)
+def npm_packages(state_dir: Path, state: StateFolder) -> None:
+    """Spares the test an installation of the EHR."""
+    share_ehr_packages(state_dir, state)
 
 
 @pytest.fixture

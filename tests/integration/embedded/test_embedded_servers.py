@@ -10,7 +10,8 @@ from neopain.embedded.servers import EmbeddedServers, EmbeddedSettings
 from neopain.errors import ConfigurationError
 
 
-def test_all_start_side_by_side_and_stop_together(tmp_path: Path, doubler: Path, ehr_url: str, all_gone) -> None:
+def test_all_start_side_by_side_and_stop_together(tmp_path: Path, doubler: Path, all_gone) -> None:
+    ehr_url = "https://ehr.hospital.example/fhir/R4"
     servers = EmbeddedServers(EmbeddedSettings(tmp_path / "state", model_repository=doubler, ehr_url=ehr_url))
     with servers as urls:
         pids = {server.child.pid for server in servers.servers}
