@@ -101,7 +101,7 @@ def looked(
     capsys: Capture,
 ) -> Looked:
     ward.policy = replace(ward.policy, alert=AlertPolicy(enabled=True))
-    ward.take(*(ward.score(second, 8.0) for second in range(21)))
+    ward.take(*(ward.score(second, 8.0) for second in range(0, 21, 5)))
     ward.admit(ward.infant, at=30, held="two infants")
     ward.chart(first=40)
     return Looked(ward, database, as_role, rows, tmp_path, monkeypatch, capsys)

@@ -228,7 +228,7 @@ def known(api: Any, ward: Any) -> Known:
     interval, lateness = timedelta(seconds=10), timedelta(seconds=2)
     ward.policy = ChartingPolicy("p", interval, lateness, alert=AlertPolicy(enabled=True))
     ward.admit(ward.infant)
-    ward.take(*(ward.score(second, 8.0) for second in range(1, 31)))
+    ward.take(*(ward.score(second, 8.0) for second in range(1, 31, 5)))
     ward.clock.advance(40)
     found = {one: api.found(one) for one in SEARCHES}
     ids = tuple(one["id"] for of_type in found.values() for one in of_type[:2])
