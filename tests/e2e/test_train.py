@@ -48,6 +48,9 @@ plan = { steps = 1, check_windows = 2 }
 [audio]
 plan = { steps = 6, batch = 4, check_every = 3, check_windows = 4 }
 
+[vitals]
+plan = { steps = 10, batch = 8, check_every = 5 }
+
 [fusion]
 plan = { steps = 10, batch = 8, check_every = 5 }
 """

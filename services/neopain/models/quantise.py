@@ -6,14 +6,14 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-import nncf
 import numpy as np
 import numpy.typing as npt
 import openvino
 import torch
-from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import Tensor, nn
 
@@ -50,7 +50,13 @@ class FlatFusion(nn.Module):
         return outputs
 
 
-nncf.set_log_level(logging.ERROR)
+@cache
+def _nncf() -> ModuleType:
+    """NNCF; loading it takes longer than most commands that come here without quantising anything."""
+    import nncf  # noqa: PLC0415
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf
 
 
 def convert(module: nn.Module, net: NetSpec) -> openvino.Model:
@@ -80,27 +86,34 @@ def quantise(model: openvino.Model, net: NetSpec, samples: list[npt.NDArray[np.g
     were 10 % off then, and the face's score by up to 3.8 of 10; with whole ranges 3 %, and 0.05 (12 windows).
     """
     openvino_core()  # stays behind NNCF's own
-    return nncf.quantize(
+    nncf = _nncf()
+    whole_ranges = nncf.quantization.range_estimator.RangeEstimatorParametersSet.MINMAX
+    quantised: openvino.Model = nncf.quantize(
         model.clone(),
         nncf.Dataset(samples),
         subset_size=len(samples),
         ignored_scope=_nodes(model, FULL_PRECISION[net.name]),
         fast_bias_correction=net.name not in FULL_BIAS_CORRECTION,
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
-        ),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=whole_ranges),
     )
+    return quantised
 
 
 def compress(model: openvino.Model) -> openvino.Model:
     """The IR with its weights stored in int8, computed in floating point; not the log-mel's."""
-    ignored = _nodes(model, ("__module.log_mel",))
-    return nncf.compress_weights(model.clone(), mode=nncf.CompressWeightsMode.INT8_ASYM, ignored_scope=ignored)
+    nncf = _nncf()
+    small: openvino.Model = nncf.compress_weights(
+        model.clone(),
+        mode=nncf.CompressWeightsMode.INT8_ASYM,
+        ignored_scope=_nodes(model, ("__module.log_mel",)),
+    )
+    return small
 
 
-def _nodes(model: openvino.Model, beginnings: tuple[str, ...]) -> nncf.IgnoredScope:
+def _nodes(model: openvino.Model, beginnings: tuple[str, ...]) -> object:
+    """An ``IgnoredScope`` of NNCF."""
     names = (node.get_friendly_name() for node in model.get_ordered_ops())
-    return nncf.IgnoredScope(names=[name for name in names if name.startswith(beginnings)])
+    return _nncf().IgnoredScope(names=[name for name in names if name.startswith(beginnings)])
 
 
 def save_ir(model: openvino.Model, path: Path, *, half: bool = True) -> None:

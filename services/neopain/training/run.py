@@ -21,8 +21,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from neopain.domain.score import Weights
 from neopain.errors import ConfigurationError
 from neopain.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -183,8 +181,8 @@ def _start(asked: Asked) -> Start:
         about = {"weights": Weights.UNTRAINED.value, "seed": asked.seed}
         save_checkpoint(path, Checkpoint(asked.config.nets, networks.state_dict(), about))
     checkpoint = load_checkpoint(path)
-    with torch.device("meta"):
-        wanted = {name: tensor.shape for name, tensor in Networks(asked.config.nets).state_dict().items()}
+    # Not on the device "meta", which has shapes alone: its first sum costs torch some seconds of imports.
+    wanted = {name: tensor.shape for name, tensor in Networks(asked.config.nets).state_dict().items()}
     found = {name: tensor.shape for name, tensor in checkpoint.state.items()}
     if found != wanted:
         differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
