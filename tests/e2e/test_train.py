@@ -125,19 +125,20 @@ def train(data: Path, config: Path) -> Train:
 
 
 @pytest.fixture(scope="module")
-def run(train: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A training that was killed in its first stage, went on for a short leg, and was then let finish."""
+def run(train: Train, data: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was killed in its first stage, went on for a short leg, and was then let finish; the first is a
+    process of its own."""
     out = tmp_path_factory.mktemp("run") / "one"
     killed = train(out)
     wait_for(out / "stages" / "face.pt", killed)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    short = train(out, "--minutes", "0.01")
-    said, told = short.communicate(timeout=120)
-    assert (short.returncode, said) == (0, f"unfinished: run the same command again, {out} goes on\n"), told
-    last = train(out)
-    said, told = last.communicate(timeout=240)
-    assert (last.returncode, said) == (0, f"{out / 'checkpoint.pt'}\n"), told
+    again = ("train", "--data", data, "--out", out, "--seed", "2", "--config", config)
+    short = in_this_process(*again, "--minutes", "0.01")
+    unfinished = f"unfinished: run the same command again, {out} goes on\n"
+    assert (short.returncode, short.stdout) == (0, unfinished), short.stderr
+    last = in_this_process(*again)
+    assert (last.returncode, last.stdout) == (0, f"{out / 'checkpoint.pt'}\n"), last.stderr
     return out
 
 
