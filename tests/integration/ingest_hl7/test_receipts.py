@@ -115,6 +115,13 @@ async def test_one_control_id_of_two_sources_is_told_of_both_unless_one_is_named
     assert [one["source"] for one in json.loads(out)["messages"]] == ["hl7:ADT/GH"]
 
 
+async def test_the_end_of_an_order_is_told_as_a_stop_under_it(door: Any, neopain: Command) -> None:
+    lines = (r"MSH|^~\&|RX|GH|||20260704115959+0000||RDE^O11|6|P|2.5.1", "PID|||77^^^HOSP^MR", "ORC|DC|P1|F1")
+    assert (await door.ask("".join(f"{line}\r" for line in lines).encode()))[1] == "MSA|AA|6"
+    _, out, _ = await neopain("trace", "6")
+    assert out.splitlines()[-1].endswith("  stop under order F1 of 77|HOSP")
+
+
 async def test_an_admission_is_followed_to_the_bed(door: Any, text: Any, neopain: Command, eventually: Any) -> None:
     await door.ask(text.adt("A01", control="5"))
 

@@ -87,7 +87,7 @@ def as_page(traced: Traced, now: datetime) -> Iterator[str]:
         yield f"stored     census {entry_id}  bed {state.bed}: {infants}{held}"
     for entry_id, fact in message.drugs:
         whose = ", ".join(_number(one) for one in fact.patients)
-        yield f"stored     drugs {entry_id}  {fact.basis.value} {fact.ingredient or fact.code} of {whose}"
+        yield f"stored     drugs {entry_id}  {_what(fact)} of {whose}"
     if not (message.letters or message.census or message.drugs or traced.ways):
         yield f"stored     {_nothing_stored(message)}"
     for way in traced.ways:
@@ -258,6 +258,13 @@ def _census(entry_id: str, state: BedState) -> dict[str, object]:
     }
 
 
+def _what(fact: DrugFact) -> str:
+    drug = fact.ingredient or fact.code or fact.text
+    if fact.is_stop:
+        return " ".join(filter(None, ("stop under order", fact.order or "-", drug)))
+    return f"{fact.basis.value} {drug}"
+
+
 def _drug(entry_id: str, fact: DrugFact) -> dict[str, object]:
     return {
         "entry": entry_id,
@@ -265,6 +272,8 @@ def _drug(entry_id: str, fact: DrugFact) -> dict[str, object]:
         "basis": fact.basis.value,
         "classes": [one.value for one in fact.classes],
         "ingredient": fact.ingredient,
+        "order": fact.order,
+        "is_stop": fact.is_stop,
         "begun": _iso(fact.begun),
     }
 
