@@ -336,9 +336,7 @@ class Storm:
 
 
 @pytest.fixture(scope="module")
-def ledgers(
-    tmp_path_factory: pytest.TempPathFactory, state_dir: Path, stand_in_repository: Path
-) -> Iterator[Ledgers]:
+def ledgers(tmp_path_factory: pytest.TempPathFactory, state_dir: Path, stand_in_repository: Path) -> Iterator[Ledgers]:
     """The ledgers after a storm over a line of its own."""
     seed = int(os.environ.get("NEOPAIN_FAULTS_SEED") or time.time_ns() % (1 << 32))
     moments = int(os.environ.get("NEOPAIN_FAULTS_MOMENTS") or len(PARTS))

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -53,8 +54,7 @@ class FlatFusion(nn.Module):
 @cache
 def _nncf() -> ModuleType:
     """NNCF; loading it takes longer than most commands that come here without quantising anything."""
-    import nncf  # noqa: PLC0415
-
+    nncf = import_module("nncf")
     nncf.set_log_level(logging.ERROR)
     return nncf
 
