@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from hl7apy import SUPPORTED_LIBRARIES
 from hl7apy.consts import VALIDATION_LEVEL
@@ -30,6 +31,7 @@ def require_sound(lines: Iterable[str], *, version: str, delimiters: Delimiters)
             raise _unsound(line)
 
 
+@lru_cache(maxsize=1024)
 def _is_read_as_written(line: str, version: str, delimiters: Delimiters) -> bool:
     signs = _as_hl7apy(delimiters)
     fields = line.split(delimiters.field)
