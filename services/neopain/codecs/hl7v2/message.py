@@ -258,8 +258,13 @@ def unescape(text: str, delimiters: Delimiters) -> str:
 
 
 def escape(text: str, delimiters: Delimiters) -> str:
-    """The text with every delimiter and control sign escaped, so that it fits into one field and one frame."""
+    """The text with every delimiter and control sign escaped, so that it fits into one field and one frame.
+
+    Where a sender has given the backslash another meaning and no sign to escape with, they become spaces.
+    """
     mark = delimiters.escape or "\\"
+    if not delimiters.escape and mark in delimiters:
+        return "".join(" " if one in delimiters or ord(one) < 0x20 else one for one in text)
     sequences = {
         delimiters.field: "F",
         delimiters.component: "S",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from neopain.codecs.drug_codes import DrugCodes
@@ -114,6 +114,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     length=st.integers(0, 30),
     news=st.binary(max_size=10) | grammar,
 )
+@example(good=GOOD, at=3, length=0, news=b"\\+\\")
 def test_a_good_message_damaged_anywhere_is_read_or_refused(good: bytes, at: int, length: int, news: bytes) -> None:
     with contextlib.suppress(MalformedMessage):
         read_all(good[:at] + news + good[at + length :])
