@@ -137,6 +137,7 @@ class Course:
         log_mels = keep_log_mels(pool, key=self._key, place=place)
         without_front_end(nets.audio_encoder)
         if self._has(CRY):
+            self._seed("audio")
             self._run(
                 AudioStage(
                     pool,
@@ -150,6 +151,7 @@ class Course:
             )
         if self._has(VITALS):
             encoder = nets.vitals_encoder
+            self._seed("vitals")
             self._run(VitalsStage(pool, self._infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
         place.machine.place(nets.eval())
         return keep_tokens(
@@ -169,6 +171,7 @@ class Course:
         config, machine, seed = self._config, self._place.machine, self._place.seed
         video = self._networks.video_encoder
         started = {name: tensor.clone() for name, tensor in video.state_dict().items()}
+        self._seed("face")
         flat = FlatEncoder(config.nets)
         flat.load_state_dict(deflate(started))
         face = FaceStage(self._pool, self._infants, config.face, flat, machine=machine, seed=seed)
@@ -190,7 +193,7 @@ class Course:
     def _trial(self, name: str, number: int, encoded: Encoded) -> tuple[nn.Module, float]:
         place, config = self._place, self._config
         stage_name = f"{name}-{number + 1}"
-        place.machine.seed(seed_of(place.seed, stage_name, 0))
+        self._seed(stage_name)
         head = HEADS[name](config.nets)
         if self._start.is_trained and isinstance(head, Fused):
             head.head.load_state_dict(_part(self._start.state, "fusion_head."))
@@ -234,6 +237,10 @@ class Course:
         if not has:
             self._place.told.say(f"no training window has {PRESENT_FLAGS[modality]}: its encoder learns nothing")
         return has
+
+    def _seed(self, stage: str) -> None:
+        """What is new in a stage is drawn the same in whichever leg it begins, whatever that leg did before."""
+        self._place.machine.seed(seed_of(self._place.seed, stage, 0))
 
     def _run(self, stage: Stage) -> None:
         self._figures[stage.name] = run_stage(stage, self._place)
