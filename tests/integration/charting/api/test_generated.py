@@ -1,7 +1,7 @@
 """Whatever is asked, the API answers it or says what is wrong with it: no 5xx, and afterwards it is as well as before.
 
 Requests are generated from the tables of what can be asked, right and wrong. ``NEOPAIN_API_EXAMPLES`` says how many
-(300 without it).
+(150 without it).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from neopain.codecs.fhir.search import CONTROLS, PASSED_OVER, SEARCHES
 from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.policy import ChartingPolicy
 
-EXAMPLES = int(os.environ.get("NEOPAIN_API_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("NEOPAIN_API_EXAMPLES", "150"))
 FHIR = "application/fhir+json"
 FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

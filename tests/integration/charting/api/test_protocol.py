@@ -275,7 +275,7 @@ def busy_api(api: Any, ward: Any) -> Any:
     return api
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(method=st.sampled_from(["GET", "GET", "GET", "HEAD", "POST", "PUT"]), path=PATHS, query=QUERIES, headers=HEADERS)
 @example(method="GET", path="Observation", query="date=ap0001&_cursor=%C2%80", headers={})
 @example(method="GET", path="Patient", query="_sort=&_count=&identifier=%7C", headers={"Accept-Encoding": "gzip;;"})
