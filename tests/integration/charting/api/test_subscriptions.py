@@ -803,7 +803,8 @@ def test_missed_events_are_had_by_their_numbers(
     assert (numbers_of(asked("")), "resource" in asked("")["entry"][1]) == ([1, 2, 3, 4], False)
     assert numbers_of(asked("?eventsSinceNumber=9")) == []
     assert desk.ask("GET", f"Subscription/{made['id']}/$events?eventsSinceNumber=x").status_code == 400
-    reads = rows("SELECT detail, patient FROM audit WHERE event = 'fhir_searched' AND detail LIKE '%$events%'")
+    searched = "SELECT patient FROM audit WHERE event = 'fhir_searched' AND detail LIKE '%$events%' ORDER BY position"
+    reads = rows(searched)
     assert reads[0]["patient"] == f"HOSP|{ward.infant.value}"
 
 
