@@ -61,7 +61,7 @@ def test_triton_itself_counts_an_inference_for_each_score(finished: tuple[int, d
     _, summary, _ = finished
     assert summary["triton_inferences"] >= summary["scores"] > 0
     # Both beds have a window a second; beside other tests some come too late, and are told as missed.
-    assert summary["scores"] + summary["missed"] >= 32
+    assert summary["scores"] + summary["missed"] >= 20
 
 
 def test_everything_the_ward_sent_has_arrived(finished: tuple[int, dict[str, Any], str]) -> None:
