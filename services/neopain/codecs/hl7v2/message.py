@@ -290,8 +290,9 @@ def _known_delimiters(head: bytes) -> Delimiters:
 
 def _delimiters_in(head: bytes) -> Delimiters:
     line = re.split(rb"[\r\n]", head, maxsplit=1)[0].decode("iso8859-1")
-    field = line[3]
-    found = line[4:].split(field, 1)[0]
+    # The line may end here: a NUL that stood after MSH is left out.
+    field = line[3:4]
+    found = line[4:].split(field, 1)[0] if field else ""
     chosen = [field, *found[:4]]
     if not found or len(set(chosen)) < len(chosen) or any(one.isalnum() or not "!" <= one <= "~" for one in chosen):
         rule = f"the delimiters must be up to five different signs, not {found[:8]!r} after {field!r}"

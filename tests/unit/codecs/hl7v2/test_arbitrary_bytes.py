@@ -115,6 +115,7 @@ def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     news=st.binary(max_size=10) | grammar,
 )
 @example(good=GOOD, at=3, length=0, news=b"\\+\\")
+@example(good=GOOD, at=3, length=0, news=b"\x00\r")
 def test_a_good_message_damaged_anywhere_is_read_or_refused(good: bytes, at: int, length: int, news: bytes) -> None:
     with contextlib.suppress(MalformedMessage):
         read_all(good[:at] + news + good[at + length :])
