@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ from neopain.bus.bus import Bus, Entry
 from neopain.bus.streams import TICKS
 from neopain.domain.calibration import UNLIKE_TRAINING, AbstentionLimits
 from neopain.domain.score import Modality, Outcome, Weights
+from neopain.domain.window import LATENESS
 from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton as TritonServer
 from neopain.errors import ContractBroken
 from neopain.features.signature import CLIP, CRY, INPUTS, PRESENT, SCORE_QUANTILES
 from neopain.models.repository import committed_repository
-from neopain.runtime.clock import SystemClock
 from neopain.runtime.service import Running
 from neopain.scoring.golden import ServedModel, read_served_model, verify
 from neopain.scoring.inference import Triton
 from neopain.scoring.settings import ScoringSettings
 from neopain.scoring.trusted import TrustedTriton
 from neopain.scoring.worker import Worker
+
+from ...clocks import SetClock
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,8 @@ def model(repository: Path) -> ServedModel:
 
 @pytest.fixture
 async def triton(served: TritonServer) -> AsyncIterator[Triton]:
-    """A client."""
-    triton = Triton(ScoringSettings(triton_url=served.url))
+    """A client that waits as long as a busy machine may take."""
+    triton = Triton(ScoringSettings(triton_url=served.url, triton_deadline=timedelta(minutes=1)))
     yield triton
     await triton.aclose()
 
@@ -104,24 +106,29 @@ async def full(bedside: Any, end: datetime) -> Entry:
     return entry
 
 
-def worker(bus: Bus, triton: Triton, model: ServedModel) -> Worker:
-    """A worker that trusts the nets."""
-    return Worker(bus, TrustedTriton(triton, model, Running()), AbstentionLimits(), SystemClock())
+@pytest.fixture
+def worker_of(bus: Bus, triton: Triton, end: datetime) -> Callable[[ServedModel], Worker]:
+    """A worker that trusts the nets as a model says of them, and for whom no window gets old while they answer."""
+
+    def worker(model: ServedModel) -> Worker:
+        return Worker(bus, TrustedTriton(triton, model, Running()), AbstentionLimits(), SetClock(end + LATENESS))
+
+    return worker
 
 
 async def test_a_window_unlike_what_they_learnt_gets_no_number_but_the_reason(
-    bus: Bus, triton: Triton, model: ServedModel, full: Entry, scores: Any
+    worker_of: Callable[[ServedModel], Worker], model: ServedModel, full: Entry, scores: Any
 ) -> None:
-    await worker(bus, triton, model).handle(full)
+    await worker_of(model).handle(full)
     score = await scores.only()
     assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, UNLIKE_TRAINING, None)
 
 
 async def test_a_full_window_is_scored_by_nets_that_say_what_they_learnt_from(
-    bus: Bus, triton: Triton, model: ServedModel, full: Entry, scores: Any
+    worker_of: Callable[[ServedModel], Worker], model: ServedModel, full: Entry, scores: Any
 ) -> None:
     lenient = replace(model, calibration=replace(model.calibration, limits=AbstentionLimits()))
-    await worker(bus, triton, lenient).handle(full)
+    await worker_of(lenient).handle(full)
     score = await scores.only()
     assert (score.outcome, score.model.weights) == (Outcome.SCORED, Weights.SIMULATOR)
     assert 0 <= score.estimate.low <= score.estimate.value <= score.estimate.high <= 10

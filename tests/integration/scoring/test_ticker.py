@@ -15,26 +15,13 @@ from neopain.domain.window import Tick, window_end_before
 from neopain.scoring.ticker import Ticker
 from neopain.wire.score import decode_tick, encode_tick
 
+from ...clocks import SetClock
+
 BED = BedId("NICU/1/1@TEST")
 OTHER_BED = BedId("NICU/1/2@TEST")
 # The servers date what arrives by the clock on the wall, so the tickers' time lies near it.
 END = window_end_before(datetime.now(UTC))
 CLOSED = END + timedelta(seconds=0.5)
-
-
-class SetClock:
-    """A clock that the test sets."""
-
-    def __init__(self, moment: datetime) -> None:
-        self.moment = moment
-
-    def now(self) -> datetime:
-        """The time that was set."""
-        return self.moment
-
-    async def sleep(self, seconds: float) -> None:
-        """Lets the time pass at once."""
-        self.moment += timedelta(seconds=seconds)
 
 
 @pytest.fixture
