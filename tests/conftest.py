@@ -15,6 +15,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -40,6 +41,10 @@ from neopain.wire.vitals import encode_batch
 
 from .ehr_packages import share_ehr_packages
 
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
+
 # Set before torch is loaded by whoever comes first: threads that wait for work take no processor from the servers.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -60,6 +65,16 @@ settings.load_profile("any machine")
 def pytest_configure() -> None:
     """Of what is collected nothing is garbage."""
     gc.disable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Where files stay whole, those with the real nets come one after another, too."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from .scheduling import OneOfRealNets  # only the process that deals out tests has a scheduler
+
+    return OneOfRealNets(config, log)
 
 
 def pytest_collection_finish() -> None:
