@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 
 from neopain.charting.audit.verify import verify_audit
 
@@ -193,9 +193,21 @@ def test_what_cannot_be_written_down_is_not_told(
     assert ward.infant.value not in answer.text
 
 
+@pytest.fixture
+def impatient(engine: Engine) -> Iterator[None]:
+    """Whoever asks the database waits for no lock longer than half a second; other tests use this engine, too."""
+
+    def be_impatient(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'")
+
+    event.listen(engine, "begin", be_impatient)
+    yield
+    event.remove(engine, "begin", be_impatient)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_head_that_others_hold_makes_readers_come_again(api: Any, ward: Any, engine: Any) -> None:
     ward.chart()
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET LOCAL lock_timeout = '500ms'"))
     api.ask("Observation")
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT * FROM audit_heads WHERE chain = 'reads' FOR UPDATE")
