@@ -120,7 +120,7 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     more += ["--set", "networkPolicy.enabled=false", "--set", r"files.flowsheet\.toml=a,files.vital-codes\.csv=a"]
     more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
     more += ["--set", r"files.drug-codes\.csv=a,files.oracle\.toml=a", "--set", "charting.delivery.smartKeysSecret=a"]
-    more += ["--set", "charting.api.subscriptionTlsSecret=a"]
+    more += ["--set", "charting.api.subscriptionTlsSecret=a", "--set", r"files.smart-jwks\.json=a"]
     recorder = ["--set", "charting.delivery.channel=recorder,charting.delivery.recorderClaim=a"]
     written = {
         variable["name"]

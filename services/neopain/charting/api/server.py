@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import TypeVar
 
 from aiohttp import web
 
 from neopain.charting.api.access import TokenVerifier
 from neopain.charting.api.changes import Watcher
+from neopain.charting.api.client_keys import KEPT_SECONDS, read_client_keys
+from neopain.charting.api.client_keys import PATH as CLIENT_KEYS_PATH
 from neopain.charting.api.feed import Feed
 from neopain.charting.api.held_beds import ResolveBed
 from neopain.charting.api.question import (
@@ -46,7 +49,7 @@ from neopain.codecs.fhir.refusal import Issue, Refused, bad_request, outcome_of
 from neopain.codecs.fhir.review import wrong
 from neopain.codecs.fhir.search import handling_of, require_json
 from neopain.codecs.fhir.terminology import Json
-from neopain.errors import TransientError
+from neopain.errors import ConfigurationError, TransientError
 from neopain.runtime.body import packed, read_at_most
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, histogram
@@ -91,11 +94,13 @@ class FhirServer:
         started: datetime,
         streams: int = 32,
         resolve_bed: ResolveBed | None = None,
+        client_keys: Path | None = None,
     ) -> None:
         self._reader = reader
         self._desk = desk
         self._writer = Writer(reader.engine, reader.clock, reader.naming, reader.policies, resolve_bed)
         self._verifier = verifier
+        self._client_keys = client_keys
         self._most = threads + waiting
         self._in_hand = 0
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="fhir")
@@ -164,6 +169,8 @@ class FhirServer:
 
     async def _answered(self, request: web.BaseRequest, request_id: str) -> Answer:
         target = request.raw_path
+        if self._client_keys is not None and request.method == "GET" and target.partition("?")[0] == CLIENT_KEYS_PATH:
+            return await _told_client_keys(self._client_keys)
         form = await _form(request) if takes_form(request.method, target) else ""
         question = read_question(request.method, target, form=form)
         wanted = dict(question.pairs).get("_format", "")
@@ -235,6 +242,16 @@ class FhirServer:
             self._in_hand -= 1
 
 
+async def _told_client_keys(file: Path) -> Answer:
+    """Read anew each time: a key that comes or goes is told at once."""
+    try:
+        keys = await asyncio.to_thread(read_client_keys, file)
+    except ConfigurationError as error:
+        raise TransientError(f"the client's keys cannot be told: {error}") from error
+    headers = {"Content-Type": "application/json", "Cache-Control": f"public, max-age={KEPT_SECONDS}"}
+    return Answer(HTTPStatus.OK, keys, headers)
+
+
 async def _form(request: web.BaseRequest) -> str:
     if request.content_type != FORM:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-supported", f"the body of _search is {FORM}")
@@ -280,7 +297,7 @@ async def _response(request: web.BaseRequest, answer: Answer, request_id: str) -
     if answer.resource is None:
         return web.Response(status=answer.status, headers=headers)
     body = json.dumps(answer.resource, separators=(",", ":"), ensure_ascii=False).encode()
-    headers["Content-Type"] = FHIR_JSON
+    headers.setdefault("Content-Type", FHIR_JSON)
     body, headers = await packed(body, headers, accepted=request.headers.get("Accept-Encoding", ""))
     return web.Response(status=answer.status, headers=headers, body=body)
 

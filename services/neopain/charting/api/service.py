@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from neopain.charting.api.access import Site, TokenVerifier
+from neopain.charting.api.client_keys import read_client_keys
 from neopain.charting.api.held_beds import ResolveBed
 from neopain.charting.api.local_issuer import ISSUER, make_key
 from neopain.charting.api.reader import Reader
@@ -64,6 +65,8 @@ async def serving(
     settings: ApiSettings, engine: Engine, clock: Clock, *, resolve_bed: ResolveBed | None = None
 ) -> AsyncIterator[None]:
     """Listens while the block runs; ``ConfigurationError`` when it cannot."""
+    if settings.api_client_keys is not None:
+        _require_client_keys(settings.api_client_keys)
     dispatcher = _dispatcher(settings, clock) if settings.api_subscriptions else None
     server = FhirServer(
         Reader(
@@ -83,6 +86,7 @@ async def serving(
         started=clock.now(),
         streams=settings.api_streams,
         resolve_bed=resolve_bed,
+        client_keys=settings.api_client_keys,
     )
     try:
         async with listening(server.handle, refuse_unreadable, _door(settings), stop=server.stop_streams):
@@ -170,6 +174,13 @@ def _site(settings: ApiSettings) -> Site:
         units_claim=settings.api_units_claim,
         policies=settings.charting_policies(),
     )
+
+
+def _require_client_keys(path: Path) -> None:
+    try:
+        read_client_keys(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"NEOPAIN_CHARTING_API_CLIENT_KEYS: {error}") from error
 
 
 def _require_keys(path: Path) -> None:

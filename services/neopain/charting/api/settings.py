@@ -55,6 +55,11 @@ class ApiSettings(ChartingSettings):
         None,
         description="Folder of a local issuer's key, instead of an issuer: for one machine, listens on loopback only",
     )
+    api_client_keys: Path | None = Field(
+        None,
+        description="File with the public keys of our own SMART client (`neopain fhir keys jwks`), told to anybody at "
+        "`.well-known/jwks.json` below the base URL; none: told nowhere",
+    )
     api_units: tuple[str, ...] = Field(
         (), description="JSON list of the units that are served, `NICU` or `NICU@FACILITY`; none: all"
     )
