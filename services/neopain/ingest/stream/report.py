@@ -7,6 +7,8 @@ from typing import Any
 from neopain.domain.score import Modality, Outcome, Score
 from neopain.ingest.stream.replay import RecordingReport, TimedScore
 
+Row = tuple[str, str, str, str]
+
 NOTICE = "Investigational software: a score is a suggestion that a nurse verifies. Recordings are never charted."
 
 
@@ -14,8 +16,7 @@ def as_table(report: RecordingReport) -> str:
     """The scores as text: time, score and interval of 10, what was there, what was not and why; then notes."""
     lines = [f"{one.role:<6}{one.path}  (begins at {_clock(one.begins)})" for one in report.files]
     lines += [f"start {report.started.isoformat(timespec='seconds')}", ""]
-    lines += [f"{'time':>8}  {'score of 10':<28}{'present':<38}absent"]
-    lines += [_row(timed) for timed in report.scores]
+    lines += _aligned([("time", "score of 10", "present", "absent"), *(_row(timed) for timed in report.scores)])
     lines += ["", *(f"note: {note}" for note in report.notes), _weights(report), NOTICE]
     return "\n".join(lines)
 
@@ -34,10 +35,16 @@ def as_json_object(report: RecordingReport) -> dict[str, Any]:
     }
 
 
-def _row(timed: TimedScore) -> str:
-    present = ", ".join(one.modality.value for one in timed.score.presences if one.is_present) or "-"
+def _aligned(rows: list[Row]) -> list[str]:
+    """The rows with their columns below one another, two spaces apart."""
+    time, score, present = (max(len(row[column]) for row in rows) for column in range(3))
+    return [f"{row[0]:>{time}}  {row[1]:<{score}}  {row[2]:<{present}}  {row[3]}" for row in rows]
+
+
+def _row(timed: TimedScore) -> Row:
+    present = ", ".join(one.modality.value for one in timed.score.presences if one.is_present)
     absent = "; ".join(f"{one.modality.value}: {one.reason}" for one in timed.score.presences if not one.is_present)
-    return f"{_clock(timed.seconds):>8}  {_number(timed.score):<28}{present:<38}{absent or '-'}".rstrip()
+    return _clock(timed.seconds), _number(timed.score), present or "-", absent or "-"
 
 
 def _number(score: Score) -> str:

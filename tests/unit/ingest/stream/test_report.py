@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +22,12 @@ PRESENCES = (
 )
 
 
-def timed(seconds: int, estimate: Estimate | None, *, reason: str = "") -> TimedScore:
+def timed(
+    seconds: int, estimate: Estimate | None, *, reason: str = "", weights: Weights = Weights.UNTRAINED
+) -> TimedScore:
     outcome = Outcome.SCORED if estimate else Outcome.ABSTAINED
     end = START + timedelta(seconds=seconds)
-    model = ModelVersion("neopain-1", Weights.UNTRAINED)
+    model = ModelVersion("neopain-1", weights)
     return TimedScore(seconds, Score(recording_bed("x"), end, outcome, model, PRESENCES, end, estimate, reason))
 
 
@@ -45,6 +48,19 @@ def test_the_table_shows_time_score_interval_present_and_absent(report: Recordin
     assert "4.3  [2.0-6.7]" in rows[1]
     assert "cry, movement" in rows[1]
     assert rows[1].endswith("face: no-face-box; physiology: no-monitor")
+
+
+@pytest.mark.parametrize("weights", Weights)
+def test_the_columns_of_the_table_begin_below_one_another_and_never_touch(
+    report: RecordingReport, weights: Weights
+) -> None:
+    scores = (timed(3599, None), timed(3600, Estimate(9.99, 3.0, 10.0), weights=weights))
+    lines = as_table(replace(report, scores=scores)).splitlines()
+    rows = [line for line in lines if line.lstrip().startswith(("time ", "59:59 ", "60:00 "))]
+    for first in ("score of 10", "present", "absent"):
+        column = rows[0].index(first)
+        assert [row[column - 2 : column] for row in rows] == ["  ", "  ", "  "]
+        assert all(row[column] != " " for row in rows)
 
 
 def test_the_table_says_what_the_weights_are_worth_and_that_it_is_investigational(report: RecordingReport) -> None:
