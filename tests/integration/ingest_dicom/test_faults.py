@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
+from pynetdicom.association import Association
 
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import list_letters
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.errors import TransientError
+from neopain.ingest.dicom import scp
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.spool import Spool, Spooled
 from neopain.ingest.stream import replay
@@ -90,6 +96,85 @@ async def test_what_was_answered_is_scored_after_a_kill_and_what_was_not_is_gone
     assert ([one.Status for one in answers], left) == ([0, 0], 2)
     assert sorted(path.name for path in door.reports.iterdir()) == ["1.2.3.71.json", "1.2.3.72.json"]
     assert len({tick.bed for tick in scorer.ticks}) >= 2
+
+
+def begin_pdu(association: Association, *, length: int = 1000, sent: int = 10) -> None:
+    """The head of a P-DATA-TF of that length, and so many bytes of it."""
+    association.dul.socket.socket.sendall(struct.pack(">BBL", 0x04, 0, length) + bytes(sent))
+
+
+def part_of(video: Dataset, sender: Association) -> None:
+    """Half an object, and the beginning of one more PDU."""
+    context = next(one for one in sender.accepted_contexts if one.abstract_syntax != "1.2.840.10008.1.1")
+    send_half(sender, context.context_id, video)
+    while not sender.dul.to_provider_queue.empty():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    begin_pdu(sender)
+    time.sleep(1.0)  # until the door waits for the rest
+
+
+def is_stored(door: Door, dataset: Dataset) -> bool:
+    """Whether the door has a place, and takes the object."""
+    with door.associated([dataset]) as sender:
+        return sender.is_established and sender.send_c_store(dataset).Status == 0
+
+
+async def test_a_sender_that_falls_silent_within_a_pdu_makes_room_and_leaves_nothing(make_door: MakeDoor) -> None:
+    door, video = make_door(dicom_idle_seconds=2.0, dicom_most_associations=1), video_object(bytes(1_000_000))
+    async with door.opened():
+        with door.associated([video]) as silent:
+            await asyncio.to_thread(part_of, video, silent)
+            await until(lambda: len(door.incoming()) == 1)
+            await until(lambda: door.incoming() == [])
+            await until(lambda: is_stored(door, audio_object(SECOND)))
+
+
+async def test_a_sender_that_falls_silent_within_its_request_makes_room(
+    make_door: MakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scp, "NEGOTIATION_SECONDS", 0.3)
+    door = make_door(dicom_most_associations=1)
+    async with door.opened():
+        with socket.create_connection(("127.0.0.1", door.settings.dicom_port)) as silent:
+            silent.sendall(b"\x01\x00\x00")
+            await asyncio.sleep(1.0)
+            answers = await asyncio.to_thread(door.store, audio_object(SECOND))
+    assert [one.Status for one in answers] == [0]
+
+
+async def test_whoever_looks_whether_the_port_is_open_holds_no_place(make_door: MakeDoor) -> None:
+    door = make_door(dicom_most_associations=1)
+    async with door.opened():
+        for sent in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\xff\xff\xff\xff" + bytes(50)):
+            with socket.create_connection(("127.0.0.1", door.settings.dicom_port)) as looking:
+                looking.sendall(sent)
+            await asyncio.sleep(0.5)
+            answers = await asyncio.to_thread(door.store, audio_object(SECOND))
+            assert [one.Status for one in answers] == [0]
+
+
+async def test_a_stop_does_not_wait_for_a_sender_that_is_silent_within_a_pdu(make_door: MakeDoor) -> None:
+    door, video = make_door(dicom_drain_seconds=0.2), video_object(bytes(1_000_000))
+    async with AsyncExitStack() as opened:
+        await opened.enter_async_context(door.opened())
+        with door.associated([video]) as silent:
+            await asyncio.to_thread(part_of, video, silent)
+            await until(lambda: len(door.incoming()) == 1)
+            await asyncio.wait_for(opened.aclose(), timeout=15.0)
+            assert door.incoming() == []
+
+
+async def test_with_a_low_disk_a_sender_that_is_silent_within_a_pdu_is_ended(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = video_object(bytes(1_000_000))
+    async with door.opened():
+        with door.associated([video]) as silent:
+            await asyncio.to_thread(part_of, video, silent)
+            await until(lambda: len(door.incoming()) == 1)
+            monkeypatch.setattr(Spool, "has_room", lambda _: False)
+            await until(lambda: door.incoming() == [])
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ file is made where Python's ``tempfile`` says, which here is the spool. There is
 from __future__ import annotations
 
 import logging
+import socket
 import tempfile
+import threading
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -64,7 +67,9 @@ class StorageScp:
         host, port = self.settings.dicom_host, self.settings.dicom_port
         _configure(self.spool.incoming)
         handlers: list[evt.EventHandlerType] = [
+            (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_ESTABLISHED, self._established),
             (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_ABORTED, self._aborted),
@@ -96,9 +101,13 @@ class StorageScp:
             LOG.warning("incomplete_objects_removed", objects=swept)
         if not self.spool.has_room():
             for association in associations:
-                if association.dimse.message is not None:
+                if association.dimse.message is None:
+                    continue
+                if association.is_aborted:
+                    _cut(association)
+                else:
                     self._tell_rejected(association, "low disk")
-                    association.abort()
+                    _abort(association)
 
     def stop(self) -> None:
         """Takes no more associations, lets open ones go on for a while, then aborts them."""
@@ -112,12 +121,14 @@ class StorageScp:
         left = server.active_associations
         for association in left:
             if association.is_established:
-                association.abort()
+                _abort(association)
             else:
-                # It waits for a request: as if that had not come in time.
-                association.dul.to_user_queue.put(None)
-        for association in left:
-            association.join(timeout=END_SECONDS)
+                _stop_waiting(association)
+        _join(left)
+        silent = [association for association in left if association.is_alive()]
+        for association in silent:
+            _cut(association)
+        _join(silent)
         self.spool.sweep(set(), older_than_seconds=0.0)
         tempfile.tempdir = None
 
@@ -126,6 +137,12 @@ class StorageScp:
 
     def _associations(self) -> list[Association]:
         return self._server.active_associations if self._server else []
+
+    def _opened(self, event: Event) -> None:
+        _set_patience(event.assoc, NEGOTIATION_SECONDS)
+
+    def _established(self, event: Event) -> None:
+        _set_patience(event.assoc, self.settings.dicom_idle_seconds)
 
     def _requested(self, event: Event) -> None:
         """Refuses senders while the disk is low; an echo alone is let through."""
@@ -157,7 +174,10 @@ class StorageScp:
         LOG.warning("association_aborted", address=event.assoc.requestor.address)
 
     def _closed(self, event: Event) -> None:
-        """Removes the part of an object whose association ended in the middle of it."""
+        """Removes the part of an object whose association ended in the middle of it. Who has asked for none makes room:
+        whatever looks whether the port is open would else hold a place until a request had been awaited."""
+        if event.assoc.requestor.primitive is None:
+            _stop_waiting(event.assoc)
         message = event.assoc.dimse.message
         path = _file_of(message)
         if message is not None and path is not None:
@@ -165,6 +185,39 @@ class StorageScp:
                 message._data_set_file.close()
             path.unlink(missing_ok=True)
             LOG.warning("incomplete_object_removed", address=event.assoc.requestor.address)
+
+
+def _set_patience(association: Association, seconds: float) -> None:
+    """How long the sender may be silent within a PDU: for that pynetdicom itself would wait for ever."""
+    held = association.dul.socket
+    if held is not None and held.socket is not None:
+        held.socket.settimeout(seconds)
+
+
+def _stop_waiting(association: Association) -> None:
+    """Ends one that waits for a request: as if that had not come in time."""
+    association.dul.to_user_queue.put(None)
+
+
+def _abort(association: Association) -> None:
+    """Sends an A-ABORT and ends it, without waiting: a sender may be silent within a PDU, which is read to its end."""
+    threading.Thread(target=association.abort, name="dicom-abort", daemon=True).start()
+
+
+def _cut(association: Association) -> None:
+    """Ends what is still being read, not waiting for the sender any more."""
+    held = association.dul.socket
+    if held is not None and held.socket is not None:
+        with suppress(OSError):
+            # Of TLS only what lies below: another thread is reading.
+            socket.socket.shutdown(held.socket, socket.SHUT_RDWR)
+
+
+def _join(associations: list[Association]) -> None:
+    """Waits for their ends, all of them together for a short while."""
+    deadline = time.monotonic() + END_SECONDS
+    for association in associations:
+        association.join(timeout=max(deadline - time.monotonic(), 0.0))
 
 
 def _entity(settings: IngestSettings) -> ApplicationEntity:
