@@ -9,7 +9,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,6 +127,18 @@ async def test_a_sender_that_falls_silent_within_a_pdu_makes_room_and_leaves_not
             await until(lambda: len(door.incoming()) == 1)
             await until(lambda: door.incoming() == [])
             await until(lambda: is_stored(door, audio_object(SECOND)))
+        assert len(door.waiting()) == 1
+
+
+async def test_a_sender_may_pause_within_a_pdu_for_longer_than_within_its_request(
+    make_door: MakeDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scp, "NEGOTIATION_SECONDS", 0.3)
+    door, video = make_door(dicom_idle_seconds=30.0), video_object(bytes(1_000_000))
+    async with door.opened():
+        with door.associated([video]) as pausing:
+            await asyncio.to_thread(part_of, video, pausing)
+            assert (len(door.incoming()), pausing.is_established) == (1, True)
 
 
 async def test_a_sender_that_falls_silent_within_its_request_makes_room(
@@ -152,29 +163,6 @@ async def test_whoever_looks_whether_the_port_is_open_holds_no_place(make_door: 
             await asyncio.sleep(0.5)
             answers = await asyncio.to_thread(door.store, audio_object(SECOND))
             assert [one.Status for one in answers] == [0]
-
-
-async def test_a_stop_does_not_wait_for_a_sender_that_is_silent_within_a_pdu(make_door: MakeDoor) -> None:
-    door, video = make_door(dicom_drain_seconds=0.2), video_object(bytes(1_000_000))
-    async with AsyncExitStack() as opened:
-        await opened.enter_async_context(door.opened())
-        with door.associated([video]) as silent:
-            await asyncio.to_thread(part_of, video, silent)
-            await until(lambda: len(door.incoming()) == 1)
-            await asyncio.wait_for(opened.aclose(), timeout=15.0)
-            assert door.incoming() == []
-
-
-async def test_with_a_low_disk_a_sender_that_is_silent_within_a_pdu_is_ended(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = video_object(bytes(1_000_000))
-    async with door.opened():
-        with door.associated([video]) as silent:
-            await asyncio.to_thread(part_of, video, silent)
-            await until(lambda: len(door.incoming()) == 1)
-            monkeypatch.setattr(Spool, "has_room", lambda _: False)
-            await until(lambda: door.incoming() == [])
 
 
 @pytest.fixture

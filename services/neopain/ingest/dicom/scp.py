@@ -8,12 +8,9 @@ file is made where Python's ``tempfile`` says, which here is the spool. There is
 from __future__ import annotations
 
 import logging
-import socket
 import tempfile
-import threading
 import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -101,13 +98,9 @@ class StorageScp:
             LOG.warning("incomplete_objects_removed", objects=swept)
         if not self.spool.has_room():
             for association in associations:
-                if association.dimse.message is None:
-                    continue
-                if association.is_aborted:
-                    _cut(association)
-                else:
+                if association.dimse.message is not None:
                     self._tell_rejected(association, "low disk")
-                    _abort(association)
+                    association.abort()
 
     def stop(self) -> None:
         """Takes no more associations, lets open ones go on for a while, then aborts them."""
@@ -121,14 +114,11 @@ class StorageScp:
         left = server.active_associations
         for association in left:
             if association.is_established:
-                _abort(association)
+                association.abort()
             else:
                 _stop_waiting(association)
-        _join(left)
-        silent = [association for association in left if association.is_alive()]
-        for association in silent:
-            _cut(association)
-        _join(silent)
+        for association in left:
+            association.join(timeout=END_SECONDS)
         self.spool.sweep(set(), older_than_seconds=0.0)
         tempfile.tempdir = None
 
@@ -197,27 +187,6 @@ def _set_patience(association: Association, seconds: float) -> None:
 def _stop_waiting(association: Association) -> None:
     """Ends one that waits for a request: as if that had not come in time."""
     association.dul.to_user_queue.put(None)
-
-
-def _abort(association: Association) -> None:
-    """Sends an A-ABORT and ends it, without waiting: a sender may be silent within a PDU, which is read to its end."""
-    threading.Thread(target=association.abort, name="dicom-abort", daemon=True).start()
-
-
-def _cut(association: Association) -> None:
-    """Ends what is still being read, not waiting for the sender any more."""
-    held = association.dul.socket
-    if held is not None and held.socket is not None:
-        with suppress(OSError):
-            # Of TLS only what lies below: another thread is reading.
-            socket.socket.shutdown(held.socket, socket.SHUT_RDWR)
-
-
-def _join(associations: list[Association]) -> None:
-    """Waits for their ends, all of them together for a short while."""
-    deadline = time.monotonic() + END_SECONDS
-    for association in associations:
-        association.join(timeout=max(deadline - time.monotonic(), 0.0))
 
 
 def _entity(settings: IngestSettings) -> ApplicationEntity:
