@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import pytest
 import torch
 
 from neopain.models.checkpoint import load_checkpoint
+from neopain.models.repository import read_golden, save_golden
 
 from ..unit.models import published_layouts as layouts
 from .conftest import in_this_process
 
 pytestmark = pytest.mark.torch
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def model_import(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -99,3 +103,30 @@ def test_a_file_that_does_not_fit_exits_2_with_the_differences_and_nothing_is_wr
 def test_wrong_arguments_are_named_and_exit_2(arguments: tuple[str, ...], words: str) -> None:
     done = model_import(*arguments)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+def test_the_encoders_that_are_served_become_a_checkpoint(tmp_path: Path) -> None:
+    out, copy = tmp_path / "start.pt", shutil.copytree(ROOT / "triton_models", tmp_path / "model")
+    save_golden(copy, [one for one in read_golden(copy) if one.inputs["PRESENT"].all()][:1])  # seconds each
+    done = model_import("--encoders", copy, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    served = json.loads((ROOT / "triton_models" / "model.json").read_text())
+    assert (told["encoders"]["model"], told["encoders"]["weights"]) == (served["name"], served["weights"])
+    assert told["off"]["mean"] < 0.05
+    assert load_checkpoint(out).about["encoders"] == told["encoders"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ((), "give --video FILE, --audio FILE or both, or --encoders FOLDER"),
+        (("--encoders", "no-such"), "no-such/model.json cannot be read"),
+        (("--encoders", "no-such", "--width", "96"), "--encoders takes whole encoders with their sizes"),
+        (("--encoders", "no-such", "--audio", "a.pth"), "--encoders takes whole encoders with their sizes"),
+    ],
+)
+def test_encoders_that_cannot_be_taken_are_named(tmp_path: Path, arguments: tuple[str, ...], word: str) -> None:
+    done = model_import(*arguments, "--out", tmp_path / "start.pt")
+    assert (done.returncode, word in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "start.pt").exists()

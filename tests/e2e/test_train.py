@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from neopain.codecs.manifest import write_manifest
 from neopain.codecs.vitals_table import VitalRow, write_vitals
@@ -201,6 +203,38 @@ def test_a_finished_training_is_only_told(run: Path, data: Path, config: Path) -
     again = in_this_process("train", "--data", data, "--out", run, "--seed", "2", "--config", config)
     assert (again.returncode, again.stdout) == (0, f"{run / 'checkpoint.pt'}\n")
     assert "this training is done" in again.stderr
+
+
+KEPT = """
+[face]
+keep = true
+[audio]
+keep = true
+[vitals]
+keep = true
+[fusion]
+trials = 1
+plan = { steps = 4, batch = 8, check_every = 2 }
+"""
+
+
+def test_own_infants_teach_the_heads_of_encoders_that_are_kept(run: Path, data: Path, tmp_path: Path) -> None:
+    from neopain.models.checkpoint import load_checkpoint
+
+    own = shutil.copytree(data, tmp_path / "own")
+    (own / "dataset.json").unlink()
+    (tmp_path / "kept.toml").write_text(KEPT)
+    out = tmp_path / "heads"
+    asked = ("train", "--data", own, "--out", out, "--seed", "2", "--config", tmp_path / "kept.toml")
+    refused = in_this_process(*asked)
+    assert (refused.returncode, "[face] keep = true keeps an encoder that --start gives" in refused.stderr) == (2, True)
+    done = in_this_process(*asked, "--start", run / "checkpoint.pt")
+    assert done.returncode == 0, done.stderr
+    before, after = load_checkpoint(run / "checkpoint.pt"), load_checkpoint(out / "checkpoint.pt")
+    differing = {name.split(".")[0] for name in before.state if not torch.equal(before.state[name], after.state[name])}
+    assert differing == {"fusion_head"}
+    assert after.about["weights"] == "trained on the simulator"
+    assert after.about["began_with"]["data"] == before.about["data"]
 
 
 @pytest.mark.parametrize(

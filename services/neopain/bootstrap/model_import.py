@@ -1,4 +1,4 @@
-"""``neopain model import``: published weights of the backbones, in a checkpoint to start training from."""
+"""``neopain model import``: published backbones, or the encoders of a model, in a checkpoint to train from."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class ModelImportOptions:
     out: Path
     video: Path | None = None
     audio: Path | None = None
+    encoders: Path | None = None
+    """A model repository, instead of files of backbones."""
     width: int = NetConfig().width
     seed: int = 0
     fully_connected: bool = False
@@ -41,6 +43,8 @@ def run_model_import(options: ModelImportOptions) -> int:
     config = _config(options)
     if not find_spec("torch"):
         raise ConfigurationError("neopain model import needs torch: run './neopain install training'")
+    if options.encoders is not None:
+        return _import_encoders(options, options.encoders)
     from neopain.models.checkpoint import save_checkpoint
     from neopain.models.published.importing import import_published
     from neopain.models.published.layouts import Backbone
@@ -52,11 +56,37 @@ def run_model_import(options: ModelImportOptions) -> int:
     return 0
 
 
+def _import_encoders(options: ModelImportOptions, repository: Path) -> int:
+    from neopain.models.checkpoint import save_checkpoint
+    from neopain.models.served_encoders import encoders_of
+
+    checkpoint, reached = encoders_of(repository, seed=options.seed)
+    save_checkpoint(options.out, checkpoint)
+    found = checkpoint.about["encoders"]
+    if options.as_json:
+        fields = {"checkpoint": str(options.out), "weights": "untrained", "seed": options.seed, "encoders": found}
+        print(json.dumps(fields | {"off": {"mean": reached.mean, "p99": reached.p99}}))
+        return 0
+    print(
+        f"encoders of {found['model']} ({found['weights']}), sha256 of its checkpoint {found['digest']}\n"
+        f"  off their float32 scores by {reached.mean:.3f} (mean), {reached.p99:.3f} (p99), on its golden windows\n"
+        f"{options.out}: written; the fusion head is fresh from seed {options.seed} and untrained"
+    )
+    return 0
+
+
 def _files(options: ModelImportOptions) -> dict[str, Path]:
     given = {"video": options.video, "audio": options.audio}
     files = {name: path for name, path in given.items() if path is not None}
+    if options.encoders is not None:
+        if files or options.fully_connected or options.width != NetConfig().width:
+            raise ConfigurationError(
+                "--encoders takes whole encoders with their sizes: leave out --video, --audio, --width and"
+                " --fully-connected"
+            )
+        return {}
     if not files:
-        raise ConfigurationError("nothing to import: give --video FILE, --audio FILE or both")
+        raise ConfigurationError("nothing to import: give --video FILE, --audio FILE or both, or --encoders FOLDER")
     for name, path in files.items():
         if path.resolve() == options.out.resolve():
             raise ConfigurationError(f"--out {options.out} is the file given as --{name}: give another place")

@@ -18,10 +18,12 @@ def add_model(commands: Commands[argparse.ArgumentParser]) -> None:
     export.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="the repository to write")
     export.add_argument("--name", default="model", help="first part of the model's name (default model)")
     export.add_argument("--state", type=Path, help="folder for prepared windows (default var/evaluate in the checkout)")
-    text = "Take published weights of the backbones into a checkpoint to train from (docs/weights.md)"
+    text = "Take published weights, or the encoders of a model, into a checkpoint to train from (docs/weights.md)"
     taken = command(model, "import", _model_import, text)
     taken.add_argument("--video", type=Path, metavar="FILE", help="I3D-R50 of pytorchvideo or PySlowFast: .pyth, .pkl")
     taken.add_argument("--audio", type=Path, metavar="FILE", help="VGGish of torchvggish or torchaudio: .pth, .pt")
+    text = "the three encoders of a model repository, triton_models for instance"
+    taken.add_argument("--encoders", type=Path, metavar="FOLDER", help=text)
     taken.add_argument("--out", type=Path, metavar="FILE", required=True, help="the checkpoint to write")
     taken.add_argument("--width", type=int, default=192, help="length of one token (default 192, which is served)")
     taken.add_argument("--seed", type=int, default=0, help="seed of all that is not imported (default 0)")
@@ -38,6 +40,7 @@ def _model_import(options: argparse.Namespace) -> int:
             out=options.out,
             video=options.video,
             audio=options.audio,
+            encoders=options.encoders,
             width=options.width,
             seed=options.seed,
             fully_connected=options.fully_connected,

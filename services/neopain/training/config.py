@@ -62,6 +62,8 @@ class FaceStageConfig:
     disturbed: float = 1.0
     """Share of the full disturbance: 1 as a ward might, 0 not at all. Where no frame is seen twice, less is learnt
     sooner."""
+    keep: bool = False
+    """The video encoder stays as ``--start`` gave it: this stage and ``video`` are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class AudioStageConfig:
     (as Liu et al. 2023, PatchDropout)."""
     disturbed: float = 1.0
     """As for the face stage."""
+    keep: bool = False
+    """The audio encoder stays as ``--start`` gave it: the stage is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ class VitalsStageConfig:
     plan: Steps = field(
         default_factory=lambda: Steps(steps=6000, batch=128, lr=2e-3, check_every=250, check_windows=2000)
     )
+    keep: bool = False
+    """The vitals encoder stays as ``--start`` gave it: the stage is left out."""
 
 
 @dataclass(frozen=True, slots=True)

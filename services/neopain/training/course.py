@@ -1,7 +1,8 @@
 """The course of a training: which stage follows which, and what each hands on.
 
 face (2D) -> video (3D) -> audio -> vitals -> tokens -> fusion and, on the same tokens, the learned baselines -> what is
-typical of the training windows. Every stage keeps its own state, so the course itself has nothing to remember.
+typical of the training windows. An encoder that is to be kept has no stage. Every stage keeps its own state, so the
+course itself has nothing to remember.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Course:
         self._learn_faces()
         log_mels = keep_log_mels(pool, key=self._key, place=place)
         without_front_end(nets.audio_encoder)
-        if self._has(CRY):
+        if not config.audio.keep and self._has(CRY):
             self._seed("audio")
             self._run(
                 AudioStage(
@@ -149,7 +150,7 @@ class Course:
                     seed=place.seed,
                 )
             )
-        if self._has(VITALS):
+        if not config.vitals.keep and self._has(VITALS):
             encoder = nets.vitals_encoder
             self._seed("vitals")
             self._run(VitalsStage(pool, self._infants, config.vitals, encoder, machine=place.machine, seed=place.seed))
@@ -166,7 +167,7 @@ class Course:
 
     def _learn_faces(self) -> None:
         """The face first flat, then inflated and in motion."""
-        if not self._has(FACE):
+        if self._config.face.keep or not self._has(FACE):
             return
         config, machine, seed = self._config, self._place.machine, self._place.seed
         video = self._networks.video_encoder

@@ -33,8 +33,9 @@ CRY_STEPS, CRY_HELD = 256, 4
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """``name`` begins the version's; from ``seed`` follow the windows that are taken: ``ranges`` of them tell int8 what
-    there is, on ``checks`` the engines are compared with float32."""
+    """``name`` begins the version's; ``weights`` are worth no more than the checkpoint says; from ``seed`` follow the
+    windows that are taken: ``ranges`` of them tell int8 what there is, on ``checks`` the engines are compared with
+    float32."""
 
     name: str
     weights: Weights
@@ -54,7 +55,9 @@ def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: 
     checkpoint = load_checkpoint(path)
     networks = networks_of(checkpoint)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    version = ModelVersion(f"{options.name}-{digest[:8]}", options.weights)
+    own = Weights(checkpoint.about.get("weights", options.weights))
+    worth = min(own, options.weights, key=list(Weights).index)
+    version = ModelVersion(f"{options.name}-{digest[:8]}", worth)
     identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
     model = export_networks(networks, out, identity, _export_windows(windows, options))
     baselines = path.with_name(BASELINES_FILE)

@@ -67,12 +67,14 @@ def train(asked: Asked, leg: Leg, told: Told) -> Path | None:
     ``ConfigurationError``: the data, the config or the start cannot be used, or the folder holds another training.
     """
     checkpoint = asked.out / CHECKPOINT_FILE
+    about: dict[str, Any] = {}
     if asked.start is not None:
-        nets = load_checkpoint(asked.start).config
-        asked = replace(asked, config=replace(asked.config, nets=nets))
+        start = load_checkpoint(asked.start)
+        asked, about = replace(asked, config=replace(asked.config, nets=start.config)), start.about
+    _require_kept(asked, about)
     windows = _prepared(asked, told)
     pool = Pool(windows)
-    facts = _facts(asked, windows)
+    facts = _facts(asked, windows, about)
     machine = _machine(asked, facts)
     told.say(f"{len(pool)} windows of {facts['infants']} infants; {machine.told}")
     if checkpoint.exists():
@@ -120,8 +122,23 @@ def _prepared(asked: Asked, told: Told) -> list[PreparedWindows]:
     return found
 
 
-def _facts(asked: Asked, windows: Sequence[PreparedWindows]) -> dict[str, Any]:
-    """What ``run.json`` says; the folder's own, if there is one and it asks for the same."""
+def _require_kept(asked: Asked, start: dict[str, Any]) -> None:
+    """``ConfigurationError`` when an encoder is to be kept that nobody has taught."""
+    config = asked.config
+    kept = [name for name in ("face", "audio", "vitals") if getattr(config, name).keep]
+    if kept and start.get("weights", Weights.UNTRAINED.value) == Weights.UNTRAINED.value and "encoders" not in start:
+        raise ConfigurationError(
+            f"[{kept[0]}] keep = true keeps an encoder that --start gives, and no trained one is given: take one of"
+            " 'neopain model import --encoders', or of an earlier training"
+        )
+
+
+def _facts(asked: Asked, windows: Sequence[PreparedWindows], start: dict[str, Any]) -> dict[str, Any]:
+    """What ``run.json`` says; the folder's own, if there is one and it asks for the same.
+
+    ``start`` is what the checkpoint tells that the training begins with: whose infants its weights know counts for
+    those that come of it.
+    """
     data = [
         {
             "folder": folder.name,
@@ -144,6 +161,8 @@ def _facts(asked: Asked, windows: Sequence[PreparedWindows]) -> dict[str, Any]:
     if not path.exists():
         infants = {segment.subject.id for one in windows for segment in one.segments}
         facts = wanted | {"infants": len(infants), "code": asked.code, "half": {}}
+        if start:
+            facts["began_with"] = {name: value for name, value in start.items() if name not in {"config", "figures"}}
         _write_json(path, facts)
         return facts
     facts = _read_json(path)
@@ -206,9 +225,12 @@ def _write(asked: Asked, facts: dict[str, Any], outcome: Outcome) -> None:
 
 
 def _weights(facts: dict[str, Any]) -> Weights:
-    """One simulated infant among others' is enough to say so."""
+    """One simulated infant among others' is enough to say so, also one whom the weights knew that it began with."""
+    began_with = facts.get("began_with", {})
+    encoders = began_with.get("encoders", {})
     is_simulated = any("simulator" in one["dataset"] for one in facts["data"])
-    return Weights.SIMULATOR if is_simulated else Weights.SITE
+    was_simulated = Weights.SIMULATOR.value in (began_with.get("weights"), encoders.get("weights"))
+    return Weights.SIMULATOR if is_simulated or was_simulated else Weights.SITE
 
 
 def _read_json(path: Path) -> dict[str, Any]:

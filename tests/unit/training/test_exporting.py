@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,15 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from neopain.domain.score import Weights
+from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.features.pack import WindowTensors
 from neopain.models.checkpoint import Checkpoint, save_checkpoint
 from neopain.models.config import AudioConfig, NetConfig, VideoConfig, VitalsConfig
-from neopain.models.networks import Networks
-from neopain.models.repository import read_golden, read_model
+from neopain.models.export import Identity
+from neopain.models.networks import Networks, as_batch
+from neopain.models.repository import GoldenWindow, read_golden, read_model, save_golden
 from neopain.models.sample_windows import sample_window
+from neopain.models.served_encoders import encoders_of
+from neopain.training import exporting
 from neopain.training.exporting import ExportOptions, coarser, export_checkpoint
 from neopain.training.windows import PreparedWindows
 
@@ -55,13 +59,22 @@ def windows(count: int) -> PreparedWindows:
     return cast("PreparedWindows", MadeUp(count))
 
 
+def learnt() -> Networks:
+    """Nets of which no tensor is as it was made: a bias of zeros would be folded away."""
+    torch.manual_seed(7)
+    networks = Networks(SMALL).eval()
+    for name, tensor in networks.state_dict().items():
+        if tensor.is_floating_point() and not name.endswith(("typical_mean", "typical_spread", "centre", "spread")):
+            tensor.add_(0.05 * torch.randn(tensor.shape).abs())
+    return networks
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small nets with their notes."""
     path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
     about = {"seed": 7, "weights": "trained on the simulator", "data": {"simulator": "1", "seed": 9}}
-    torch.manual_seed(7)
-    save_checkpoint(path, Checkpoint(SMALL, Networks(SMALL).state_dict(), about))
+    save_checkpoint(path, Checkpoint(SMALL, learnt().state_dict(), about))
     path.with_name("baselines.pt").write_bytes(b"of the same run")
     return path
 
@@ -86,6 +99,88 @@ def test_the_model_is_named_after_the_checkpoints_content(repository: Path) -> N
 def test_the_model_file_tells_how_the_nets_were_made(repository: Path) -> None:
     assert json.loads((repository / "model.json").read_text())["about"]["data"] == {"simulator": "1", "seed": 9}
     assert read_model(repository).config == SMALL
+
+
+def test_weights_are_worth_no_more_than_the_checkpoint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "start.pt", Checkpoint(SMALL, learnt().state_dict(), {"weights": "untrained"}))
+    told: list[Identity] = []
+    monkeypatch.setattr(exporting, "export_networks", lambda _nets, _out, identity, _windows: told.append(identity))
+    export_checkpoint(tmp_path / "start.pt", windows(12), tmp_path / "out", FEW)
+
+    assert [one.version.weights for one in told] == [Weights.UNTRAINED]
+
+
+def test_there_is_nothing_to_begin_with_in_untrained_nets(repository: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(repository, tmp_path / "other")
+    model = read_model(other)
+    replace(model, version=ModelVersion(model.version.name, Weights.UNTRAINED)).save(other)
+    with pytest.raises(ConfigurationError, match="are untrained: there is nothing to begin with"):
+        encoders_of(other, seed=0)
+
+
+@pytest.fixture(scope="module")
+def read_back(repository: Path) -> Checkpoint:
+    return encoders_of(repository, seed=3)[0]
+
+
+def test_encoders_that_are_read_back_say_what_those_said_that_were_exported(read_back: Checkpoint) -> None:
+    given, found = learnt(), Networks(SMALL)
+    found.load_state_dict(read_back.state)
+    found.eval()
+    batch = as_batch([sample_window(seed) for seed in (21, 22, 23)])
+    with torch.no_grad():
+        expected, got = given.encode(batch), found.encode(batch)
+
+    for before, after in zip(expected[0], got[0], strict=True):
+        assert (after - before).norm() < 0.05 * before.norm()
+    for before, after in zip(expected[1], got[1], strict=True):
+        assert torch.allclose(after, before, atol=0.1)
+
+
+def test_batch_norms_that_are_read_back_can_go_on_learning(read_back: Checkpoint) -> None:
+    found = Networks(SMALL)
+    found.load_state_dict(read_back.state)
+    encoder = found.vitals_encoder
+    batch = as_batch([sample_window(seed) for seed in range(21, 37)])["VITALS"]
+    with torch.no_grad():
+        held = encoder.eval()(batch)[0]
+        encoder.train()
+        encoder.neck.eval()
+        by_batch = encoder(batch)[0]
+
+    assert (by_batch - held).norm() < 0.3 * held.norm()
+
+
+def test_what_is_read_back_says_whose_weights_it_has(read_back: Checkpoint, repository: Path) -> None:
+    model = read_model(repository)
+    assert read_back.about["weights"] == "untrained"
+    assert read_back.about["encoders"] == {
+        "model": model.version.name,
+        "digest": model.digest,
+        "weights": "trained on the simulator",
+        "about": {"seed": 7, "data": {"simulator": "1", "seed": 9}},
+    }
+
+
+def test_encoders_beside_golden_windows_of_others_are_refused(repository: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(repository, tmp_path / "other")
+    golden = read_golden(other)
+    name = signature.SCORE_BY_MODALITY.name
+    save_golden(other, [GoldenWindow(one.inputs, one.expected | {name: 10 - one.expected[name]}) for one in golden])
+    with pytest.raises(ConfigurationError, match="do not say of its golden windows what they should"):
+        encoders_of(other, seed=0)
+
+
+def test_an_encoder_that_is_another_net_is_refused(repository: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(repository, tmp_path / "other")
+    shutil.copytree(other / "audio_encoder", other / "video_encoder", dirs_exist_ok=True)
+    with pytest.raises(
+        ConfigurationError, match=r"video_encoder/1/model.xml cannot be read back \(.*backbone.stem_norm"
+    ):
+        encoders_of(other, seed=0)
+    (other / "video_encoder" / "1" / "model.xml").unlink()
+    with pytest.raises(ConfigurationError, match=r"model\.xml is missing"):
+        encoders_of(other, seed=0)
 
 
 def test_the_calibration_of_other_nets_is_gone(repository: Path) -> None:

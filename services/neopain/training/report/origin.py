@@ -12,6 +12,8 @@ LEFT_OUT: Final = frozenset({"config", "weights", "baselines"})
 LONGEST: Final = 300
 """Notes that are not known here are told when they are not longer than this."""
 
+LONG: Final = frozenset({"data", "stages", "began with"})
+
 Notes = Mapping[str, Any]
 
 
@@ -21,11 +23,22 @@ def origin(about: Notes) -> dict[str, str]:
     for name, value in about.items():
         if name == "data" and isinstance(value, list):
             told["data"] = "; ".join(_data(one) for one in value)
+        elif name == "began_with" and isinstance(value, dict):
+            told["began with"] = _beginning(value)
         elif name == "figures" and isinstance(value, dict):
             told["stages"] = "; ".join(_stage(stage, one) for stage, one in value.get("stages", {}).items())
         elif name not in LEFT_OUT:
             told[name] = value if isinstance(value, str) else json.dumps(value)
-    return {name: text for name, text in told.items() if text and (len(text) <= LONGEST or name in {"data", "stages"})}
+    return {name: text for name, text in told.items() if text and (len(text) <= LONGEST or name in LONG)}
+
+
+def _beginning(one: Notes) -> str:
+    """Whose weights the training began with."""
+    encoders = one.get("encoders") or {}
+    about = encoders.get("about") or one
+    sources = [f"{each.get('backbone', '?')} {each.get('file', '?')}" for each in one.get("sources", ())]
+    parts = [f"encoders of {encoders['model']}"] if "model" in encoders else sources or ["an earlier training"]
+    return "; ".join([*parts, *(_data(each) for each in about.get("data", ()))])
 
 
 def _data(one: Notes) -> str:

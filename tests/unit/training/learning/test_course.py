@@ -195,6 +195,24 @@ def test_a_trained_start_gives_its_head_to_every_trial(
     )
 
 
+def test_encoders_that_are_kept_stay_as_they_came_and_the_heads_learn(
+    fake_windows: Fake, brief: TrainConfig, place: Workplace
+) -> None:
+    kept = replace(
+        brief,
+        face=replace(brief.face, keep=True),
+        audio=replace(brief.audio, keep=True),
+        fusion=replace(brief.fusion, trials=1),
+    )
+    torch.manual_seed(5)
+    state = Networks(brief.nets).state_dict()
+    outcome = course(fake_windows, kept, place, each=1).run()
+    found = outcome.networks.state_dict()
+    changed = {name.split(".")[0] for name, tensor in found.items() if not torch.equal(tensor, state[name])}
+    assert changed == {"vitals_encoder", "fusion_head"}
+    assert [name for name in outcome.figures if not name.endswith("-1")] == ["vitals"]
+
+
 def test_strangers_are_told_from_infants(outcome: Outcome, fake_windows: Fake) -> None:
     given = windows(fake_windows)
     encoded = encode_windows(outcome.networks, given, [*range(0, 40, 4), *range(40, 44)])
