@@ -28,3 +28,14 @@ def test_what_a_training_noted_is_told_in_words():
 
 def test_notes_that_nobody_would_read_are_left_out():
     assert origin({"start": "", "long": ["x" * 400], "half": {"cpu": "float32"}}) == {"half": '{"cpu": "float32"}'}
+
+
+def test_it_says_whose_weights_a_training_began_with() -> None:
+    cohort = {"folder": "c", "infants": 3, "windows": 9, "dataset": {"simulator": "1", "seed": 5}}
+    encoders = {"model": "simulator-1", "weights": "trained on the simulator", "about": {"data": [cohort]}}
+    told = "c: 3 infants, 9 windows (simulator 1, seed 5)"
+
+    assert origin({"began_with": {"encoders": encoders}}) == {"began with": f"encoders of simulator-1; {told}"}
+    assert origin({"began_with": {"seed": 1, "data": [cohort]}}) == {"began with": f"an earlier training; {told}"}
+    files = [{"backbone": "video", "file": "i3d.pyth"}, {"backbone": "audio", "file": "vggish.pth"}]
+    assert origin({"began_with": {"sources": files}}) == {"began with": "video i3d.pyth; audio vggish.pth"}
