@@ -32,6 +32,7 @@ from neopain.domain.score import Estimate, Modality, ModelVersion, Outcome, Pres
 from neopain.domain.vitals import Processing
 from neopain.embedded.postgres import OWNER, READER, WRITER, Postgres
 
+from ...fhir_validity import Judge, judging, require_valid
 from ...servers import in_background, trusted
 from .authorization import install
 
@@ -62,6 +63,13 @@ class TestClock:
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def judge(state_dir: Path) -> Iterator[Judge]:
+    """The validators of FHIR resources that nobody here wrote; they start when the first is shown to them."""
+    with judging(state_dir) as judge:
+        yield judge
 
 
 @pytest.fixture(scope="session")
@@ -353,8 +361,12 @@ class EhrView:
         )
 
     def search(self, resource_type: str, **parameters: str) -> list[dict[str, Any]]:
+        """What it holds; whatever we have sent has to be valid."""
         bundle = self.http.get(f"{self.url}/{resource_type}", params={"_count": "1000", **parameters}).json()
-        return [entry["resource"] for entry in bundle.get("entry", [])]
+        found = [entry["resource"] for entry in bundle.get("entry", [])]
+        for one in found:
+            require_valid(one)
+        return found
 
     def observations(self, patient: str) -> list[dict[str, Any]]:
         """In the order in which the EHR got them."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fhir.resources.R4B.flag import Flag
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -29,6 +28,8 @@ from neopain.domain.identity import PatientId
 from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.domain.score import Outcome
 from neopain.errors import ContractBroken
+
+from ...fhir_validity import require_valid
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Count = Callable[[str], int]
@@ -408,7 +409,7 @@ def test_an_alert_is_shown_as_a_flag_about_the_infant_at_the_ehr(
     _, (line,), _ = command("show", only(engine).id, "--fhir")
 
     flag = json.loads(line)
-    Flag.model_validate(flag)
+    require_valid(flag)
     assert flag["subject"]["identifier"] == {"system": "urn:oid:1.2.3", "value": ward.infant.value}
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fhir.resources.R4B.auditevent import AuditEvent as AuditEventResource
 from sqlalchemy import Engine
 
 from neopain.charting.audit import AuditEvent, anchor_heads, append
 from neopain.charting.audit.exported import verify_export
 from neopain.cli import run
 from neopain.errors import ConfigurationError
+
+from ...fhir_validity import require_valid
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Export = Callable[..., Path]
@@ -126,7 +127,7 @@ def test_as_audit_events_a_read_of_two_infants_is_two(export: Export) -> None:
     events = [json.loads(line) for line in export("--fhir").read_text().splitlines()]
 
     for event in events:
-        AuditEventResource.model_validate(event)
+        require_valid(event)
     assert [event["id"] for event in events] == [
         *(f"charting-{number}" for number in range(1, 7)),
         *("reads-1-1", "reads-1-2", "reads-2-1", "reads-2-2", "reads-3"),

@@ -20,6 +20,8 @@ from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import bed_id
 from neopain.errors import ConfigurationError
 
+from ...fhir_validity import require_valid
+
 Rows = Callable[[str], list[dict[str, Any]]]
 
 
@@ -42,8 +44,11 @@ def sweep(engine: Engine, ward: Any, channel: RecorderChannel, rows: Rows) -> Ca
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
-    """Every record, file by file."""
-    return [json.loads(line) for file in sorted(folder.rglob("*.ndjson")) for line in file.read_text().splitlines()]
+    """Every record, file by file; the Observation in each is valid."""
+    found = [json.loads(line) for file in sorted(folder.rglob("*.ndjson")) for line in file.read_text().splitlines()]
+    for record in found:
+        require_valid(record["observation"])
+    return found
 
 
 def test_an_entry_is_recorded_with_whose_it_is_and_confirmed(

@@ -16,7 +16,8 @@ from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.policy import ChartingPolicy
 
-from .conftest import outcome, require_valid
+from ....fhir_validity import require_valid
+from .conftest import outcome
 
 Rows = Callable[[str], list[dict[str, Any]]]
 

@@ -27,10 +27,11 @@ from neopain.embedded.loopback import free_port
 from neopain.ingest.census.release import ReleaseWanted, release
 from neopain.runtime.settings import BusSettings
 
+from ....fhir_validity import require_valid
 from ....servers import trusted
 from ...in_thread import in_thread
 from ..conftest import AUTHORITY, NOON
-from .conftest import ISSUER, Api, outcome, require_valid
+from .conftest import ISSUER, Api, outcome
 
 Rows = Callable[[str], list[dict[str, Any]]]
 WHY = "two infants are in this bed by ADT"

@@ -14,8 +14,9 @@ from neopain.charting.procedures import chart_due_procedures
 from neopain.codecs.fhir.ids import patient_id
 from neopain.domain.procedure import ProcedureRule
 
+from ....fhir_validity import require_valid
 from ..conftest import NOON
-from .conftest import outcome, require_valid
+from .conftest import outcome
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Document = Callable[..., httpx.Response]

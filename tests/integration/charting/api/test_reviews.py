@@ -17,7 +17,8 @@ from neopain.charting.agreement import read_reviewed
 from neopain.charting.audit.verify import verify_audit
 from neopain.cli import run
 
-from .conftest import outcome, require_valid
+from ....fhir_validity import require_valid
+from .conftest import outcome
 
 Rows = Callable[[str], list[dict[str, Any]]]
 Sweep = Callable[[str], int]

@@ -24,8 +24,9 @@ from neopain.codecs.fhir.ids import patient_id
 from neopain.domain.identity import PatientId
 from neopain.domain.study import Reveal, Study
 
+from ....fhir_validity import require_valid
 from ..conftest import AUTHORITY, NOON
-from .conftest import outcome, require_valid
+from .conftest import outcome
 
 Rows = Callable[[str], list[dict[str, Any]]]
 

@@ -38,7 +38,7 @@ from neopain.domain.policy import ChartingPolicy, SitePolicies
 from neopain.embedded.loopback import free_port
 
 from ....certificates import NEEDS_OPENSSL, Authority
-from .conftest import require_valid
+from ....fhir_validity import require_valid
 from .subscriber import Subscriber, events_of, numbers_of, one_of, subscribing
 
 ROOT = Path(__file__).resolve().parents[4]
