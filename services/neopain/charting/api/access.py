@@ -185,9 +185,17 @@ class TokenVerifier:
             units=_units(claims, site.units_claim) if site.units_claim else None,
             policies=site.policies,
             has_study_scope=STUDY_SCOPE in _scopes(claims),
-            expires=datetime.fromtimestamp(float(str(claims["exp"])), UTC),
+            expires=_expires(claims),
             display=_text(claims.get("name")) or _name(claims, "sub"),
         )
+
+
+def _expires(claims: Mapping[str, object]) -> datetime:
+    try:
+        return datetime.fromtimestamp(float(str(claims["exp"])), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        # Milliseconds are a slip that would make a token good for ever.
+        raise _unauthorized("the token's exp is in seconds since 1970, up to the year 9999") from error
 
 
 def _client(claims: Mapping[str, object]) -> str:
