@@ -50,6 +50,8 @@ STATUS_EVENTS = {
 SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED, Happening.UNVERIFIED, Happening.CANCELLED})
 NOT_OURS_TO_DO = outbox.DONE | {RowState.UNVERIFIED}
 """Rows that do not say that delivery is behind."""
+LONGEST_ASKED_SECONDS = 86_400.0
+"""What an EHR asks for beyond a day is a slip, or no date that it means: it is asked again after a day."""
 UNVERIFIED = "no nurse has verified it, and this EHR takes nothing else"
 CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
@@ -66,10 +68,10 @@ class RetryPolicy:
     held: timedelta = timedelta(minutes=10)
 
     def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
-        """How long to wait after so many failed attempts; at least what the EHR asked for."""
+        """How long to wait after so many failed attempts; at least what the EHR asked for, up to a day."""
         span = min(self.first * 2.0 ** min(attempts, 30), self.longest)
         jittered = span * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
-        return max(jittered, timedelta(seconds=asked_for or 0.0))
+        return max(jittered, timedelta(seconds=min(asked_for or 0.0, LONGEST_ASKED_SECONDS)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,23 @@ def test_what_the_ehr_asked_for_is_waited_for(
     assert states() == ["confirmed"]
 
 
+def test_an_ehr_that_asks_for_more_than_there_is_is_asked_again_after_a_day(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=503, Retry_After="9" * 400)
+
+    sweep(faulty_ehr.url)
+    ward.clock.advance(86_399)
+    sweep(faulty_ehr.url)
+    assert states() == ["pending"]
+
+    ward.clock.advance(1)
+    sweep(faulty_ehr.url)
+    assert states() == ["confirmed"]
+
+
 def test_a_time_out_after_the_ehr_has_stored_it_doubles_nothing(
     ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
 ) -> None:

@@ -181,6 +181,14 @@ def test_a_refused_client_holds_the_entry_and_does_not_ask_again_for_each_of_the
     assert len(ehr.observations(patient)) == 3
 
 
+def test_a_token_that_is_good_for_longer_than_there_is_time_is_used(
+    server: AuthorizationServer, connect: Connect, keys: Path
+) -> None:
+    server.register(keys, lifetime=1e300)
+
+    connect().check()
+
+
 @pytest.mark.parametrize("status", [404, 429, 500, 503])
 def test_a_token_endpoint_that_is_out_of_order_is_tried_later(
     server: AuthorizationServer, connect: Connect, keys: Path, status: int

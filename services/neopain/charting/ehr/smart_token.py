@@ -43,6 +43,8 @@ FOR_A_PERSON = frozenset(
 """Errors of a token endpoint (RFC 6749 section 5.2) that asking again does not mend."""
 USUAL_SECONDS = 300.0
 """How long a token is good whose answer does not say so."""
+LONGEST_SECONDS = 86_400.0
+"""No longer than this is a token kept, whatever its answer says."""
 MARGIN_SECONDS = 30.0
 """A token is not used so shortly before its end, nor in the second half of a shorter life."""
 REFUSED_FOR = timedelta(seconds=60)
@@ -150,7 +152,7 @@ class TokenSource:
             raise EhrUnavailable(f"POST {url}: an answer without a bearer token", was_sent=False)
         self._compare_scopes(body.get("scope"))
         told = body.get("expires_in")
-        seconds = float(told) if isinstance(told, int | float) and told > 0 else USUAL_SECONDS
+        seconds = float(min(told, LONGEST_SECONDS)) if isinstance(told, int | float) and told > 0 else USUAL_SECONDS
         return _Held(token, now + timedelta(seconds=max(seconds - MARGIN_SECONDS, seconds / 2)))
 
     def _compare_scopes(self, granted: object) -> None:
