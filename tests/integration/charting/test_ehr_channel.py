@@ -342,3 +342,30 @@ def test_an_observation_that_does_not_bear_the_entry_s_identifier_does_not_confi
     faulty_ehr.fail("GET", status=200, body=found_nonetheless(observation))
 
     assert channel_to(faulty_ehr.url).find(entry, Located("Patient/1")) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"subject": {"reference": "Patient/another"}}, {"subject": {}}, {"status": "finished"}], ids=str
+)
+def test_an_encounter_of_another_patient_or_time_is_not_the_infant_s(
+    ehr: Any, faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, changes: dict[str, Any]
+) -> None:
+    patient = ehr.admit(entry.patient)
+    encounter = {"resourceType": "Encounter", "id": "9", "status": "in-progress", "subject": {"reference": patient}}
+    faulty_ehr.fail_after(1, "GET", status=200)
+    faulty_ehr.faults[-1].body = found_nonetheless({**encounter, **changes})
+
+    assert channel_to(faulty_ehr.url).locate(entry) == Located(patient)
+
+
+def test_an_ehr_may_write_its_own_address_before_a_patient(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    identifier = {"system": "https://neopain.org/fhir/identifier/entry", "value": entry.id}
+    subject = {"reference": "https://ehr.hospital.example/fhir/R4/Patient/1/_history/3"}
+    observation = {"resourceType": "Observation", "id": "9", "identifier": [identifier], "subject": subject}
+    faulty_ehr.fail("GET", times=2, status=200, body=found_nonetheless(observation))
+
+    assert channel_to(faulty_ehr.url).find(entry, Located("Patient/1")) == "Observation/9"
+    with pytest.raises(RejectedByEhr, match="another patient"):
+        channel_to(faulty_ehr.url).find(entry, Located("Patient/11"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.entry_status import EntryStatus, StatusChange, may_become
 from neopain.errors import RejectedByEhr
 
 UPDATE_TRIES = 5
 """How often a resource that somebody else changes at the same moment is read again before it is left for later."""
+_PATIENT = re.compile(r"(?:.*/)?(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?")
 
 
 def require_possible(current: Json, change: StatusChange, reference: str) -> None:
@@ -29,6 +32,8 @@ def version_of(current: Json, reference: str) -> str:
 
 
 def subject_of(resource: Json) -> object:
-    """The reference of whom it is about."""
+    """The reference of whom it is about: ``Patient/id``, also where the EHR writes its own address before it."""
     subject = resource.get("subject")
-    return subject.get("reference") if isinstance(subject, dict) else None
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    found = _PATIENT.fullmatch(reference) if isinstance(reference, str) else None
+    return found[1] if found is not None else reference

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.ehr_copy import subject_of
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.codecs.fhir.answers import Capability, Need, matches_of, read_capability
 from neopain.codecs.fhir.authority import system_of
@@ -19,6 +20,7 @@ PATIENT_AND_ENCOUNTER = (
     Need("Encounter", "search-type", ("patient", "status")),
 )
 """What the EHR's CapabilityStatement has to offer for this."""
+IN_PROGRESS = "in-progress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class FhirPlaces:
         if len(patients) != 1:
             return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
         subject = f"Patient/{patients[0]['id']}"
-        encounters = self.search("Encounter", patient=subject, status="in-progress")
+        encounters = self._encounters(subject)
         encounter = _encounter(encounters, entry.visit)
         if encounter is None and self.requires_encounter:
             return NotLocated(f"the EHR has {len(encounters) or 'no'} encounters in progress, none clearly this one")
@@ -58,6 +60,11 @@ class FhirPlaces:
             return matches_of(self.http.get(resource_type, **parameters), resource_type)
         except MalformedMessage as error:
             raise EhrUnavailable(f"GET {resource_type}: {error}") from error
+
+    def _encounters(self, subject: str) -> list[Json]:
+        # As of identifiers: a server may pass over either parameter.
+        found = self.search("Encounter", patient=subject, status=IN_PROGRESS)
+        return [one for one in found if subject_of(one) == subject and one.get("status") == IN_PROGRESS]
 
     def _patients(self, entry: ChartEntry) -> list[Json]:
         system = system_of(entry.patient.assigning_authority, self.authority_systems)
