@@ -110,7 +110,7 @@ class Deliverer:
         """Delivers the due entries of the infant that the entry is about, oldest first; returns how many were settled.
 
         Ends at the first that has to wait: a later one never overtakes it. Does nothing while another process delivers
-        for the infant, and while the EHR is left alone.
+        for the infant, and while the EHR is left alone. A row that is another infant's meanwhile is left for its turn.
         """
         infant = self._infant_of(entry_id)
         settled = 0
@@ -118,7 +118,11 @@ class Deliverer:
             while is_alone and (row := self._due_row(infant)) is not None:
                 if not self.breaker.lets_through(self.clock.now()):
                     break
-                happening = self._deliver_row(row)
+                try:
+                    happening = self._deliver_row(row)
+                except outbox.Overtaken as error:
+                    LOG.info("delivery_overtaken", entry=row.entry_id, why=error)
+                    break
                 if happening is Happening.UNAVAILABLE:
                     break
                 settled += 1

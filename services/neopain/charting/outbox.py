@@ -29,7 +29,11 @@ from sqlalchemy import (
 )
 
 from neopain.charting.tables import OUTBOX
-from neopain.errors import ContractBroken
+from neopain.errors import ContractBroken, TransientError
+
+
+class Overtaken(TransientError):
+    """A row is another infant's by now, or in other hands, than when it was read: nothing was sent."""
 
 
 class RowState(Enum):
@@ -192,8 +196,18 @@ def is_in_hand(connection: Connection, infant: str) -> bool:
 
 
 def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
-    """Says, before anything is sent, that the EHR may have it from now on."""
-    connection.execute(update(OUTBOX).where(OUTBOX.c.place == row.place).values(attempted=now))
+    """Says, before anything is sent, that the EHR may have it from now on. ``Overtaken``: read it again.
+
+    The lock of an infant does not keep a merge from giving the row another one.
+    """
+    is_as_read = and_(
+        OUTBOX.c.place == row.place,
+        OUTBOX.c.infant == row.infant,
+        OUTBOX.c.state == row.state.value,
+        OUTBOX.c.attempted.is_not_distinct_from(row.attempted),
+    )
+    if connection.execute(update(OUTBOX).where(is_as_read).values(attempted=now)).rowcount != 1:
+        raise Overtaken(f"outbox row {row.entry_id} was changed by another before it was sent")
 
 
 def settle(connection: Connection, row: OutboxRow, happening: Happening, **values: object) -> RowState:

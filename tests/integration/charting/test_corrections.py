@@ -496,6 +496,43 @@ def test_an_entry_that_is_being_sent_is_taken_back_after_it(told: Told, ehr: Any
     assert [one["status"] for one in ehr.observations(anna)] == ["entered-in-error"]
 
 
+@dataclass(slots=True)
+class Interrupted:
+    """A channel of which something happens between looking for the infant and sending."""
+
+    channel: Any
+    happens: list[Callable[[], object]]
+
+    def locate(self, entry: Any) -> Any:
+        located = self.channel.locate(entry)
+        if self.happens:
+            self.happens.pop()()
+        return located
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.channel, name)
+
+
+def test_an_entry_that_a_merge_gives_another_number_while_it_is_being_sent_goes_under_that(
+    told: Told, ehr: Any, deliverer_to: Callable[..., Any]
+) -> None:
+    anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
+    told.ward.chart()
+    merged = replace(told.state(-60), infant=Infant((told.bert,), formerly=(told.anna,)))
+    other = deliverer_to(ehr.url)
+
+    def merge() -> None:
+        told.tell(merged, 60)
+        assert [other.deliver(entry) for entry in ids] == [1]
+
+    deliverer = replace(other, channel=Interrupted(other.channel, [merge]))
+    ids = deliverer.hand_out()
+
+    assert [deliverer.deliver(entry) for entry in ids] == [0]
+    assert ([len(ehr.observations(one)) for one in (anna, bert)]) == [0, 1]
+    assert told.rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
+
+
 @pytest.fixture
 def command(database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs ``neopain held ...``; gives exit code, output lines and errors."""
