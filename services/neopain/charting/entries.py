@@ -158,7 +158,9 @@ def _written_before(connection: Connection, draft: DraftEntry) -> int:
 
 
 def standing_entries(connection: Connection, bed: BedId, stretches: Sequence[Stretch]) -> list[StandingEntry]:
-    """The entries of a bed that stand and may have windows in any of the stretches, in the order of their ends."""
+    """The entries of a bed that stand and may have windows in any of the stretches, in the order of their ends; nobody
+    else changes them before the transaction ends.
+    """
     # The narrow question first: of a bed in which one infant has lain for months there are many.
     within = or_(
         false(),
@@ -167,7 +169,7 @@ def standing_entries(connection: Connection, bed: BedId, stretches: Sequence[Str
             for one in stretches
         ),
     )
-    query = select(ENTRIES).where(ENTRIES.c.bed == bed, IS_STANDING, within)
+    query = select(ENTRIES).where(ENTRIES.c.bed == bed, IS_STANDING, within).with_for_update()
     rows = connection.execute(query.order_by(ENTRIES.c.ends, ENTRIES.c.entry_id))
     found = [_standing(row) for row in rows]
     return [one for one in found if any(each.touches(*_observed(one)) for each in stretches)]

@@ -482,6 +482,30 @@ def test_a_fact_waits_for_the_entry_that_is_being_written_without_it(told: Told,
     assert told.entries == [("withdrawn", "anna", ""), ("charted", "bert", "")]
 
 
+def test_a_fact_waits_for_the_nurse_who_rejects_what_it_is_about(told: Told, rows: Rows, engine: Engine) -> None:
+    told.ward.chart()
+    (entry,) = told.rows("SELECT entry_id FROM entries")
+    held = HeldClock(told.ward.clock)
+
+    def reject() -> None:
+        with unit_of_work(engine, held) as unit:
+            wrong = EntryStatus.ENTERED_IN_ERROR
+            change_status(unit, entry["entry_id"], wrong, actor="nurse 12", cause="review", now=NOON)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        rejected = pool.submit(reject)
+        assert held.asked.wait(10)
+        fact = pool.submit(told.tell, told.state(-40, told.bert), 60)
+        deadline = time.monotonic() + 10
+        while not rows("SELECT 1 FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"):
+            assert time.monotonic() < deadline
+        held.release.set()
+        rejected.result()
+        assert fact.result().is_new
+
+    assert told.entries == [("charted", "anna", "")]
+
+
 def test_an_entry_that_is_being_sent_is_taken_back_after_it(told: Told, ehr: Any, sweep: Sweep, engine: Engine) -> None:
     anna = ehr.admit(told.anna)
     ehr.admit(told.bert)
