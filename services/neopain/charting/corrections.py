@@ -16,9 +16,11 @@ from neopain.charting.census import AddedFact, history_of
 from neopain.charting.entries import (
     Basis,
     EntryState,
+    OwnEntry,
     StandingEntry,
     hold_otherwise,
     leave_standing,
+    own_entries,
     renumber,
     standing_entries,
 )
@@ -37,6 +39,7 @@ from neopain.domain.correction import (
     whose_windows,
 )
 from neopain.domain.entry_status import RETRACTED, EntryStatus
+from neopain.domain.review import AssessmentDraft
 from neopain.domain.runs import Run, runs_of
 from neopain.domain.span import Span
 from neopain.domain.window import CADENCE, VITALS_SPAN
@@ -61,14 +64,18 @@ class Cause:
 def correct_entries(intake: Intake, unit: UnitOfWork, added: AddedFact) -> int:
     """Holds every entry of the bed to the history with the new fact; returns how many were charted by it."""
     fact, bed = added.fact, added.fact.state.bed
-    entries = standing_entries(unit.connection, bed, changed(added.told, fact))
-    if not entries:
+    stretches = changed(added.told, fact)
+    entries = standing_entries(unit.connection, bed, stretches)
+    hers = own_entries(unit.connection, bed, stretches)
+    if not entries and not hers:
         return 0
-    first = min(entry.draft.observed_from for entry in entries)
+    first = min([one.draft.observed_from for one in entries] + [one.draft.observed_from for one in hers])
     times = timeline(history_of(unit.connection, bed, since=first - VITALS_SPAN))
     told_by = {"told_by": fact.state.source, "control_id": fact.state.control_id, "told": fact.arrived.isoformat()}
     release = fact.state.release
     cause = Cause(ACTOR, {**told_by, **({"released_by": release.by} if release is not None else {})})
+    for own in hers:
+        _correct_own(intake, unit, own, times, cause)
     return sum(_correct(intake, unit, entry, times, cause) for entry in entries)
 
 
@@ -76,13 +83,13 @@ def _correct(intake: Intake, unit: UnitOfWork, entry: StandingEntry, times: Time
     whose = _whose(entry, times)
     judgement = judge(entry.patient, entry.held_reason, whose)
     match judgement:
-        case _ if entry.status in RETRACTED:
-            # A person has decided that what it says is not to be used, whoever it is about.
-            return 0
         case Judgement.STANDS:
             return 0
         case Judgement.RENUMBERED:
             _renumber(intake, unit, entry, whose, cause)
+            return 0
+        case _ if entry.status in RETRACTED:
+            # A person has decided that what it says is not to be used, whoever it is about.
             return 0
         case Judgement.ANOTHERS | Judgement.RELEASED | Judgement.HELD_OTHERWISE:
             instead = _instead(intake, unit, entry, whose, times.history)
@@ -94,7 +101,22 @@ def _correct(intake: Intake, unit: UnitOfWork, entry: StandingEntry, times: Time
             assert_never(judgement)
 
 
-def _whose(entry: StandingEntry, times: Timeline) -> Assignment:
+def _correct_own(intake: Intake, unit: UnitOfWork, own: OwnEntry, times: Timeline, cause: Cause) -> None:
+    """What a nurse scored of an infant is nobody else's: it is taken back, and nothing is written instead."""
+    whose = _whose(own, times)
+    match judge(own.patient, "", whose):
+        case Judgement.RENUMBERED:
+            _renumber(intake, unit, own, whose, cause)
+        case Judgement.ANOTHERS:
+            leave_standing(unit.connection, own, EntryState.WITHDRAWN)
+            _take_back(intake, unit, own)
+            told: dict[str, Value] = {"instead": "", "instead_of": whose.key or "nobody", "held_reason": ""}
+            unit.audit(_audited("entry_withdrawn", own, cause, told))
+            counter("charting_corrections_total").labels("entry_withdrawn").inc()
+            LOG.warning("entry_withdrawn", entry=own.id, bed=own.draft.bed, instead="")
+
+
+def _whose(entry: StandingEntry | OwnEntry, times: Timeline) -> Assignment:
     if entry.runs is not None:
         return whose_windows(times, entry.runs)
     # What such an entry's sources named is not known: it can stay an infant's, and become nobody else's.
@@ -145,7 +167,7 @@ def _told_of(entry: StandingEntry, written: Sequence[WrittenEntry]) -> dict[str,
     }
 
 
-def _take_back(intake: Intake, unit: UnitOfWork, entry: StandingEntry) -> None:
+def _take_back(intake: Intake, unit: UnitOfWork, entry: StandingEntry | OwnEntry) -> None:
     """Marks a charted entry as entered in error: the EHR is told, or does not get it if it has not been sent yet."""
     rows = outbox.locked_rows(unit.connection, entry.id)
     creation = rows[0]
@@ -156,7 +178,9 @@ def _take_back(intake: Intake, unit: UnitOfWork, entry: StandingEntry) -> None:
     change_status(unit, entry.id, EntryStatus.ENTERED_IN_ERROR, actor=ACTOR, cause=WRONG_INFANT, now=intake.clock.now())
 
 
-def _renumber(intake: Intake, unit: UnitOfWork, entry: StandingEntry, whose: Assignment, cause: Cause) -> None:
+def _renumber(
+    intake: Intake, unit: UnitOfWork, entry: StandingEntry | OwnEntry, whose: Assignment, cause: Cause
+) -> None:
     """The entry under the number of now, and what is still to be sent of it; what is at the EHR its own merge moves."""
     if whose.patient is None:
         return
@@ -173,8 +197,9 @@ def _hold_otherwise(unit: UnitOfWork, entry: StandingEntry, whose: Assignment, c
     unit.audit(_audited("entry_held_otherwise", entry, cause, told))
 
 
-def _audited(event: str, entry: StandingEntry, cause: Cause, told: Mapping[str, Value]) -> AuditEvent:
+def _audited(event: str, entry: StandingEntry | OwnEntry, cause: Cause, told: Mapping[str, Value]) -> AuditEvent:
     draft = entry.draft
+    of = (draft.observed_from, draft.observed_to) if isinstance(draft, AssessmentDraft) else (draft.begin, draft.end)
     return AuditEvent(
         event=event,
         actor=cause.actor,
@@ -183,8 +208,8 @@ def _audited(event: str, entry: StandingEntry, cause: Cause, told: Mapping[str, 
         detail={
             "bed": draft.bed,
             "kind": draft.kind.value,
-            "begin": draft.begin.isoformat(),
-            "end": draft.end.isoformat(),
+            "begin": of[0].isoformat(),
+            "end": of[1].isoformat(),
             **cause.detail,
             **told,
         },

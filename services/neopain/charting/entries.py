@@ -9,14 +9,14 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, Row, and_, false, func, not_, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, not_, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting.tables import ENTRIES, REVIEWS
 from neopain.domain.assignment import Assignment
 from neopain.domain.charting import ChartedEntry, DraftEntry, entry_id
 from neopain.domain.correction import Stretch
-from neopain.domain.entry_status import EntryStatus
+from neopain.domain.entry_status import RETRACTED, EntryStatus
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.review import AssessmentDraft, ChartEntry, NurseAssessment, ReviewAct
 from neopain.domain.reviewer import Reviewer
@@ -50,7 +50,14 @@ class EntryState(Enum):
 STANDING = (EntryState.CHARTED.value, EntryState.HELD.value, EntryState.BLINDED.value)
 """Entries that nothing was written instead of."""
 IS_STANDING = and_(ENTRIES.c.state.in_(STANDING), not_(ENTRIES.c.kind.startswith(OF_NURSE, autoescape=True)))
-"""What a nurse wrote herself is hers: no message takes it back."""
+"""What a nurse wrote herself is asked for beside these: nothing is written instead of it."""
+IS_HERS = and_(
+    ENTRIES.c.state == EntryState.CHARTED.value,
+    ENTRIES.c.kind.startswith(OF_NURSE, autoescape=True),
+    not_(ENTRIES.c.in_study),
+    ENTRIES.c.status.not_in([one.value for one in RETRACTED]),
+)
+"""What nurses wrote in place of entries, as long as it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,22 @@ class StandingEntry:
         return f"{self.patient.assigning_authority}|{self.patient.value}" if self.patient is not None else ""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """What a nurse wrote in place of an entry, and holds. ``runs``: the windows of that entry; None: not kept."""
+
+    id: str
+    patient: PatientId
+    draft: AssessmentDraft
+    runs: tuple[Run, ...] | None
+    state: EntryState = EntryState.CHARTED
+
+    @property
+    def key(self) -> str:
+        """The infant as the outbox and the audit name it."""
+        return f"{self.patient.assigning_authority}|{self.patient.value}"
+
+
 def add_entry(
     connection: Connection, draft: DraftEntry, whose: Assignment, basis: Basis, *, kept: Kept, now: datetime
 ) -> str | None:
@@ -161,6 +184,19 @@ def standing_entries(connection: Connection, bed: BedId, stretches: Sequence[Str
     """The entries of a bed that stand and may have windows in any of the stretches, in the order of their ends; nobody
     else changes them before the transaction ends.
     """
+    found = [_standing(row) for row in _locked_within(connection, bed, stretches, IS_STANDING)]
+    return [one for one in found if any(each.touches(*_observed(one)) for each in stretches)]
+
+
+def own_entries(connection: Connection, bed: BedId, stretches: Sequence[Stretch]) -> list[OwnEntry]:
+    """The same of what nurses wrote in place of entries."""
+    found = [_own(row) for row in _locked_within(connection, bed, stretches, IS_HERS)]
+    return [one for one in found if any(each.touches(*_observed(one)) for each in stretches)]
+
+
+def _locked_within(
+    connection: Connection, bed: BedId, stretches: Sequence[Stretch], condition: ColumnElement[bool]
+) -> list[Row[Any]]:
     # The narrow question first: of a bed in which one infant has lain for months there are many.
     within = or_(
         false(),
@@ -169,10 +205,8 @@ def standing_entries(connection: Connection, bed: BedId, stretches: Sequence[Str
             for one in stretches
         ),
     )
-    query = select(ENTRIES).where(ENTRIES.c.bed == bed, IS_STANDING, within).with_for_update()
-    rows = connection.execute(query.order_by(ENTRIES.c.ends, ENTRIES.c.entry_id))
-    found = [_standing(row) for row in rows]
-    return [one for one in found if any(each.touches(*_observed(one)) for each in stretches)]
+    query = select(ENTRIES).where(ENTRIES.c.bed == bed, condition, within).with_for_update()
+    return list(connection.execute(query.order_by(ENTRIES.c.ends, ENTRIES.c.entry_id)))
 
 
 def standing_entry(connection: Connection, wanted: str) -> StandingEntry | None:
@@ -182,7 +216,7 @@ def standing_entry(connection: Connection, wanted: str) -> StandingEntry | None:
     return _standing(row) if row is not None else None
 
 
-def leave_standing(connection: Connection, entry: StandingEntry, state: EntryState) -> None:
+def leave_standing(connection: Connection, entry: StandingEntry | OwnEntry, state: EntryState) -> None:
     """Says of an entry that it stands no more. ``ContractBroken``: it did not stand."""
     changed = connection.execute(
         update(ENTRIES)
@@ -259,7 +293,16 @@ def _standing(row: Row[Any]) -> StandingEntry:
     )
 
 
-def _observed(entry: StandingEntry) -> tuple[datetime, datetime]:
+def _own(row: Row[Any]) -> OwnEntry:
+    return OwnEntry(
+        id=row.entry_id,
+        patient=PatientId(row.patient_value, row.patient_authority or "", row.patient_type),
+        draft=_read(ASSESSMENT, row),
+        runs=RUNS.validate_python(row.runs) if row.runs is not None else None,
+    )
+
+
+def _observed(entry: StandingEntry | OwnEntry) -> tuple[datetime, datetime]:
     return entry.draft.observed_from, entry.draft.observed_to
 
 

@@ -128,7 +128,7 @@ def _add_assessment(
         processing=charted.draft.processing,
     )
     own = NurseAssessment(draft, charted.patient, charted.visit, now)
-    same = ("bed", "begins", "ends", "patient_authority", "patient_value", "patient_type", "visit")
+    same = ("bed", "begins", "ends", "patient_authority", "patient_value", "patient_type", "visit", "runs")
     unit.connection.execute(
         insert(ENTRIES).values(
             **{name: getattr(entry, name) for name in same},

@@ -22,6 +22,7 @@ from neopain.charting.census import history_of
 from neopain.charting.entries import standing_entries
 from neopain.charting.facts import TakenFact, take_fact
 from neopain.charting.intake import forget_windows, take_score
+from neopain.charting.reviews import Review, review
 from neopain.charting.statuses import change_status
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
@@ -41,6 +42,8 @@ from neopain.domain.entry_status import EntryStatus
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.occupancy import apply
 from neopain.domain.policy import ChartingPolicy
+from neopain.domain.review import NipsItems, ReviewAct
+from neopain.domain.reviewer import Reviewer
 from neopain.domain.vitals import Processing
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
@@ -338,6 +341,48 @@ def test_what_a_person_has_rejected_is_charted_for_nobody_else(told: Told, engin
     told.tell(told.state(-40, told.bert), 60)
 
     assert told.entries == [("charted", "anna", "")]
+
+
+def nurse_scores_herself(told: Told, engine: Engine) -> str:
+    """A nurse charts her own score in place of the ward's one entry; returns its id."""
+    with unit_of_work(engine, told.ward.clock) as unit:
+        entry = unit.connection.execute(text("SELECT * FROM entries")).one()
+        items = NipsItems(*[1] * 6)
+        hers = Review(ReviewAct.CHANGE, Reviewer("n-12", "https://id.hospital.example", "nurse 12"), 1, items=items)
+        return review(unit, entry, hers, now=told.ward.clock.now())
+
+
+def test_what_a_nurse_scored_of_another_infant_is_entered_in_error_and_written_for_nobody(
+    told: Told, engine: Engine, ehr: Any, sweep: Sweep
+) -> None:
+    anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
+    told.ward.chart()
+    own = nurse_scores_herself(told, engine)
+    sweep(ehr.url)
+    assert sorted(one["status"] for one in ehr.observations(anna)) == ["cancelled", "final"]
+
+    told.tell(told.state(-40, told.bert), 60)
+    sweep(ehr.url)
+
+    assert sorted(one["status"] for one in ehr.observations(anna)) == ["cancelled", "entered-in-error"]
+    assert ehr.observations(bert) == []
+    withdrawn = told.audited("entry_withdrawn")
+    assert (withdrawn["entry_id"], withdrawn["patient"]) == (own, key(told.anna))
+    assert (withdrawn["instead"], withdrawn["instead_of"]) == ("", key(told.bert))
+
+
+def test_what_a_nurse_scored_before_a_merge_goes_to_the_ehr_under_the_number_of_now(
+    told: Told, engine: Engine, ehr: Any, sweep: Sweep
+) -> None:
+    bert = ehr.admit(told.bert)
+    told.ward.chart()
+    nurse_scores_herself(told, engine)
+
+    told.tell(replace(told.state(-60), infant=Infant((told.bert,), formerly=(told.anna,))), 60)
+    sweep(ehr.url)
+
+    assert sorted(one["status"] for one in ehr.observations(bert)) == ["cancelled", "final"]
+    assert {row["state"] for row in told.rows("SELECT state FROM outbox")} == {"confirmed"}
 
 
 def test_test_input_is_not_released_to_a_real_ehr(told: Told, count: Callable[[str], int]) -> None:
