@@ -57,6 +57,10 @@ CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
 
 
+class NotShownYet(EhrUnavailable):
+    """The EHR took an entry and a search does not find it yet: it is well, and is asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """When a row is tried again. It doubles from ``first`` to ``longest``, and never ends."""
@@ -86,6 +90,8 @@ class Outcome:
     """The EHR's own: for a person, never for the log or the audit trail."""
     may_be_there: bool = True
     """Whether the EHR may have what was sent; False forgets when it was sent."""
+    is_well: bool = False
+    """Whether the EHR is well though it is to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ class Deliverer:
 
     def _notice(self, outcome: Outcome) -> None:
         """Takes note whether the EHR is well; of an entry that is held unasked, nothing is known of it."""
-        if outcome.happening is Happening.UNAVAILABLE:
+        if outcome.happening is Happening.UNAVAILABLE and not outcome.is_well:
             if self.breaker.failed(self.clock.now()):
                 LOG.warning("ehr_left_alone", failures=self.breaker.failures, why=outcome.reason)
         elif outcome.happening in self._unasked:
@@ -160,7 +166,13 @@ class Deliverer:
         except EhrUnavailable as error:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
             may_be_there = error.was_sent or row.attempted is not None
-            return Outcome(Happening.UNAVAILABLE, str(error), due=self.clock.now() + wait, may_be_there=may_be_there)
+            return Outcome(
+                Happening.UNAVAILABLE,
+                str(error),
+                due=self.clock.now() + wait,
+                may_be_there=may_be_there,
+                is_well=isinstance(error, NotShownYet),
+            )
         except NotLetIn as error:
             held = self.clock.now() + self.retry.held
             return Outcome(Happening.NOT_LET_IN, str(error), due=held, may_be_there=row.attempted is not None)
@@ -197,7 +209,7 @@ class Deliverer:
             told = self.channel.create(replace(entry, sent=self.clock.now()), located)
             reference = told or self.channel.find(entry, located)
         if reference is None:
-            raise EhrUnavailable("the EHR took the entry and does not show it yet")
+            raise NotShownYet("the EHR took the entry and does not show it yet")
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
     def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:

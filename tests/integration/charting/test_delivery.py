@@ -342,3 +342,19 @@ def test_a_sick_ehr_is_left_alone_by_all_infants_and_asked_by_one_when_the_pause
     ward.clock.advance(40)
     sweep(faulty_ehr.url)
     assert set(states()) == {"confirmed"}
+
+
+def test_an_ehr_that_takes_entries_and_shows_them_later_is_not_sick(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    for number in range(7):
+        infant, bed = PatientId(f"{ward.infant.value}-{number}", "HOSP"), BedId(f"{ward.bed}-{number}")
+        ward.admit(infant, bed=bed)
+        ehr.admit(infant)
+        ward.take(ward.score(1, bed=bed), ward.score(15, bed=bed))
+    faulty_ehr.fail("POST", times=7, status=202)
+
+    sweep(faulty_ehr.url)
+
+    assert faulty_ehr.asked.count("POST") == 7
+    assert set(states()) == {"pending"}
