@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from neopain.charting.retention import rows as rows_of
 from neopain.charting.retention.holds import place_hold, release_hold
 from neopain.charting.retention.run import run_retention, what_is_due
 from neopain.charting.settings import ChartingSettings
+from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
 from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.policy import ChartingPolicy
@@ -226,6 +228,27 @@ def test_a_held_infants_entries_stay_until_the_hold_is_released(shelf: Shelf) ->
         ("legal_hold_placed", "legal", f"HOSP|{shelf.ward.infant.value}"),
         ("legal_hold_released", "legal", f"HOSP|{shelf.ward.infant.value}"),
     ]
+
+
+def test_a_hold_waits_for_the_batch_that_is_being_deleted_without_it(shelf: Shelf) -> None:
+    shelf.ward.chart()
+    delivered(shelf.tamper)
+    shelf.ward.clock.advance(LATER.total_seconds())
+    entries = rows_of.CLASSES[0]
+    now = shelf.ward.clock.now()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with unit_of_work(shelf.owner, shelf.ward.clock) as unit:
+            assert rows_of.delete_batch(unit, entries, before=now, by="job", now=now) == 1
+            number = shelf.ward.infant.value
+            placed = pool.submit(
+                place_hold, shelf.ward.engine, shelf.ward.clock, number, None, by="legal", reason="case 12"
+            )
+            while not shelf.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not placed.done()
+        placed.result()
+
+    events = [row["event"] for row in shelf.rows("SELECT event FROM audit ORDER BY position")]
+    assert events[-2:] == ["retention_deleted", "legal_hold_placed"]
 
 
 def test_a_number_that_is_merged_after_the_hold_is_held_too(shelf: Shelf) -> None:

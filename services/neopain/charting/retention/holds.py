@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, insert, select, text, update
 
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.audit.of_infant import all_numbers, infants_meant, one_infant
@@ -26,6 +26,8 @@ EXTENDED = "legal_hold_extended"
 RELEASED = "legal_hold_released"
 OURSELVES = "charting"
 IN_FORCE = LEGAL_HOLDS.c.released.is_(None)
+LOCK = 7_305_109
+"""Of whoever places a hold, or deletes by what is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,13 @@ class Hold:
 
 
 def place_hold(engine: Engine, clock: Clock, number: str, authority: str | None, *, by: str, reason: str) -> Hold:
-    """Keeps everything about the infant from now on.
+    """Keeps everything about the infant from now on: waits for a deletion that has looked at the holds already.
 
     ``ConfigurationError`` when the audit trail does not know the number, or of several authorities.
     """
     now = clock.now()
     with unit_of_work(engine, clock) as unit:
+        lock_holds(unit.connection)
         patient = one_infant(infants_meant(unit.connection, number, authority), number, authority)
         numbers = all_numbers(unit.connection, patient)
         hold = Hold(uuid.uuid4().hex, now, by, reason, len(numbers))
@@ -75,6 +78,11 @@ def read_holds(engine: Engine) -> list[Hold]:
     with translated("reading holds"), engine.connect() as connection:
         found = connection.execute(query.where(IN_FORCE).group_by(columns.hold_id).order_by(func.min(columns.placed)))
         return [Hold(*row) for row in found]
+
+
+def lock_holds(connection: Connection) -> None:
+    """Has no hold placed until the transaction ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
 def held_now(connection: Connection) -> frozenset[str]:

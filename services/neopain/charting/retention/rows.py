@@ -28,7 +28,7 @@ from sqlalchemy import (
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.entries import EntryState
 from neopain.charting.outbox import DONE
-from neopain.charting.retention.holds import extend_holds, is_held
+from neopain.charting.retention.holds import extend_holds, is_held, lock_holds
 from neopain.charting.tables import (
     ALERT_EVENTS,
     ALERT_WATCHES,
@@ -97,8 +97,9 @@ def count_due(connection: Connection, rows: RowClass, *, before: datetime) -> tu
 
 def delete_batch(unit: UnitOfWork, rows: RowClass, *, before: datetime, by: str, now: datetime) -> int:
     """Deletes the oldest so many that are due, and writes that down; returns how many: 0 when none is left."""
-    extend_holds(unit, now=now)
     connection, table = unit.connection, rows.table
+    lock_holds(connection)
+    extend_holds(unit, now=now)
     found = connection.execute(_due(rows, before).limit(MOST).with_for_update(of=table)).all()
     if not found:
         return 0
