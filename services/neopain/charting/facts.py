@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neopain.charting.alerts import disown_alert
+from neopain.charting.audit.of_infant import note_numbers
 from neopain.charting.census import add_fact
-from neopain.charting.corrections import correct_entries
+from neopain.charting.corrections import ACTOR, correct_entries
 from neopain.charting.intake import Intake
-from neopain.charting.unit_of_work import unit_of_work
-from neopain.domain.census import BedState
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.codecs.fhir.ids import key_of
+from neopain.domain.assignment import charting_identifier
+from neopain.domain.census import BedState, Infant
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +35,12 @@ def take_fact(intake: Intake, *, fact_id: str, state: BedState, arrived: datetim
             return TakenFact(is_new=False)
         charted = correct_entries(intake, unit, added)
         disown_alert(unit, state.bed)
+        if state.infant is not None:
+            _note_merge(unit, state.infant)
         return TakenFact(is_new=True, charted=charted)
+
+
+def _note_merge(unit: UnitOfWork, infant: Infant) -> None:
+    # Who looked at the infant under a number that is retired is asked for by the number of now.
+    if infant.formerly and (number := charting_identifier(infant)) is not None:
+        note_numbers(unit, key_of(number), map(key_of, infant.formerly), actor=ACTOR)

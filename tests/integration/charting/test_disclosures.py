@@ -100,6 +100,29 @@ def test_the_number_before_a_merge_is_the_same_infants(ask: Ask, ward: Any) -> N
     assert {row.event for row in by_new.rows} >= {"entry_charted", READ, "entry_renumbered"}
 
 
+def test_who_saw_an_infant_without_entries_is_told_by_its_number_after_a_merge(
+    ask: Ask, ward: Any, count: Callable[[str], int]
+) -> None:
+    saw(ward, ward.infant)
+    merged = PatientId(f"M-{uuid.uuid4().hex[:8]}", "HOSP")
+    since = ward.clock.now() - timedelta(minutes=1)
+    state = BedState(ward.bed, since, Infant((merged,), visit="V1", formerly=(ward.infant,)))
+    for minutes in (1, 2):
+        arrived = ward.clock.now() + timedelta(minutes=minutes)
+        take_fact(ward.intake, fact_id=uuid.uuid4().hex, state=state, arrived=arrived)
+
+    assert count("audit") == 2
+    assert [row.event for row in ask(number=merged.value).rows] == ["entry_renumbered", READ, ASKED]
+
+
+def test_a_read_by_a_clock_that_was_ahead_is_told_too(ask: Ask, ward: Any) -> None:
+    ward.clock.advance(3600)
+    saw(ward, ward.infant)
+    ward.clock.advance(-3600)
+
+    assert [row.event for row in ask().rows] == [ASKED, READ]
+
+
 def test_only_rows_of_the_time_that_is_asked_for_are_told(ask: Ask, ward: Any) -> None:
     for actor in ("first", "second", "third"):
         saw(ward, ward.infant, actor=actor)

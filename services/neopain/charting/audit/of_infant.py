@@ -6,7 +6,7 @@ Asking is a read of patient data itself, and is in the chain of reads before any
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.disclosures import READS
 from neopain.charting.tables import AUDIT
-from neopain.charting.unit_of_work import unit_of_work
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.codecs.fhir.audit_event import INFANTS, infants_of
 from neopain.codecs.fhir.ids import patient_id_of_key
 from neopain.errors import ConfigurationError
@@ -84,7 +84,7 @@ def read_rows_of(engine: Engine, clock: Clock, asked: AskedOf) -> ToldOf:
         append(unit.connection, [_asked(asked, numbers)], now=now, chain=READS)
     one_infant(found, asked.number, asked.authority)
     with unit_of_work(engine, clock) as unit:
-        return ToldOf(numbers, _rows(unit.connection, asked, numbers, before=now))
+        return ToldOf(numbers, _rows(unit.connection, asked, numbers))
 
 
 def one_infant(found: Sequence[str], number: str, authority: str | None) -> str:
@@ -116,14 +116,27 @@ def all_numbers(connection: Connection, *first: str) -> tuple[str, ...]:
     for number in numbers:
         of_number = select(AUDIT.c.detail).where(AUDIT.c.patient == number, AUDIT.c.event == RENUMBERED)
         former = [str(json.loads(detail).get(FORMER, "")) for detail in connection.scalars(of_number)]
-        was_so = AUDIT.c.detail.contains(f'"{FORMER}":{json.dumps(number)}', autoescape=True)
-        later = connection.scalars(select(AUDIT.c.patient).where(AUDIT.c.event == RENUMBERED, was_so).distinct())
+        of_later = select(AUDIT.c.patient).where(AUDIT.c.event == RENUMBERED, _was(number))
+        later = connection.scalars(of_later.distinct())
         numbers += [one for one in dict.fromkeys([*former, *later]) if one and one not in numbers]
     return tuple(numbers)
 
 
-def _rows(connection: Connection, asked: AskedOf, numbers: tuple[str, ...], *, before: datetime) -> tuple[ToldRow, ...]:
-    query = select(AUDIT).where(_is_about(numbers), AUDIT.c.recorded <= before)
+def note_numbers(unit: UnitOfWork, infant: str, former: Iterable[str], *, actor: str) -> None:
+    """Writes down which numbers were the infant's before (A40), where no row says so: it may have had no entries."""
+    told = {(event.patient, event.detail.get(FORMER)) for event in unit.events if event.event == RENUMBERED}
+    for number in former:
+        of_both = _was(number) & (AUDIT.c.patient == infant) & (AUDIT.c.event == RENUMBERED)
+        if (infant, number) not in told and not unit.connection.scalar(select(exists().where(of_both))):
+            unit.audit(AuditEvent(RENUMBERED, actor, patient=infant, detail={FORMER: number}))
+
+
+def _was(number: str) -> ColumnElement[bool]:
+    return AUDIT.c.detail.contains(f'"{FORMER}":{json.dumps(number)}', autoescape=True)
+
+
+def _rows(connection: Connection, asked: AskedOf, numbers: tuple[str, ...]) -> tuple[ToldRow, ...]:
+    query = select(AUDIT).where(_is_about(numbers))
     if asked.since is not None:
         query = query.where(AUDIT.c.recorded >= asked.since)
     if asked.until is not None:
