@@ -154,6 +154,20 @@ def test_none_or_two_patients_is_no_place(
     assert entry.patient.value not in found.reason
 
 
+def test_a_record_that_the_ehr_has_replaced_is_not_charted_to(
+    ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    elsewhere = ehr.admit(PatientId(f"N-{entry.patient.value}", "HOSP"))
+    identifier = [{"system": "urn:neopain:authority:HOSP", "value": entry.patient.value}]
+    link = [{"type": "replaced-by", "other": {"reference": elsewhere}}]
+    ehr.post({"resourceType": "Patient", "identifier": identifier, "link": link})
+    channel = channel_to(ehr.url)
+
+    assert isinstance(channel.locate(entry), NotLocated)
+    current = ehr.admit(entry.patient)
+    assert channel.locate(entry) == Located(current)
+
+
 def test_the_encounter_in_progress_is_found(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
     patient = ehr.admit(entry.patient)
     ehr.begin_encounter(patient, status="finished")

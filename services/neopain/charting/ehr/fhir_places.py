@@ -33,7 +33,7 @@ class FhirPlaces:
 
     def locate(self, entry: ChartEntry) -> Located | NotLocated:
         """The patient by assigning authority and record number, exactly one; the encounter in progress, if one is."""
-        patients = self._patients(entry)
+        patients = [one for one in self._patients(entry) if not _is_replaced(one)]
         if len(patients) != 1:
             return NotLocated(f"the EHR has {len(patients) or 'no'} patients with the infant's identifier")
         subject = f"Patient/{patients[0]['id']}"
@@ -106,6 +106,13 @@ def identifiers_of(resource: Json) -> list[tuple[object, object]]:
     identifiers = resource.get("identifier")
     listed = identifiers if isinstance(identifiers, list) else []
     return [(one.get("system"), one.get("value")) for one in listed if isinstance(one, dict)]
+
+
+def _is_replaced(patient: Json) -> bool:
+    """Whether the EHR has merged the record into another: it must no longer be used (R4 valueset-link-type.html)."""
+    links = patient.get("link")
+    listed = links if isinstance(links, list) else []
+    return any(isinstance(one, dict) and one.get("type") == "replaced-by" for one in listed)
 
 
 def _encounter(encounters: list[Json], visit: str) -> str | None:
