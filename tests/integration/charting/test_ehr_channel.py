@@ -317,7 +317,9 @@ def test_a_retry_after_that_says_nothing_is_passed_over(
     assert busy.value.retry_after_seconds is None
 
 
-@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"", b"[]", b'{"resourceType": "OperationOutcome"}'])
+@pytest.mark.parametrize(
+    "body", [b"<html>Sign in</html>", b"", b"[]", b"[" * 9_999, b'{"resourceType": "OperationOutcome"}']
+)
 def test_an_answer_that_is_no_bundle_is_never_taken_for_no_patient(
     faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, body: bytes
 ) -> None:

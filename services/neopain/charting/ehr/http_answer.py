@@ -14,7 +14,7 @@ def json_object(answer: httpx.Response) -> Json | None:
     """The JSON object in the body, if it is one."""
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 
