@@ -87,9 +87,24 @@ class _Loop:
             self.claimed_at = now
             await self._start(await self.consumer.claim(count=self._room(), idle=self.policy.claim_after))
         if self._room():
-            await self._start(await self.consumer.take(count=self._room(), wait=self.policy.wait))
+            await self._start(await self._take())
         else:
             await asyncio.wait(self.in_hand.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _take(self) -> list[Delivery]:
+        """New entries; none once asked to stop, so that an idle consumer stops at once.
+
+        What the bus hands over in that very moment is in this member's hands: it has it when it is back, or another
+        claims it."""
+        taking = asyncio.create_task(self.consumer.take(count=self._room(), wait=self.policy.wait))
+        stopping = asyncio.create_task(self.running.stopping.wait())
+        try:
+            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            taking.cancel()
+        await asyncio.wait({taking})
+        return [] if taking.cancelled() else taking.result()
 
     def _room(self) -> int:
         return self.policy.parallel - len(self.in_hand)
