@@ -249,7 +249,7 @@ async def test_every_window_of_a_long_outage_is_told_of_once(
 ) -> None:
     processes.start_ready("worker", "one")
     triton.stop()
-    end = now_end() - timedelta(seconds=12)
+    end = now_end() - timedelta(seconds=14)
     await bedside.observe(end + timedelta(seconds=7))
     ends = [end + timedelta(seconds=second) for second in range(8)]
     for one in ends:
@@ -378,7 +378,9 @@ async def test_a_worker_stops_when_triton_comes_back_with_another_model(
     model = triton.model_repository / "neopain" / "1" / "model.py"
     original = model.read_text()
     worker = processes.start_ready("worker", "one")
-    triton.stop()
+    # As an orchestrator does, which lets it take its leave.
+    os.kill(triton.child.pid, signal.SIGTERM)
+    triton.child.wait(20)
     end = now_end()
     await bedside.observe(end)
     await bedside.tick(end)
