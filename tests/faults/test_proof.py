@@ -20,7 +20,7 @@ def test_every_entry_is_in_the_ehr_exactly_once_whatever_fails_and_whoever_dies(
         entries=24,
         infants=12,
         moments=1,
-        share=0.2,
+        share=0.15,
         interval_seconds=2.0,
         seed=time.time_ns() % (1 << 31),
         as_json=True,
@@ -32,4 +32,4 @@ def test_every_entry_is_in_the_ehr_exactly_once_whatever_fails_and_whoever_dies(
     assert result.holds, result
     assert result.killed == dict.fromkeys(PARTS, 1)
     assert (result.entries, result.verdict.in_ehr) == (24, 24)
-    assert result.faults
+    assert len(result.faults) > 6

@@ -146,5 +146,11 @@ def test_the_same_seed_draws_the_same_faults() -> None:
     assert one.drawn.total() == 100
 
 
+def test_every_fault_comes_before_any_comes_again() -> None:
+    chance = Chance(7, 1.0)
+
+    assert {chance.fault() for _ in FAULTS} == set(FAULTS)
+
+
 def test_half_of_the_entries_keep_their_condition() -> None:
     assert (ignores_condition(KEEPS), ignores_condition(IGNORES), ignores_condition("")) == (False, True, False)

@@ -70,20 +70,27 @@ WRONG_BODIES = (
 
 
 class Chance:
-    """Draws what goes wrong next. The same seed draws the same; safe to share between threads."""
+    """Draws what goes wrong next: every fault of the table once in a random order, again and again. The same seed draws
+    the same; safe to share between threads."""
 
     def __init__(self, seed: int, share: float) -> None:
         self.share = share
         self.drawn: Counter[str] = Counter()
         self._random = random.Random(seed)  # noqa: S311 - chooses faults
+        self._next: list[Fault] = []
         self._lock = threading.Lock()
 
     def fault(self) -> Fault:
         """What happens to the next request."""
         with self._lock:
-            fault = self._random.choice(FAULTS) if self._random.random() < self.share else RIGHT
+            fault = self._wrong() if self._random.random() < self.share else RIGHT
             self.drawn[fault.name] += 1
             return fault
+
+    def _wrong(self) -> Fault:
+        if not self._next:
+            self._next = self._random.sample(FAULTS, len(FAULTS))
+        return self._next.pop()
 
     def wrong_body(self) -> bytes:
         """What is no answer to anything that charting asks."""
