@@ -22,6 +22,7 @@ from neopain.training.baselines.linear import Linear
 from neopain.training.baselines.models import Effort, LateBaseline, LearnedBaseline, RidgeBaseline
 from neopain.training.baselines.saved import save_baselines
 from neopain.training.heads import HEADS
+from neopain.training.report import page
 
 SMALL = NetConfig(
     video=VideoConfig(stem_channels=4, depths=(1, 1, 1, 1)),
@@ -96,8 +97,15 @@ def test_a_report_is_written_and_the_headline_is_the_last_line(
 
 
 def test_every_goal_is_told_without_json(
-    dataset: Path, run: Path, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dataset: Path,
+    run: Path,
+    state: Path,
+    tmp_path: Path,
+    *,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(page, "report_page", lambda _found, _predictions: "drawn by the test before")
     assert evaluate("--data", dataset, "--model", run, "--state", state, "--out", tmp_path, "--resamples", "20") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 13
