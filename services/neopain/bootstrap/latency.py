@@ -29,8 +29,10 @@ from neopain.domain.score import Outcome, Score
 from neopain.models.repository import committed_repository
 from neopain.wire.score import decode_score, decode_tick
 
-WARM_UP_SECONDS = 12.0
-"""Until every modality fills its window; not counted."""
+PAST_SECONDS = 12.0
+"""What the senders begin with, all at once: every modality fills its window."""
+WARM_UP_SECONDS = 4.0
+"""Until that is read and the first windows are scored; not counted."""
 ANSWERED_WITHIN_SECONDS = 20.0
 """A tick that has neither a score nor a missed window by then counts as unanswered: a tick is given up after 10 s, and
 a request in hand may take its own deadline longer."""
@@ -70,7 +72,8 @@ def run_latency(options: LatencyOptions) -> int:
     """Measures and prints; 1 when a window was missed or has no answer."""
     repository = committed_repository()
     settings = LineSettings(state_folder(options.state_dir, "bench"), repository, with_charting=False)
-    beds = [PrerecordedBed(bed_id(unit="BENCH", bed=f"{n + 1}"), seed=n) for n in range(options.beds)]
+    played = PAST_SECONDS + WARM_UP_SECONDS + options.seconds + 1
+    beds = [PrerecordedBed(bed_id(unit="BENCH", bed=f"{n + 1}"), seed=n, seconds=played) for n in range(options.beds)]
     with Line(settings) as line:
         line.start_servers()
         line.start_service("scoring", "worker")
@@ -86,7 +89,7 @@ async def _measure(line: Line, beds: list[PrerecordedBed], seconds: float) -> La
     bus = Bus(line.bus_settings.address())
     stop = asyncio.Event()
     try:
-        senders = [asyncio.create_task(bed.play(bus, stop)) for bed in beds]
+        senders = [asyncio.create_task(bed.play(bus, stop, past_seconds=PAST_SECONDS)) for bed in beds]
         await asyncio.sleep(WARM_UP_SECONDS)
         begin_id, inferences = await _now_id(bus), _inferences(line)
         before = _part_sums(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,25 +49,27 @@ class Item:
 
 class PrerecordedBed:
     """One bed with a simulated infant, seen and heard as a cohort's are; the loop holds a whole heel lance, every frame
-    of it distinct."""
+    of it distinct. Of a loop that is not played to its end, the first ``seconds`` alone are rendered."""
 
-    def __init__(self, bed: BedId, *, seed: int) -> None:
+    def __init__(self, bed: BedId, *, seed: int, seconds: float = LOOP_SECONDS) -> None:
         self.bed = bed
+        self.seconds = min(math.ceil(seconds), LOOP_SECONDS)
         infant = simulated_infant(seed, 1)
         condition = Condition(PainCourse())
         behaviour, around = Behaviour(infant, condition), circumstances(infant)
         view = View(infant, behaviour, around.camera)
         items = [
-            *_frames(view),
-            *_sound(Room(infant, behaviour, around)),
-            *_movement(view),
-            *_vitals(Vitals(infant, condition, ventilated_bpm=around.ventilated_bpm)),
+            *_frames(view, self.seconds),
+            *_sound(Room(infant, behaviour, around), self.seconds),
+            *_movement(view, self.seconds),
+            *_vitals(Vitals(infant, condition, ventilated_bpm=around.ventilated_bpm), self.seconds),
         ]
         self.items = sorted(items, key=lambda item: item.seconds)
 
-    async def play(self, bus: Bus, stop: asyncio.Event) -> None:
-        """Puts the loop on the streams again and again, each item at its time, until asked to stop."""
-        begun = datetime.now(UTC)
+    async def play(self, bus: Bus, stop: asyncio.Event, *, past_seconds: float = 0.0) -> None:
+        """Puts the loop on the streams again and again, each item at its time, until asked to stop; it begins with what
+        is that long past, all at once."""
+        begun = datetime.now(UTC) - timedelta(seconds=past_seconds)
         while not stop.is_set():
             for item in self.items:
                 due = begun + timedelta(seconds=item.seconds)
@@ -76,11 +79,11 @@ class PrerecordedBed:
                 aligned = due - timedelta(seconds=item.lasts_seconds)
                 timing = Timing(received=due, aligned=aligned, quality=TimeQuality.SOURCE, source=aligned)
                 await bus.publish(item.stream, item.encode(self.bed, timing), bed=self.bed)
-            begun += timedelta(seconds=LOOP_SECONDS)
+            begun += timedelta(seconds=self.seconds)
 
 
-def _frames(view: View) -> list[Item]:
-    times = np.asarray(np.arange(round(LOOP_SECONDS / FRAME_INTERVAL_SECONDS)) * FRAME_INTERVAL_SECONDS, np.float64)
+def _frames(view: View, seconds: int) -> list[Item]:
+    times = np.asarray(np.arange(round(seconds / FRAME_INTERVAL_SECONDS)) * FRAME_INTERVAL_SECONDS, np.float64)
     crops = (crop_face(frame.rgb, frame.face)[0] for frame in view.frames(times))
     return [Item(float(s), FRAMES, _frame_encoder(crop)) for s, crop in zip(times, crops, strict=True)]
 
@@ -89,10 +92,10 @@ def _frame_encoder(crop: bytes) -> Encode:
     return lambda bed, timing: encode_frame(FaceFrame(bed, SOURCE, timing, crop))
 
 
-def _sound(room: Room) -> list[Item]:
+def _sound(room: Room, seconds: int) -> list[Item]:
     samples = int(CHUNK_SECONDS * SAMPLE_RATE_HZ)
     items = []
-    for number in range(round(LOOP_SECONDS / CHUNK_SECONDS)):
+    for number in range(round(seconds / CHUNK_SECONDS)):
         pcm = room.pcm(number * samples, samples).tobytes()
         items.append(Item((number + 1) * CHUNK_SECONDS, AUDIO, _sound_encoder(pcm), CHUNK_SECONDS))
     return items
@@ -102,8 +105,8 @@ def _sound_encoder(pcm: bytes) -> Encode:
     return lambda bed, timing: encode_audio(AudioChunk(bed, SOURCE, timing, pcm))
 
 
-def _movement(view: View) -> list[Item]:
-    times = np.arange(0.0, LOOP_SECONDS, MOVEMENT_SECONDS)
+def _movement(view: View, seconds: int) -> list[Item]:
+    times = np.arange(0.0, seconds, MOVEMENT_SECONDS)
     rows = movement_rows(times, view.outlines(times))
     return [Item(row.seconds, MOVEMENT, _movement_encoder(row.value)) for row in rows]
 
@@ -112,9 +115,9 @@ def _movement_encoder(energy: float) -> Encode:
     return lambda bed, timing: encode_movement(MovementSample(bed, SOURCE, timing, energy))
 
 
-def _vitals(vitals: Vitals) -> list[Item]:
+def _vitals(vitals: Vitals, seconds: int) -> list[Item]:
     items = []
-    for second in range(LOOP_SECONDS):
+    for second in range(seconds):
         shown = vitals.numerics(float(second))
         values = {
             VitalKind.HEART_RATE: float(shown.heart_rate_bpm),
@@ -123,7 +126,7 @@ def _vitals(vitals: Vitals) -> list[Item]:
         }
         items.append(Item(float(second), VITALS, _vitals_encoder(values)))
     for beat in vitals.beats():
-        if beat.seconds >= LOOP_SECONDS:
+        if beat.seconds >= seconds:
             break
         items.append(Item(beat.seconds, VITALS, _vitals_encoder({VitalKind.RR_INTERVAL: beat.rr_ms})))
     return items
