@@ -165,6 +165,8 @@ class ChartingConsumer:
         for _ in range(int(CENSUS_WAIT_SECONDS / 0.02)):
             if await self._census.is_drained():
                 return
+            if self._refusal is not None:
+                raise TransientError(f"stopping: {self._refusal}")
             await asyncio.sleep(0.02)
         raise TransientError(f"the census was not read up within {CENSUS_WAIT_SECONDS:g} s")
 
