@@ -58,7 +58,19 @@ CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 
 
 class NotShownYet(EhrUnavailable):
-    """The EHR took an entry and a search does not find it yet: it is well, and is asked again."""
+    """The EHR said at the time of ``taken`` that it took an entry, and does not show it; it is asked again.
+
+    It is well, unless it was the search that failed (``because``).
+    """
+
+    def __init__(self, taken: datetime, *, because: EhrUnavailable | None = None) -> None:
+        text = "the EHR took the entry and does not show it yet"
+        super().__init__(
+            text if because is None else f"{text}: {because}",
+            retry_after_seconds=because.retry_after_seconds if because is not None else None,
+        )
+        self.taken = taken
+        self.is_well = because is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,8 @@ class RetryPolicy:
     doubt: timedelta = timedelta(seconds=10)
     """A request without an answer may still be at work at the EHR for this long: not sent again before."""
     held: timedelta = timedelta(minutes=10)
+    taken: timedelta = timedelta(hours=1)
+    """How long an EHR may take to show what it said that it took: before that, nothing is sent again."""
 
     def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
         """How long to wait after so many failed attempts; at least what the EHR asked for, up to a day."""
@@ -92,6 +106,8 @@ class Outcome:
     """Whether the EHR may have what was sent; False forgets when it was sent."""
     is_well: bool = False
     """Whether the EHR is well though it is to be asked again."""
+    taken: datetime | None = None
+    """When the EHR said that it took what it does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,8 @@ class Deliverer:
                 str(error),
                 due=self.clock.now() + wait,
                 may_be_there=may_be_there,
-                is_well=isinstance(error, NotShownYet),
+                is_well=isinstance(error, NotShownYet) and error.is_well,
+                taken=error.taken if isinstance(error, NotShownYet) else row.taken,
             )
         except NotLetIn as error:
             held = self.clock.now() + self.retry.held
@@ -203,13 +220,20 @@ class Deliverer:
         if not self.channel.reads_back:
             return self._send_unasked(row, entry, located)
         reference = self.channel.find(entry, located) if row.attempted else None
+        if reference is None and row.taken is not None and self.clock.now() < row.taken + self.retry.taken:
+            # It may be queued there, where no condition of a second one finds it.
+            raise NotShownYet(row.taken)
         if reference is None:
             with unit_of_work(self.engine, self.clock) as unit:
                 outbox.begin_attempt(unit.connection, row, now=self.clock.now())
             told = self.channel.create(replace(entry, sent=self.clock.now()), located)
-            reference = told or self.channel.find(entry, located)
-        if reference is None:
-            raise NotShownYet("the EHR took the entry and does not show it yet")
+            taken = self.clock.now()
+            try:
+                reference = told or self.channel.find(entry, located)
+            except EhrUnavailable as error:
+                raise NotShownYet(taken, because=error) from error
+            if reference is None:
+                raise NotShownYet(taken)
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
     def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:
@@ -262,7 +286,7 @@ class Deliverer:
             case Happening.CONFIRMED | Happening.ACCEPTED:
                 values["confirmed"] = self.clock.now()
             case Happening.UNAVAILABLE:
-                values["attempts"] = row.attempts + 1
+                values |= {"attempts": row.attempts + 1, "taken": outcome.taken}
         with unit_of_work(self.engine, self.clock) as unit:
             if outcome.happening is Happening.UNVERIFIED and not _is_preliminary(unit, row):
                 return

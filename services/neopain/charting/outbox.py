@@ -106,7 +106,8 @@ HAND_OUT_AGAIN = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR.
+    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR;
+    ``taken``: when the EHR said that it took it, and did not show it.
 
     ``change`` is the number of the entry's status that the EHR is to be told, ``CREATION`` of the row that creates it.
     """
@@ -119,6 +120,7 @@ class OutboxRow:
     attempts: int
     due: datetime
     attempted: datetime | None
+    taken: datetime | None = None
 
 
 def after(state: RowState, happening: Happening) -> RowState:
@@ -206,7 +208,7 @@ def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> N
         OUTBOX.c.state == row.state.value,
         OUTBOX.c.attempted.is_not_distinct_from(row.attempted),
     )
-    if connection.execute(update(OUTBOX).where(is_as_read).values(attempted=now)).rowcount != 1:
+    if connection.execute(update(OUTBOX).where(is_as_read).values(attempted=now, taken=None)).rowcount != 1:
         raise Overtaken(f"outbox row {row.entry_id} was changed by another before it was sent")
 
 
@@ -249,6 +251,7 @@ def _read(row: Row[Any]) -> OutboxRow:
         attempts=row.attempts,
         due=row.due,
         attempted=row.attempted,
+        taken=row.taken,
     )
 
 

@@ -114,6 +114,9 @@ class ChartingSettings(ServiceSettings):
     retry_first_seconds: float = Field(1.0, gt=0, description="First wait after a failed delivery; it doubles")
     retry_longest_seconds: float = Field(60.0, gt=0, description="Longest wait between two deliveries of an entry")
     doubt_seconds: float = Field(10.0, ge=0, description="How long a request without answer may go on at the EHR")
+    taken_seconds: float = Field(
+        3600.0, ge=0, description="How long the EHR may take to show what it said that it took, before it gets it again"
+    )
     held_retry_seconds: float = Field(600.0, gt=0, description="How often the EHR is asked again for a missing patient")
     breaker_failures: int = Field(
         5, ge=1, description="After so many deliveries in a row without an answer, the EHR is left alone"

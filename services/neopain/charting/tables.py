@@ -248,6 +248,7 @@ OUTBOX = Table(
     Column("due", MOMENT, nullable=False),
     Column("handed_out", MOMENT, comment="When the sweep last gave it to a worker"),
     Column("attempted", MOMENT, comment="When it was last sent: since then it may be in the EHR"),
+    Column("taken", MOMENT, comment="When the EHR said that it took what it does not show"),
     # First line: what is told of it. Further lines: the EHR's own words, which may name a patient.
     Column("last_error", Text, nullable=False, server_default=""),
     Column("ehr_reference", Text, comment="Observation/<id> at the EHR"),

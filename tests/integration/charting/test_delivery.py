@@ -13,6 +13,8 @@ from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer
 from neopain.domain.identity import BedId, PatientId
 
+from .conftest import ENTRY_SYSTEM
+
 Rows = Callable[[str], list[dict[str, Any]]]
 To = Callable[..., Deliverer]
 Sweep = Callable[[str], int]
@@ -216,6 +218,77 @@ def test_an_ehr_that_accepts_and_does_not_show_is_not_believed(
 
     (row,) = rows("SELECT state, last_error FROM outbox")
     assert row == {"state": "pending", "last_error": "the EHR took the entry and does not show it yet"}
+
+
+def test_what_an_ehr_has_queued_is_not_sent_again_until_it_had_an_hour_for_it(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=202)
+
+    for seconds in (0, 10, 60, 600, 2900):
+        ward.clock.advance(seconds)
+        sweep(faulty_ehr.url)
+    assert (states(), faulty_ehr.asked.count("POST")) == (["pending"], 1)
+
+    ward.clock.advance(30)
+    sweep(faulty_ehr.url)
+    assert (states(), faulty_ehr.asked.count("POST")) == (["confirmed"], 2)
+    assert len(ehr.observations(patient)) == 1
+
+
+def test_what_an_ehr_has_queued_is_confirmed_as_soon_as_it_shows_it(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States, *, rows: Rows
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=202)
+    sweep(faulty_ehr.url)
+    (row,) = rows("SELECT entry_id FROM outbox")
+    queued = {"resourceType": "Observation", "status": "preliminary", "code": {"text": "pain"}}
+    ehr.post(
+        {
+            **queued,
+            "subject": {"reference": patient},
+            "identifier": [{"system": ENTRY_SYSTEM, "value": row["entry_id"]}],
+        }
+    )
+
+    ward.clock.advance(30)
+    sweep(faulty_ehr.url)
+
+    assert (states(), faulty_ehr.asked.count("POST")) == (["confirmed"], 1)
+
+
+def test_a_search_that_fails_after_the_ehr_took_it_sends_nothing_again(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=202)
+    faulty_ehr.fail_after(2, "GET", status=500)
+    sweep(faulty_ehr.url)
+
+    ward.clock.advance(60)
+    sweep(faulty_ehr.url)
+
+    assert (states(), faulty_ehr.asked.count("POST")) == (["pending"], 1)
+
+
+def test_a_page_to_sign_in_is_no_answer_to_what_was_sent(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=200, body=b"<html>Sign in</html>")
+    sweep(faulty_ehr.url)
+    assert states() == ["pending"]
+
+    ward.clock.advance(20)
+    sweep(faulty_ehr.url)
+
+    assert (states(), faulty_ehr.asked.count("POST")) == (["confirmed"], 2)
 
 
 def test_a_refused_entry_is_a_dead_letter_and_does_not_block_the_next(

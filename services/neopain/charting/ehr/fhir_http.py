@@ -66,7 +66,13 @@ class FhirHttp:
 
     def get(self, path: str, **parameters: str | list[str]) -> Json:
         """Reads or searches. ``EhrUnavailable`` or ``RejectedByEhr``."""
-        return self._send("GET", path, params=parameters)
+        answer = self._ask("GET", path, params=parameters)
+        if not answer.is_success:
+            raise self._refusal(f"GET {path}", answer)
+        body = json_object(answer)
+        if body is None:
+            raise EhrUnavailable(f"GET {path}: HTTP {answer.status_code} whose body is no JSON object")
+        return body
 
     def read(self, reference: str) -> Json:
         """Reads one resource. ``EhrUnavailable``, also where the answer is another resource, or ``RejectedByEhr``."""
@@ -76,9 +82,17 @@ class FhirHttp:
         return found
 
     def create(self, resource: Json, *, if_none_exist: str) -> None:
-        """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken."""
+        """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken.
+
+        ``EhrUnavailable`` where something else than FHIR answers, a page to sign in for instance.
+        """
         headers = {"Content-Type": "application/fhir+json", "If-None-Exist": if_none_exist}
-        self._send("POST", resource["resourceType"], json=resource, headers=headers, needs_body=False)
+        path = resource["resourceType"]
+        answer = self._ask("POST", path, json=resource, headers=headers)
+        if not answer.is_success:
+            raise self._refusal(f"POST {path}", answer)
+        if answer.status_code == httpx.codes.OK and answer.content and json_object(answer) is None:
+            raise EhrUnavailable(f"POST {path}: HTTP 200 whose body is no JSON object")
 
     def add(self, resource: Json) -> str:
         """Creates the resource; the reference that Location names, empty where it names none (R4 http.html#create)."""
@@ -101,16 +115,6 @@ class FhirHttp:
         if not answer.is_success:
             raise self._refusal(f"PUT {path}", answer)
         return True
-
-    def _send(self, method: str, path: str, *, needs_body: bool = True, **options: Any) -> Json:
-        action = f"{method} {path}"
-        answer = self._ask(method, path, **options)
-        if not answer.is_success:
-            raise self._refusal(action, answer)
-        body = json_object(answer)
-        if body is None and needs_body:
-            raise EhrUnavailable(f"{action}: HTTP {answer.status_code} whose body is no JSON object")
-        return body or {}
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer; where the EHR does not take the token any more, that to a second try with a new one."""
