@@ -36,7 +36,7 @@ class LoopPolicy:
 
     parallel: int = 1
     lane: Lane | None = None
-    wait: timedelta = timedelta(seconds=1)
+    wait: timedelta = timedelta(seconds=0.25)
     claim_after: timedelta = timedelta(seconds=5)
     claim_every: timedelta = timedelta(seconds=1)
     most_deliveries: int = 5
@@ -87,24 +87,9 @@ class _Loop:
             self.claimed_at = now
             await self._start(await self.consumer.claim(count=self._room(), idle=self.policy.claim_after))
         if self._room():
-            await self._start(await self._take())
+            await self._start(await self.consumer.take(count=self._room(), wait=self.policy.wait))
         else:
             await asyncio.wait(self.in_hand.values(), return_when=asyncio.FIRST_COMPLETED)
-
-    async def _take(self) -> list[Delivery]:
-        """New entries; none once asked to stop, so that an idle consumer stops at once.
-
-        What the bus hands over in that very moment is in this member's hands: it has it when it is back, or another
-        claims it."""
-        taking = asyncio.create_task(self.consumer.take(count=self._room(), wait=self.policy.wait))
-        stopping = asyncio.create_task(self.running.stopping.wait())
-        try:
-            await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            taking.cancel()
-        await asyncio.wait({taking})
-        return [] if taking.cancelled() else taking.result()
 
     def _room(self) -> int:
         return self.policy.parallel - len(self.in_hand)

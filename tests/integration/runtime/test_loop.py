@@ -97,20 +97,6 @@ async def test_a_transient_error_is_tried_again_until_it_is_gone(bus: Bus) -> No
     assert await list_letters(bus) == []
 
 
-async def test_an_idle_consumer_stops_at_once_and_the_next_entry_is_another_members(bus: Bus) -> None:
-    handled = Handled()
-    await bus.publish(SCORES, b"one")
-    async with consuming(member(bus), handled, LoopPolicy(parallel=2, wait=timedelta(seconds=4))):
-        await until(handled.has(1))
-        asked = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - asked < 2.0
-    await bus.publish(SCORES, b"two")
-    async with consuming(member(bus, "b"), handled):
-        await until(handled.has(2))
-    assert handled.done == [b"one", b"two"]
-    assert await pending(bus) == 0
-
-
 async def test_an_entry_that_waits_is_not_acknowledged_when_the_service_stops(bus: Bus) -> None:
     await bus.publish(SCORES, b"one")
     handled = Handled(*[BusUnavailable("down")] * 1000)
