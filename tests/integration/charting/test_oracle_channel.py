@@ -23,6 +23,7 @@ from neopain.domain.review import NipsItems, ReviewAct
 from neopain.domain.reviewer import Reviewer
 from neopain.errors import ConfigurationError
 
+from ...fhir_validity import require_valid
 from .oracle import Millennium, running
 
 Rows = Callable[[str], list[dict[str, Any]]]
@@ -74,7 +75,11 @@ class Bedside:
 
     @property
     def charted(self) -> list[dict[str, Any]]:
-        return list(self.domain.observations.values())
+        """What it holds; whatever we have sent has to be valid."""
+        held = list(self.domain.observations.values())
+        for one in held:
+            require_valid(one)
+        return held
 
     def later(self, seconds: float) -> None:
         self.ward.clock.advance(seconds)

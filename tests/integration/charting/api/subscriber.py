@@ -12,6 +12,8 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ....fhir_validity import require_valid
+
 Before = Callable[[dict[str, Any]], None]
 
 
@@ -81,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def subscribing(context: ssl.SSLContext | None = None) -> Iterator[Subscriber]:
-    """One that listens on loopback while the block runs; by TLS with a context."""
+    """One that listens on loopback while the block runs; by TLS with a context. Whatever it got has to be valid."""
     subscriber = Subscriber()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, subscriber))
     server.daemon_threads = True
@@ -97,3 +99,5 @@ def subscribing(context: ssl.SSLContext | None = None) -> Iterator[Subscriber]:
         server.shutdown()
         thread.join()
         server.server_close()
+    for told in subscriber.got:
+        require_valid(told)

@@ -574,7 +574,7 @@ def test_an_endpoint_shows_a_certificate_of_an_authority_that_is_trusted(tmp_pat
     rules = EndpointRules(frozenset({"127.0.0.1"}))
     trusting = Endpoints(rules, ClientTls(ClientTlsFiles("X", authority.own.certificate)))
     with subscribing(context) as listening:
-        trusting.post(listening.url, (), b"{}", timeout_seconds=5)
+        trusting.post(listening.url, (), b'{"resourceType": "Bundle", "type": "history"}', timeout_seconds=5)
         with pytest.raises(NotTaken, match="its certificate is not taken"):
             Endpoints(rules).post(listening.url, (), b"{}", timeout_seconds=5)
 
