@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ from neopain.scoring.settings import ScoringSettings
 if TYPE_CHECKING:
     from neopain.training.leg import Told
     from neopain.training.windows import PreparedWindows
+
+
+DEADLINE = timedelta(seconds=60)
+"""Of one request: no infant waits for it, however slow the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ def ask_triton(
 async def _asked(
     server: TritonServer, repository: Path, windows: PreparedWindows, indices: Sequence[int], told: Told
 ) -> ServedAnswers:
-    triton = Triton(ScoringSettings(triton_url=server.url, model_repository=repository))
+    settings = ScoringSettings(triton_url=server.url, model_repository=repository, triton_deadline=DEADLINE)
+    triton = Triton(settings)
     outputs, milliseconds = [], []
     try:
         await verify(triton, read_served_model(repository))

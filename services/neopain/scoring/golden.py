@@ -70,13 +70,13 @@ def read_served_model(repository: Path | None) -> ServedModel:
     return ServedModel(version, tolerance, golden, calibration)
 
 
-async def verify(triton: Triton, model: ServedModel) -> Deviation:
-    """Sends the golden windows; returns how far the answers are off.
+async def verify(triton: Triton, model: ServedModel, *, patience: float = 1.0) -> Deviation:
+    """Sends the golden windows; returns how far the answers are off. ``patience`` multiplies the deadline of each.
 
     ``ContractBroken`` beyond the tolerance, or when an answer has no finite number: nothing may be scored with it.
     ``InferenceUnavailable`` when Triton does not answer: try again.
     """
-    answers = [await triton.infer(window.inputs) for window in model.golden]
+    answers = [await triton.infer(window.inputs, patience=patience) for window in model.golden]
     deviation = measure(model.golden, answers)
     if not deviation.is_within(model.tolerance):
         raise ContractBroken(

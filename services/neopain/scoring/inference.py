@@ -47,8 +47,10 @@ class Triton:
         """Closes the connection."""
         await self._client.close()
 
-    async def infer(self, arrays: Arrays, *, within_seconds: float | None = None) -> dict[str, Array]:
-        """The outputs of one window by tensor name, without a batch axis.
+    async def infer(
+        self, arrays: Arrays, *, within_seconds: float | None = None, patience: float = 1.0
+    ) -> dict[str, Array]:
+        """The outputs of one window by tensor name, without a batch axis; ``patience`` multiplies the deadline.
 
         ``InferenceUnavailable``: no answer in time, or the model failed; the window may be tried again. ``TritonGone``
         of them: what comes back may serve something else.
@@ -56,7 +58,8 @@ class Triton:
         """
         require_match(arrays)
         inputs = [_input(name, arrays[name]) for name in (spec.name for spec in INPUTS)]
-        deadline = min(self.deadline_seconds, within_seconds or self.deadline_seconds)
+        most = patience * self.deadline_seconds
+        deadline = min(most, within_seconds or most)
         try:
             result = await self._client.infer(self.model, inputs, outputs=self._outputs, client_timeout=deadline)
         except InferenceServerException as error:

@@ -18,6 +18,10 @@ MOST_FAILURES = 5
 """How often a Triton that is there may fail on golden windows before the worker refuses to start."""
 
 
+START_PATIENCE = 6.0
+"""At the start no window waits for the answer, and a machine that starts everything at once is slow."""
+
+
 class TrustedTriton:
     """Answers only while Triton serves ``model``.
 
@@ -41,7 +45,7 @@ class TrustedTriton:
         failures = 0
         while not self.running.stopping.is_set():
             try:
-                await self._prove()
+                await self._prove(START_PATIENCE)
             except InferenceUnavailable as error:
                 failures = 0 if isinstance(error, TritonGone) else failures + 1
                 if failures >= MOST_FAILURES:
@@ -65,10 +69,10 @@ class TrustedTriton:
             self.running.stop()
             raise InferenceUnavailable(f"stopping: {error}") from error
 
-    async def _prove(self) -> None:
+    async def _prove(self, patience: float = 1.0) -> None:
         async with self._proving:
             if self._is_proved:
                 return
-            deviation = await verify(self.triton, self.model)
+            deviation = await verify(self.triton, self.model, patience=patience)
             self._is_proved = True
             LOG.info("golden_windows_agree", model=self.model.version.name, mean=deviation.mean, p99=deviation.p99)

@@ -33,12 +33,14 @@ class FakeTriton:
         self.errors = list(errors)
         self.score = score
         self.golden = 0
+        self.patience: list[float] = []
 
-    async def infer(self, arrays: Any, *, within_seconds: float | None = None) -> Any:
+    async def infer(self, arrays: Any, *, within_seconds: float | None = None, patience: float = 1.0) -> Any:
         """The outputs of one window."""
         if self.errors and (error := self.errors.pop(0)):
             raise error
         self.golden += arrays is GOLDEN_INPUTS
+        self.patience += [patience]
         return {**OUT, "SCORE_QUANTILES": np.full(9, self.score, np.float32)}
 
 
@@ -91,6 +93,17 @@ async def test_a_triton_that_was_gone_proves_itself_again() -> None:
         await subject.infer(WINDOW, within_seconds=1)
     await subject.infer(WINDOW, within_seconds=1)
     assert triton.golden == 2
+
+
+async def test_golden_windows_may_take_longer_only_while_no_window_waits() -> None:
+    triton = FakeTriton()
+    subject = trusted(triton)
+    await subject.prove_when_there()
+    triton.errors = [TritonGone("connection lost")]
+    with pytest.raises(InferenceUnavailable):
+        await subject.infer(WINDOW, within_seconds=1)
+    await subject.infer(WINDOW, within_seconds=1)
+    assert triton.patience == [6.0, 1.0, 1.0]
 
 
 async def test_a_triton_that_was_slow_does_not() -> None:
