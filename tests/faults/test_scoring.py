@@ -188,7 +188,7 @@ async def test_a_worker_that_is_asked_to_stop_leaves_its_tick_to_another(
 ) -> None:
     worker = processes.start_ready("worker", "one")
     triton.stop()
-    end = now_end()
+    end = now_end() + timedelta(seconds=10)  # a slow machine needs that long for Triton and a worker
     await bedside.observe(end)
     await bedside.tick(end)
     await tick_is_taken(bus)
