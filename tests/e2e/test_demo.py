@@ -40,11 +40,18 @@ def state(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(neopain: Command, state: Path) -> tuple[int, dict[str, Any], str]:
-    """One unattended run of 20 s: exit code, summary, what was told."""
-    process = neopain("demo", "--seconds", "20", "--json", "--no-dashboard", "--state", str(state))
-    out, told = process.communicate(timeout=START_SECONDS + 60)
-    assert process.returncode in {0, 1}, told
-    return process.returncode, json.loads(out.splitlines()[-1]), told
+    """One unattended run of 20 s: exit code, summary, what was told.
+
+    Another where the machine was too busy to score a single window of them.
+    """
+    for _ in range(3):
+        process = neopain("demo", "--seconds", "20", "--json", "--no-dashboard", "--state", str(state))
+        out, told = process.communicate(timeout=START_SECONDS + 60)
+        assert process.returncode in {0, 1}, told
+        summary: dict[str, Any] = json.loads(out.splitlines()[-1])
+        if summary["scores"]:
+            break
+    return process.returncode, summary, told
 
 
 def test_every_bed_is_charted_in_the_ehr_and_the_audit_holds(finished: tuple[int, dict[str, Any], str]) -> None:
