@@ -21,6 +21,7 @@ def r4_channel(settings: ChartingSettings) -> R4Channel:
         fhir_http(settings),
         authority_systems=settings.authority_systems,
         requires_encounter=settings.ehr_requires_encounter,
+        tells_provenance=settings.ehr_provenance,
     )
 
 
@@ -58,6 +59,7 @@ def fhir_http(settings: ChartingSettings, judge: Judge = refuses) -> FhirHttp:
         proxy=settings.ehr_proxy,
         smart=smart_client(settings),
         refuses=judge,
+        gathering_seconds=settings.ehr_batch_seconds,
     )
 
 

@@ -46,6 +46,16 @@ class ChartingSettings(ServiceSettings):
     ehr_requires_encounter: bool = Field(
         True, description="Hold an entry when no encounter is in progress; of hl7v2-oru, without a visit number"
     )
+    ehr_provenance: bool = Field(
+        True, description="fhir-r4: a Provenance lies in each Observation; False for an EHR that refuses contained ones"
+    )
+    ehr_batch_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="fhir-r4: how long a request to the EHR waits for others, to go with them as one batch where it "
+        "offers that; 0: each goes alone",
+    )
     ehr_timeout_seconds: float = Field(10.0, gt=0, description="How long one request to the EHR may take")
     ehr_tls_ca: Path | None = Field(
         None, description="https, mllps: PEM file with the authorities of the EHR's certificate; none: the machine's"
@@ -145,6 +155,12 @@ class ChartingSettings(ServiceSettings):
     def _embedded_is_fhir(self) -> Self:
         if self.ehr_is_embedded and self.ehr_channel != "fhir-r4":
             raise ValueError("EHR_IS_EMBEDDED: the embedded EHR speaks FHIR, and no other may get demo and test input")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_r4(self) -> Self:
+        if self.ehr_batch_seconds and self.ehr_channel != "fhir-r4":
+            raise ValueError("EHR_BATCH_SECONDS: only the channel fhir-r4 sends batches")
         return self
 
     @model_validator(mode="after")

@@ -93,6 +93,7 @@ def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
     faults.add_argument("--interval", type=positive, default=10.0, metavar="S", help="of each infant (default 10)")
     faults.add_argument("--moments", type=natural, default=5, help="kill -9 of each part so often (default 5)")
     faults.add_argument("--share", type=float, default=0.1, help="of requests to the EHR that go wrong (default 0.1)")
+    faults.add_argument("--batches", action="store_true", help="send to the EHR in batches, of which parts fail too")
     faults.add_argument("--seed", type=seed, help="of faults and moments; without it a new one, which is printed")
     faults.add_argument("--state", type=Path, help="folder for data and logs (default var/bench-faults)")
     dicom = group(commands, "dicom", "DICOM objects (docs/conformance/dicom.md)")
@@ -348,6 +349,7 @@ def _bench_faults(options: argparse.Namespace) -> int:
             seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
             as_json=options.json,
             state_dir=options.state,
+            in_batches=options.batches,
         )
     )
 

@@ -398,9 +398,12 @@ class FaultyEhr:
 
     def __init__(self, ehr_url: str) -> None:
         self.target = ehr_url
+        self.http = httpx.Client(verify=trusted(), timeout=30)
         self.faults: list[Fault] = []
         self.asked: list[str] = []
         self.drop_headers: set[str] = set()
+        self.forward: Callable[[httpx.Request], httpx.Response] = self.http.send
+        """What asks the real EHR; a test may put its own in its place."""
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/fhir/R4"
@@ -445,7 +448,7 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             target = ehr.target + self.path.removeprefix("/fhir/R4")
-            return httpx.request(self.command, target, headers=headers, content=body, verify=trusted())
+            return ehr.forward(httpx.Request(self.command, target, headers=headers, content=body))
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
@@ -463,7 +466,7 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def faulty_ehr(ehr_url: str) -> Iterator[FaultyEhr]:
     faulty = FaultyEhr(ehr_url)
-    with in_background(faulty.server):
+    with faulty.http, in_background(faulty.server):
         yield faulty
 
 

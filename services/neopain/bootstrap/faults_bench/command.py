@@ -33,6 +33,7 @@ from neopain.models.repository import committed_repository
 PATIENCE = Patience(client=1.0, late=1.5, stale=0.5)
 DOUBT_SECONDS = 5.0
 """Longer than anything that is late: what a client has given up on may be carried out until then."""
+BATCH_SECONDS = 0.05
 CALM_SECONDS = 120.0
 """How long nothing at all may be delivered before it counts as stuck."""
 
@@ -49,6 +50,7 @@ class FaultsBenchOptions:
     seed: int
     as_json: bool
     state_dir: Path | None
+    in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class FaultsResult:
     killed: dict[str, int]
     faults: dict[str, int]
     requests: int
+    batches: int
+    """Of the requests, so many were batches."""
     scores_repeated: int
     seconds: float
     verdict: Verdict
@@ -134,6 +138,7 @@ class Proof:
             "NEOPAIN_CHARTING_POLICY_FILE": str(policy),
             "NEOPAIN_CHARTING_BROKER_URL": self.broker.url,
             "NEOPAIN_CHARTING_EHR_URL": self.ehr.url,
+            "NEOPAIN_CHARTING_EHR_BATCH_SECONDS": str(BATCH_SECONDS if self.options.in_batches else 0),
             "NEOPAIN_CHARTING_EHR_TIMEOUT_SECONDS": str(PATIENCE.client),
             "NEOPAIN_CHARTING_DOUBT_SECONDS": str(DOUBT_SECONDS),
             "NEOPAIN_CHARTING_RETRY_FIRST_SECONDS": "0.2",
@@ -198,6 +203,7 @@ class Proof:
             killed=dict(self.storm.killed),
             faults={name: count for name, count in sorted(faults.items()) if name != "none"},
             requests=sum(faults.values()),
+            batches=self.ehr.batches,
             scores_repeated=self.sender.repeated,
             seconds=round(seconds, 1),
             verdict=verdict,

@@ -2,6 +2,7 @@
 
 Beside the faults it is two kinds of EHR, by the entry: to every second one it passes the condition of a conditional
 create over, as servers that race on it do; of the others its search shows nothing for a while after they were created.
+Of a batch, a status that is said without asking the real EHR is that of one request within it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import struct
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from neopain.bootstrap.faults_bench.faults import Answered, Chance, Fault, PassedOn
+from neopain.codecs.fhir.terminology import Json
 from neopain.embedded.loopback import HOST
 
 ENTRY = re.compile(r"identifier=[^&]*\|([0-9a-f]{32})")
@@ -51,10 +53,26 @@ class Asked:
     body: bytes
 
     @property
+    def parts(self) -> list[Json]:
+        """The requests of a batch; none of another request."""
+        body = json.loads(self.body) if self.method == "POST" and self.body else {}
+        return list(body["entry"]) if body.get("type") == "batch" else []
+
+    @property
     def entry(self) -> str:
         """The entry that it is about; empty for another request, and for one by reference."""
-        found = ENTRY.search(unquote(self.path)) or ENTRY.search(unquote(self.headers.get("If-None-Exist", "")))
-        return found.group(1) if found else ""
+        return entry_of(self.path, self.headers.get("If-None-Exist", ""))
+
+
+def entry_of(url: str, condition: str) -> str:
+    """The entry that a request names; empty where it names none."""
+    found = ENTRY.search(unquote(url)) or ENTRY.search(unquote(condition))
+    return found.group(1) if found else ""
+
+
+def entry_of_part(part: Json) -> str:
+    """The same of a request within a batch."""
+    return entry_of(part["request"]["url"], part["request"].get("ifNoneExist", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,8 @@ class FaultyEhr:
         self.patience = patience
         self.created: dict[str, float] = {}
         """Entry to when it was created at the real EHR."""
+        self.batches = 0
+        """How many it was asked."""
         self._server = _Server((HOST, 0), partial(_Conversation, self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -92,6 +112,31 @@ class FaultyEhr:
 
     def pass_on(self, asked: Asked) -> Reply:
         """What the real EHR says."""
+        return self._pass_on_batch(asked, asked.parts) if asked.parts else self._pass_on_one(asked)
+
+    def refuse_within(self, asked: Asked, status: int) -> Reply:
+        """What it says of a batch whose first request it refuses."""
+        reply = self._pass_on_batch(asked, asked.parts[1:])
+        body = json.loads(reply.body)
+        body["entry"] = [{"response": {"status": str(status)}}, *body["entry"]]
+        return replace(reply, body=json.dumps(body).encode())
+
+    def _pass_on_batch(self, asked: Asked, parts: list[Json]) -> Reply:
+        passed = [_without_condition(part) for part in parts]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": passed}
+        reply = self._pass_on_one(replace(asked, body=json.dumps(bundle).encode()))
+        body = json.loads(reply.body)
+        told = [self._shown(part, answer) for part, answer in zip(parts, body["entry"], strict=True)]
+        return replace(reply, body=json.dumps({**body, "entry": told}).encode())
+
+    def _shown(self, part: Json, answer: Json) -> Json:
+        """The answer to a request within a batch: empty where a search would not show yet what was created."""
+        entry, method = entry_of_part(part), part["request"]["method"]
+        if method == "POST" and answer["response"]["status"].startswith("201"):
+            self.created[entry] = time.monotonic()
+        return {**answer, "resource": json.loads(NOTHING_FOUND)} if self._is_stale(method, entry) else answer
+
+    def _pass_on_one(self, asked: Asked) -> Reply:
         headers = {name: value for name, value in asked.headers.items() if name.lower() not in NOT_PASSED_ON}
         if ignores_condition(asked.entry):
             headers.pop("If-None-Exist", None)
@@ -102,21 +147,31 @@ class FaultyEhr:
             body = answer.read()
         finally:
             connection.close()
-        if asked.method == "POST" and answer.status == http.HTTPStatus.CREATED:
+        if asked.method == "POST" and asked.entry and answer.status == http.HTTPStatus.CREATED:
             self.created[asked.entry] = time.monotonic()
         told = {name: value for name, value in answer.getheaders() if name.lower() not in NOT_PASSED_ON}
         return Reply(answer.status, told, body)
 
     def is_stale(self, asked: Asked) -> bool:
         """Whether a search would not show yet what was created."""
-        if asked.method != "GET" or ignores_condition(asked.entry) or asked.entry not in self.created:
+        return self._is_stale(asked.method, asked.entry)
+
+    def _is_stale(self, method: str, entry: str) -> bool:
+        if method != "GET" or ignores_condition(entry) or entry not in self.created:
             return False
-        return time.monotonic() - self.created[asked.entry] < self.patience.stale
+        return time.monotonic() - self.created[entry] < self.patience.stale
 
 
 def ignores_condition(entry: str) -> bool:
     """Whether a conditional create of the entry is carried out whether there is one or not."""
     return bool(entry) and hashlib.sha256(entry.encode()).digest()[0] % 2 == 0
+
+
+def _without_condition(part: Json) -> Json:
+    """The request within a batch as it is passed on."""
+    if not ignores_condition(entry_of_part(part)):
+        return part
+    return {**part, "request": {name: one for name, one in part["request"].items() if name != "ifNoneExist"}}
 
 
 NOTHING_FOUND = json.dumps({"resourceType": "Bundle", "type": "searchset", "total": 0}).encode()
@@ -145,8 +200,12 @@ class _Conversation(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         asked = Asked(self.command, self.path, dict(self.headers.items()), body)
         fault = self.ehr.chance.fault()
+        self.ehr.batches += bool(asked.parts)
         if self.ehr.is_stale(asked):
             self._reply(Reply(200, {}, NOTHING_FOUND))
+            return
+        if asked.parts and fault.answered is Answered.STATUS and fault.passed_on is PassedOn.NEVER:
+            self._reply(self.ehr.refuse_within(asked, fault.status))
             return
         reply = self._passed_on(asked, fault)
         match fault.answered:

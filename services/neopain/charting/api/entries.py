@@ -40,9 +40,10 @@ from neopain.charting.entries import OF_NURSE, EntryState, entry_of
 from neopain.charting.statuses import changes_of_all
 from neopain.charting.tables import ENCOUNTER_ID, ENTRIES, MOMENT, PATIENT_ID
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.charted import ServedEntry, provenance_of, served_observation
+from neopain.codecs.fhir.charted import ServedEntry, served_observation
 from neopain.codecs.fhir.cursor import Place
 from neopain.codecs.fhir.ids import key_of
+from neopain.codecs.fhir.provenance import provenance_of
 from neopain.codecs.fhir.search import Criterion, Dates, References, Search, Token, Tokens
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.study import Reveal

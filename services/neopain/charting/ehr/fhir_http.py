@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import httpx
 
 from neopain import __version__
 from neopain.charting.ehr.client_tls import ClientTls
+from neopain.charting.ehr.fhir_batch import BEARER, Batches, Request
 from neopain.charting.ehr.http_answer import described, json_object, request_id, retry_after
 from neopain.charting.ehr.smart_token import SmartClient, TokenSource
 from neopain.codecs.fhir.answers import outcome_text
@@ -34,7 +35,8 @@ class FhirHttp:
     """One FHIR base URL. Safe to share between threads.
 
     ``proxy`` is the URL of one that requests go through; none of the environment's is taken. With ``smart`` every
-    request carries a token, which is asked for by the same way. ``refuses`` says which answers are a no for good.
+    request carries a token, which is asked for by the same way. ``refuses`` says which answers are a no for good. With
+    ``gathering_seconds`` what several threads ask within so short a time goes as one batch.
     """
 
     def __init__(
@@ -47,11 +49,14 @@ class FhirHttp:
         smart: SmartClient | None = None,
         clock: Clock | None = None,
         refuses: Judge = refuses,
+        gathering_seconds: float = 0.0,
     ) -> None:
         self._refuses = refuses
+        self._base_url = base_url.rstrip("/")
+        self._batches = Batches(self._send, gathering_seconds) if gathering_seconds else None
         self._tls = tls or ClientTls()
         self._client = httpx.Client(
-            base_url=base_url.rstrip("/") + "/",
+            base_url=f"{self._base_url}/",
             timeout=timeout_seconds,
             headers={"Accept": "application/fhir+json", "User-Agent": f"neopain/{__version__}"},
             verify=self._tls.context,
@@ -64,9 +69,18 @@ class FhirHttp:
         """Closes its connections."""
         self._client.close()
 
+    @property
+    def sends_batches(self) -> bool:
+        """Whether what is asked at the same time goes as one."""
+        return self._batches is not None
+
+    def send_singly(self) -> None:
+        """From now on every request goes alone."""
+        self._batches = None
+
     def get(self, path: str, **parameters: str | list[str]) -> Json:
         """Reads or searches. ``EhrUnavailable`` or ``RejectedByEhr``."""
-        answer = self._ask("GET", path, params=parameters)
+        answer = self._ask(Request("GET", path, httpx.QueryParams(parameters)))
         if not answer.is_success:
             raise self._refusal(f"GET {path}", answer)
         body = json_object(answer)
@@ -86,9 +100,8 @@ class FhirHttp:
 
         ``EhrUnavailable`` where something else than FHIR answers, a page to sign in for instance.
         """
-        headers = {"Content-Type": "application/fhir+json", "If-None-Exist": if_none_exist}
         path = resource["resourceType"]
-        answer = self._ask("POST", path, json=resource, headers=headers)
+        answer = self._ask(Request("POST", path, resource=resource, headers={"If-None-Exist": if_none_exist}))
         if not answer.is_success:
             raise self._refusal(f"POST {path}", answer)
         if answer.status_code == httpx.codes.OK and answer.content and json_object(answer) is None:
@@ -97,7 +110,7 @@ class FhirHttp:
     def add(self, resource: Json) -> str:
         """Creates the resource; the reference that Location names, empty where it names none (R4 http.html#create)."""
         path = resource["resourceType"]
-        answer = self._ask("POST", path, json=resource, headers={"Content-Type": "application/fhir+json"})
+        answer = self._ask(Request("POST", path, resource=resource))
         if not answer.is_success:
             raise self._refusal(f"POST {path}", answer)
         named = re.search(rf"(?:^|/)({path}/[A-Za-z0-9.-]{{1,64}})(?:/_history/|$)", answer.headers.get("Location", ""))
@@ -108,24 +121,26 @@ class FhirHttp:
 
         Some servers say 409 of that, where R4 has 412 (interop.md 4.5).
         """
-        headers = {"Content-Type": "application/fhir+json", "If-Match": f'W/"{version}"'}
-        answer = self._ask("PUT", path, json=resource, headers=headers)
+        answer = self._ask(Request("PUT", path, resource=resource, headers={"If-Match": f'W/"{version}"'}))
         if answer.status_code in STALE:
             return False
         if not answer.is_success:
             raise self._refusal(f"PUT {path}", answer)
         return True
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _ask(self, request: Request) -> httpx.Response:
         """The answer; where the EHR does not take the token any more, that to a second try with a new one."""
         if self._tokens is None:
-            return self._request(method, path, **options)
+            return self._answer(request)
         token = self._tokens.token()
-        answer = self._request(method, path, **_bearing(token, options))
+        answer = self._answer(_bearing(token, request))
         if answer.status_code != httpx.codes.UNAUTHORIZED:
             return answer
         self._tokens.drop(token)
-        return self._request(method, path, **_bearing(self._tokens.token(), options))
+        return self._answer(_bearing(self._tokens.token(), request))
+
+    def _answer(self, request: Request) -> httpx.Response:
+        return self._send(request) if self._batches is None else self._batches.ask(request)
 
     def _refusal(self, action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:
         text = f"{action}: HTTP {answer.status_code}, {outcome_text(json_object(answer))}{request_id(answer)}"
@@ -133,13 +148,20 @@ class FhirHttp:
             return RejectedByEhr(text)
         return EhrUnavailable(text, retry_after_seconds=retry_after(answer))
 
-    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _send(self, request: Request) -> httpx.Response:
         self._tls.refresh()
+        typed = {} if request.resource is None else {"Content-Type": "application/fhir+json"}
         try:
-            return self._client.request(method, path, **options)
+            return self._client.request(
+                request.method,
+                request.path or self._base_url,
+                params=request.parameters or None,
+                json=request.resource,
+                headers=typed | request.headers,
+            )
         except httpx.HTTPError as error:
-            raise EhrUnavailable(f"{method} {path}: {described(error)}") from error
+            raise EhrUnavailable(f"{request.method} {request.path or 'batch'}: {described(error)}") from error
 
 
-def _bearing(token: str, options: dict[str, Any]) -> dict[str, Any]:
-    return {**options, "headers": {**options.get("headers", {}), "Authorization": f"Bearer {token}"}}
+def _bearing(token: str, request: Request) -> Request:
+    return replace(request, headers={**request.headers, BEARER: f"Bearer {token}"})

@@ -25,6 +25,7 @@ from neopain.charting.ehr.fhir_places import (
 from neopain.codecs.fhir.answers import Need
 from neopain.codecs.fhir.assessment import assessment_observation
 from neopain.codecs.fhir.observation import observation_of
+from neopain.codecs.fhir.provenance import with_provenance
 from neopain.codecs.fhir.restated import restated, says
 from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS, Json
 from neopain.domain.entry_status import RETRACTED, StatusChange
@@ -46,11 +47,15 @@ FOR_STATUSES = (Need("Observation", "read"), Need("Observation", "update"))
 
 @dataclass(frozen=True, slots=True)
 class R4Channel:
-    """Charts to one FHIR R4 server. ``authority_systems``: assigning authority to identifier system at the EHR."""
+    """Charts to one FHIR R4 server. ``authority_systems``: assigning authority to identifier system at the EHR.
+
+    ``tells_provenance`` False leaves the Provenance out, for a server that refuses a contained one.
+    """
 
     http: FhirHttp
     authority_systems: Mapping[str, str] = field(default_factory=dict)
     requires_encounter: bool = False
+    tells_provenance: bool = True
     reads_back: ClassVar[bool] = True
     takes_only_verified: ClassVar[bool] = False
 
@@ -65,6 +70,9 @@ class R4Channel:
             LOG.warning("ehr_does_not_advertise_updates", lacking=", ".join(map(str, lacking)))
         if not capability.creates_conditionally:
             LOG.warning("ehr_does_not_advertise_conditional_create")
+        if self.http.sends_batches and not capability.takes_batches:
+            LOG.warning("ehr_does_not_advertise_batches")
+            self.http.send_singly()
 
     @property
     def _places(self) -> FhirPlaces:
@@ -88,6 +96,8 @@ class R4Channel:
     def create(self, entry: ChartEntry, located: Located) -> None:
         """Conditional create of the Observation, to be read back."""
         resource = self._observation(entry, located)
+        if self.tells_provenance:
+            resource = with_provenance(resource, entry)
         self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
 
     def _observation(self, entry: ChartEntry, located: Located) -> Json:

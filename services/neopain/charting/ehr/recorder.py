@@ -19,6 +19,7 @@ from neopain.charting.ehr.record_file import Record, RecordFile
 from neopain.codecs.fhir.assessment import assessment_observation
 from neopain.codecs.fhir.authority import system_of
 from neopain.codecs.fhir.observation import observation_of
+from neopain.codecs.fhir.provenance import with_provenance
 from neopain.codecs.fhir.restated import restated
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.entry_status import StatusChange
@@ -83,7 +84,7 @@ class RecorderChannel:
         resource["subject"] = {"type": "Patient", "identifier": {"system": system, "value": entry.patient.value}}
         if entry.visit:
             resource["encounter"] = {"type": "Encounter", "identifier": {"value": entry.visit}}
-        return resource
+        return with_provenance(resource, entry)
 
     def _add(self, entry: ChartEntry, number: int, observation: Json) -> None:
         record = {

@@ -37,6 +37,7 @@ class Capability:
 
     fhir_version: str
     offers: Mapping[str, Offer]
+    takes_batches: bool = False
 
     @property
     def is_r4(self) -> bool:
@@ -65,10 +66,12 @@ def read_capability(body: Json) -> Capability:
     if body.get("resourceType") != "CapabilityStatement":
         raise MalformedMessage("CapabilityStatement", f"resourceType is {body.get('resourceType')!r}")
     offers: dict[str, Offer] = {}
+    takes_batches = False
     for rest in _objects(body.get("rest")):
         if rest.get("mode", "server") == "server":
             offers |= {str(one.get("type")): _offer(one, rest) for one in _objects(rest.get("resource"))}
-    return Capability(fhir_version=str(body.get("fhirVersion", "")), offers=offers)
+            takes_batches |= any(one.get("code") == "batch" for one in _objects(rest.get("interaction")))
+    return Capability(str(body.get("fhirVersion", "")), offers, takes_batches)
 
 
 def _offer(resource: Json, rest: Json) -> Offer:

@@ -1,4 +1,4 @@
-"""A charted entry as our own API serves it: the Observation that the EHR gets, with an id, and its Provenance."""
+"""A charted entry as our own API serves it: the Observation that the EHR gets, with an id, a version and its status."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.assessment import assessment_observation, performer_of
-from neopain.codecs.fhir.digest import versioned
+from neopain.codecs.fhir.assessment import assessment_observation
 from neopain.codecs.fhir.ids import encounter_id, patient_id
-from neopain.codecs.fhir.observation import DEVICE, SUGGESTION, built_observation, device_of, labels_of, note_of
-from neopain.codecs.fhir.terminology import Json, concept
+from neopain.codecs.fhir.observation import SUGGESTION, built_observation, note_of
+from neopain.codecs.fhir.terminology import Json
 from neopain.domain.charting import ChartedEntry
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry, NurseAssessment
 
-PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 STUDY_TAG = {"system": f"{terms.BASE}/CodeSystem/tag", "code": "study", "display": "Kept for a study"}
 FOR_A_STUDY = f"{SUGGESTION} Kept for a study: nobody verifies it, and no EHR gets it."
-OPERATIONS = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,49 +66,3 @@ def _of_study(resource: Json, entry: ChartEntry) -> Json:
         first, *changes = resource["note"]
         marked["note"] = [{**first, "text": note_of(entry, label=FOR_A_STUDY)}, *changes]
     return marked
-
-
-def provenance_of(entry: ChartEntry) -> Json:
-    """Who wrote an entry, and about what time (R4 provenance.html): the software, or a nurse. Its id is the entry's."""
-    if isinstance(entry, NurseAssessment):
-        return _provenance_of_nurse(entry)
-    draft = entry.draft
-    return versioned(
-        {
-            "resourceType": "Provenance",
-            "id": entry.id,
-            "meta": {"security": labels_of(draft)},
-            "contained": [device_of(draft)],
-            "target": [{"reference": f"Observation/{entry.id}"}],
-            "occurredPeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
-            "recorded": entry.issued.isoformat(),
-            "activity": concept(OPERATIONS, "CREATE", "create"),
-            "agent": [
-                {
-                    "type": concept(PARTICIPANTS, "assembler", "Assembler"),
-                    "who": {"reference": f"#{DEVICE}"},
-                }
-            ],
-        }
-    )
-
-
-def _provenance_of_nurse(entry: NurseAssessment) -> Json:
-    draft = entry.draft
-    return versioned(
-        {
-            "resourceType": "Provenance",
-            "id": entry.id,
-            "target": [{"reference": f"Observation/{entry.id}"}],
-            "occurredPeriod": {"start": draft.observed_from.isoformat(), "end": draft.observed_to.isoformat()},
-            "recorded": entry.issued.isoformat(),
-            "activity": concept(OPERATIONS, "CREATE", "create"),
-            "agent": [{"type": concept(PARTICIPANTS, "author", "Author"), "who": performer_of(draft.by)}],
-            # What she scored in a study has no source: she was not told of ours.
-            **({} if draft.in_study else {"entity": [_source(draft.about)]}),
-        }
-    )
-
-
-def _source(about: str) -> Json:
-    return {"role": "source", "what": {"reference": f"Observation/{about}"}}

@@ -14,6 +14,7 @@ from fhir.resources.R4B.observation import Observation
 from neopain.codecs.fhir.assessment import assessment_observation
 from neopain.codecs.fhir.observation import observation_of
 from neopain.codecs.fhir.oracle import OracleCode, OraclePlace, oracle_observation
+from neopain.codecs.fhir.provenance import with_provenance
 from neopain.domain.charting import ChartedEntry, DraftEntry
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.identity import BedId, PatientId
@@ -116,14 +117,19 @@ AROUND = replace(
 CODE = OracleCode("https://fhir.cerner.com/ec2458f2/codeSet/72", "4154126", "NIPS Score", "nips")
 PLACE = OraclePlace("Patient/1", "Practitioner/4", "Encounter/2")
 WRITTEN: dict[str, Any] = {
-    "r4-preliminary": observation_of(ENTRY, subject="Patient/1", encounter="Encounter/2"),
-    "r4-without-score": observation_of(WITHOUT, subject="Patient/1", encounter="Encounter/2"),
-    "r4-around-a-procedure": observation_of(AROUND, subject="Patient/1", encounter="Encounter/2"),
-    "r4-final": observation_of(
-        ENTRY, subject="Patient/1", encounter="Encounter/2", status=EntryStatus.FINAL, changes=[ACCEPTED]
+    "r4-preliminary": with_provenance(observation_of(ENTRY, subject="Patient/1", encounter="Encounter/2"), ENTRY),
+    "r4-without-score": with_provenance(observation_of(WITHOUT, subject="Patient/1", encounter="Encounter/2"), WITHOUT),
+    "r4-around-a-procedure": with_provenance(
+        observation_of(AROUND, subject="Patient/1", encounter="Encounter/2"), AROUND
     ),
-    "r4-of-a-nurse": assessment_observation(
-        OWN, subject="Patient/1", encounter="Encounter/2", derived_from="Observation/3"
+    "r4-final": with_provenance(
+        observation_of(
+            ENTRY, subject="Patient/1", encounter="Encounter/2", status=EntryStatus.FINAL, changes=[ACCEPTED]
+        ),
+        ENTRY,
+    ),
+    "r4-of-a-nurse": with_provenance(
+        assessment_observation(OWN, subject="Patient/1", encounter="Encounter/2", derived_from="Observation/3"), OWN
     ),
     "oracle-final": oracle_observation(ENTRY, CODE, PLACE),
     "oracle-of-a-nurse": oracle_observation(OWN, CODE, PLACE),
