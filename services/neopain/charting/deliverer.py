@@ -22,7 +22,7 @@ from neopain.charting.tables import ENTRIES, OUTBOX
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.entry_status import RETRACTED, EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry
-from neopain.errors import ContractBroken, EhrUnavailable, NotLetIn, RejectedByEhr
+from neopain.errors import ContractBroken, EhrUnavailable, NeopainError, NotLetIn, RejectedByEhr
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge
@@ -151,7 +151,7 @@ class Deliverer:
         return settled
 
     def _deliver_row(self, row: OutboxRow) -> Happening:
-        outcome = self._attempt(row)
+        outcome = self._attempt_even_so(row)
         self._notice(outcome)
         self._settle(row, outcome)
         return outcome.happening
@@ -172,6 +172,19 @@ class Deliverer:
         """What can happen without a word of the EHR's."""
         never_asked = {Happening.NOT_LET_IN, Happening.UNVERIFIED, Happening.CANCELLED}
         return frozenset(never_asked | (set() if self.channel.reads_back else {Happening.NOT_IDENTIFIED}))
+
+    def _attempt_even_so(self, row: OutboxRow) -> Outcome:
+        """What an attempt came to, also where it came upon a fault of ours: nobody knows what was sent until then."""
+        try:
+            return self._attempt(row)
+        except NeopainError:
+            raise
+        except Exception as error:
+            LOG.error("delivery_fault", entry=row.entry_id, change=row.change)
+            due = self.clock.now() + self.retry.wait(row.attempts, asked_for=None)
+            why = f"a fault of neopain's, {type(error).__name__}: delivery_fault in the log of delivery says where"
+            # It says nothing against the EHR.
+            return Outcome(Happening.UNAVAILABLE, why, due=due, is_well=True, taken=row.taken)
 
     def _attempt(self, row: OutboxRow) -> Outcome:
         if self.channel.takes_only_verified and (waits := self._unverified(row)) is not None:

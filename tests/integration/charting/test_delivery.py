@@ -6,12 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, text
 
 from neopain.charting import outbox
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer
+from neopain.charting.ehr.channel import Located
+from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.domain.identity import BedId, PatientId
+from neopain.domain.review import ChartEntry
 
 from .conftest import ENTRY_SYSTEM
 
@@ -390,6 +394,34 @@ def test_an_entry_that_cannot_be_read_is_a_dead_letter_and_does_not_block_the_ne
     assert (first["state"], second["state"]) == ("rejected", "confirmed")
     assert "windows" in first["last_error"]
     assert ward.infant.value not in first["last_error"]
+
+
+def test_a_fault_of_ours_is_told_in_the_row_and_keeps_no_other_infant_waiting(
+    ward: Any, ehr: Any, sweep: Sweep, rows: Rows, *, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neighbour, bed = PatientId(f"{ward.infant.value}-N", "HOSP"), BedId(f"{ward.bed}-N")
+    ward.admit(neighbour, bed=bed)
+    ehr.admit(ward.infant)
+    ehr.admit(neighbour)
+    ward.chart()
+    ward.take(ward.score(5, bed=bed), ward.score(15, bed=bed))
+    create = R4Channel.create
+
+    def broken(channel: R4Channel, entry: ChartEntry, located: Located) -> None:
+        if entry.patient == ward.infant:
+            raise KeyError("a fault")
+        create(channel, entry, located)
+
+    monkeypatch.setattr(R4Channel, "create", broken)
+    sweep(ehr.url)
+    first, second = rows("SELECT state, attempts, last_error FROM outbox ORDER BY place")
+    assert (first["state"], first["attempts"], second["state"]) == ("pending", 1, "confirmed")
+    assert "a fault of neopain's, KeyError" in first["last_error"]
+
+    monkeypatch.undo()
+    ward.clock.advance(30)
+    sweep(ehr.url)
+    assert [row["state"] for row in rows("SELECT state FROM outbox")] == ["confirmed"] * 2
 
 
 def test_a_sick_ehr_is_left_alone_by_all_infants_and_asked_by_one_when_the_pause_is_over(
