@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Engine
@@ -21,6 +21,7 @@ from neopain.charting.database import connect
 from neopain.charting.disclosures import record_disclosure
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, close_silent_beds, forget_windows, take_score
+from neopain.charting.missed_facts import ToldFact, missed_facts
 from neopain.charting.procedures import chart_due_procedures
 from neopain.charting.replays import record_replay
 from neopain.charting.retention.holds import extend_holds
@@ -30,12 +31,12 @@ from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.identity import BedId, is_recording
 from neopain.errors import ConfigurationError, ContractBroken, TransientError
+from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.loop import LoopPolicy, consume
 from neopain.runtime.service import Running, run_service
 from neopain.runtime.settings import BusSettings
-from neopain.wire.census import decode_bed_state
 from neopain.wire.deadletter import decode_replay
 from neopain.wire.disclosure import decode_disclosure
 from neopain.wire.score import decode_score
@@ -104,6 +105,7 @@ class ChartingConsumer:
         """
         await self._anchor()
         await asyncio.to_thread(self._keep_house)
+        await self._take_missed_facts(running)
         await asyncio.gather(
             consume(self._census, partial(self._take_fact_or_stop, running), running, CENSUS_POLICY),
             consume(self._scores, self.take_score, running, LoopPolicy(parallel=BEDS_AT_ONCE, lane=_bed_of)),
@@ -127,9 +129,11 @@ class ChartingConsumer:
 
     async def take_fact(self, entry: Entry) -> None:
         """A fact of the census into the history, with what it corrects."""
-        state = decode_bed_state(entry.payload)
-        arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
-        taken = await asyncio.to_thread(take_fact, self._intake, fact_id=entry.id, state=state, arrived=arrived)
+        await self._take_told(ToldFact.of(entry))
+
+    async def _take_told(self, fact: ToldFact) -> None:
+        state = fact.state
+        taken = await asyncio.to_thread(take_fact, self._intake, fact_id=fact.id, state=state, arrived=fact.arrived)
         if taken.charted:
             self._has_news.set()
         # News of who lies there anyway takes nothing from anybody. After a kill nothing is known, and all is looked at.
@@ -139,6 +143,21 @@ class ChartingConsumer:
         self._since[state.bed] = state.since
         if gone:
             LOG.info("aggregates_taken_away", bed=state.bed, aggregates=gone)
+
+    async def _take_missed_facts(self, running: Running) -> None:
+        """Takes what the history lacks of what the census has told, acknowledged or not, before any score is taken."""
+        backoff = Backoff()
+        while not running.stopping.is_set():
+            try:
+                facts = await missed_facts(self._census.bus, self.engine, now=self.clock.now())
+                for fact in facts:
+                    await self._take_told(fact)
+            except TransientError as error:
+                LOG.warning("census_waits", why=error)
+                await running.pause(backoff.next_seconds())
+            else:
+                LOG.info("census_read_up", facts=len(facts))
+                return
 
     async def take_replay(self, entry: Entry) -> None:
         """What a person did with a dead letter into the audit trail."""

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from neopain.bus.bus import Bus
+from neopain.bus.census import write_beds
 from neopain.bus.connection import BusAddress
 from neopain.bus.consumer import Consumer
 from neopain.bus.deadletters import list_letters, tell_replay
@@ -143,6 +144,48 @@ async def test_the_stream_read_again_from_its_beginning_doubles_nothing(
     assert once["alerts"] == 1
     assert {table: count(table) for table in tables} == once
     assert verify_audit(database).is_whole
+
+
+async def test_facts_that_a_restored_database_lacks_are_taken_again_before_any_score(
+    bus: Bus, bedside: Any, started: Start, rows: Any, tamper: Callable[..., None]
+) -> None:
+    await admit(bus, bedside)
+    next_one = PatientId("MRN-next", "HOSP")
+    since = bedside.score(0).window_end - timedelta(seconds=50)
+    await bus.publish(CENSUS, encode_bed_state(BedState(bedside.bed, since, Infant((next_one,)))))
+    async with started():
+        await until(lambda: len(rows("SELECT 1 FROM census_facts")) == 2)
+        await until(Consumer(bus, CENSUS, group="charting", name="test").is_drained)
+    tamper("DELETE FROM census_facts WHERE place > 1")
+    await publish(bus, bedside, 1, 2, 14)
+
+    async with started():
+        await until(lambda: bool(rows("SELECT 1 FROM entries")))
+
+    assert rows("SELECT patient_value FROM entries ORDER BY begins")[0] == {"patient_value": "MRN-next"}
+
+
+async def test_a_bed_whose_facts_the_stream_no_longer_keeps_is_taken_as_the_census_has_it_now(
+    bus: Bus, bedside: Any, started: Start, rows: Any, tamper: Callable[..., None]
+) -> None:
+    next_one = PatientId("MRN-next", "HOSP")
+    since = bedside.score(0).window_end - timedelta(seconds=60)
+    for version, seconds, infant in (("0", 0, bedside.infant), ("1", 10, next_one)):
+        state = BedState(bedside.bed, since + timedelta(seconds=seconds), Infant((infant,)))
+        await write_beds(bus, [state], version=version, mark=version)
+    async with started():
+        await until(lambda: len(rows("SELECT 1 FROM census_facts")) == 2)
+        await until(Consumer(bus, CENSUS, group="charting", name="test").is_drained)
+    tamper("DELETE FROM census_facts WHERE place > 1")
+    await bus.durable.xtrim(bus.stream_key(CENSUS), maxlen=0, approximate=False)
+    await publish(bus, bedside, 1, 2, 14)
+
+    for _ in range(2):
+        async with started():
+            await until(lambda: bool(rows("SELECT 1 FROM entries")))
+
+    assert rows("SELECT patient_value FROM entries ORDER BY begins")[0] == {"patient_value": "MRN-next"}
+    assert rows("SELECT count(*) AS facts FROM census_facts") == [{"facts": 2}]
 
 
 async def test_recordings_are_left_alone(bus: Bus, bedside: Any, started: Start, count: Count) -> None:
