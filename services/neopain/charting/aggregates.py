@@ -22,8 +22,9 @@ from neopain.charting.entries import DRAFT
 from neopain.charting.intake import Intake
 from neopain.charting.live import whose_columns
 from neopain.charting.processing import least_of
+from neopain.charting.retention.holds import extend_holds, lock_holds
 from neopain.charting.tables import AGGREGATE_SLOTS, AGGREGATES, CENSUS_FACTS, MOMENT
-from neopain.charting.unit_of_work import unit_of_work
+from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.aggregate import SLOT, ScoreAggregate, VitalAggregate, aggregate_scores, owner_of
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
 from neopain.domain.charting import DraftEntry
@@ -194,9 +195,14 @@ def ensure_days(connection: Connection, *, now: datetime, days: int = 3) -> None
         connection.execute(text("SELECT aggregates_add_partition(:day)"), {"day": _day(now) + timedelta(days=number)})
 
 
-def drop_days(connection: Connection, *, now: datetime, kept: timedelta) -> int:
-    """Drops what is older than is kept, whole days at a time; returns how many days went."""
-    return int(connection.scalar(text("SELECT aggregates_drop_before(:day)"), {"day": _day(now - kept)}) or 0)
+def drop_days(unit: UnitOfWork, *, now: datetime, kept: timedelta) -> int:
+    """Drops what is older than is kept, whole days at a time, but held infants' rows; returns how many days went.
+
+    A hold that is placed meanwhile waits: it would be too late for what goes.
+    """
+    lock_holds(unit.connection)
+    extend_holds(unit, now=now)
+    return int(unit.connection.scalar(text("SELECT aggregates_drop_before(:day)"), {"day": _day(now - kept)}) or 0)
 
 
 def is_mine(connection: Connection) -> bool:

@@ -24,7 +24,6 @@ from neopain.charting.intake import Intake, close_silent_beds, forget_windows, t
 from neopain.charting.missed_facts import ToldFact, missed_facts
 from neopain.charting.procedures import chart_due_procedures
 from neopain.charting.replays import record_replay
-from neopain.charting.retention.holds import extend_holds
 from neopain.charting.schema import wait_for_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
@@ -250,10 +249,10 @@ class ChartingConsumer:
         now = self.clock.now()
         forgotten = forget_windows(self._intake, now=now)
         with unit_of_work(self.engine, self.clock) as unit:
+            # First: who places a hold looks through the audit trail, of which a new month locks a part.
+            dropped = drop_days(unit, now=now, kept=timedelta(days=self.settings.aggregates_kept_days))
             ensure_partitions(unit.connection, now=now)
             ensure_days(unit.connection, now=now)
-            extend_holds(unit, now=now)
-            dropped = drop_days(unit.connection, now=now, kept=timedelta(days=self.settings.aggregates_kept_days))
         LOG.info("house_kept", windows_forgotten=forgotten, aggregate_days_dropped=dropped)
 
 

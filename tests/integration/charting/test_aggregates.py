@@ -17,6 +17,7 @@ from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import MOVEMENT, VITALS
 from neopain.charting.aggregates import drop_days, ensure_days, sum_up_scores, take_away
+from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.aggregate import slot_of
 from neopain.domain.identity import PatientId, SourceId, recording_bed
@@ -167,11 +168,11 @@ def test_days_are_made_ahead_and_dropped_when_they_are_old(ward: Any, engine: En
     sum_up(ward)
     assert rows("SELECT tableoid::regclass::text AS day FROM aggregates") == [{"day": "aggregates_2026_10_05"}]
 
-    with engine.begin() as connection:
-        assert drop_days(connection, now=NOON + timedelta(days=7), kept=timedelta(days=7)) == 1
-        assert connection.scalar(text("SELECT count(*) FROM aggregates")) == 1
-        assert drop_days(connection, now=NOON + timedelta(days=8), kept=timedelta(days=7)) == 1
-        assert connection.scalar(text("SELECT count(*) FROM aggregates")) == 0
+    with unit_of_work(engine, ward.clock) as unit:
+        assert drop_days(unit, now=NOON + timedelta(days=7), kept=timedelta(days=7)) == 1
+        assert unit.connection.scalar(text("SELECT count(*) FROM aggregates")) == 1
+        assert drop_days(unit, now=NOON + timedelta(days=8), kept=timedelta(days=7)) == 1
+        assert unit.connection.scalar(text("SELECT count(*) FROM aggregates")) == 0
 
 
 def test_what_came_before_its_day_was_made_is_kept_and_goes_too(ward: Any, engine: Engine, rows: Rows) -> None:
@@ -179,10 +180,10 @@ def test_what_came_before_its_day_was_made_is_kept_and_goes_too(ward: Any, engin
     sum_up(ward)
     assert rows("SELECT tableoid::regclass::text AS day FROM aggregates") == [{"day": "aggregates_other"}]
 
-    with engine.begin() as connection:
-        ensure_days(connection, now=NOON, days=1)
-        drop_days(connection, now=NOON + timedelta(days=8), kept=timedelta(days=7))
-        assert connection.scalar(text("SELECT count(*) FROM aggregates")) == 0
+    with unit_of_work(engine, ward.clock) as unit:
+        ensure_days(unit.connection, now=NOON, days=1)
+        drop_days(unit, now=NOON + timedelta(days=8), kept=timedelta(days=7))
+        assert unit.connection.scalar(text("SELECT count(*) FROM aggregates")) == 0
 
 
 # -- vitals, from a real bus -------------------------------------------------------------------------------------------

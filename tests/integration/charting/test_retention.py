@@ -251,6 +251,20 @@ def test_a_hold_waits_for_the_batch_that_is_being_deleted_without_it(shelf: Shel
     assert events[-2:] == ["retention_deleted", "legal_hold_placed"]
 
 
+def test_a_hold_waits_for_the_days_of_aggregates_that_are_being_dropped_without_it(shelf: Shelf) -> None:
+    ward = shelf.ward
+    ward.chart()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        with unit_of_work(ward.engine, ward.clock) as unit:
+            drop_days(unit, now=ward.clock.now() + LATER, kept=timedelta(days=7))
+            placed = pool.submit(
+                place_hold, ward.engine, ward.clock, ward.infant.value, None, by="legal", reason="case 12"
+            )
+            while not shelf.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not placed.done()
+        assert placed.result().numbers == 1
+
+
 def test_a_number_that_is_merged_after_the_hold_is_held_too(shelf: Shelf) -> None:
     shelf.ward.chart()
     delivered(shelf.tamper)
@@ -287,8 +301,8 @@ def test_a_held_infants_aggregates_outlive_their_day(ward: Any, rows: Rows, tamp
     )
 
     def left_after(days: int) -> list[str]:
-        with ward.engine.begin() as connection:
-            drop_days(connection, now=ward.clock.now() + timedelta(days=days), kept=timedelta(days=7))
+        with unit_of_work(ward.engine, ward.clock) as unit:
+            drop_days(unit, now=ward.clock.now() + timedelta(days=days), kept=timedelta(days=7))
         return [row["patient_value"] for row in rows("SELECT patient_value FROM aggregates")]
 
     assert left_after(8) == [ward.infant.value]
