@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
-from neopain.charting.desk import Decision, at_desk, decide, read_entry, read_outbox
+from neopain.charting.desk import Decision, at_desk, decide, doubt_restored, read_entry, read_outbox
 from neopain.charting.outbox import DONE, RowState
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.tracing import TracedEntry
@@ -47,6 +47,14 @@ def decide_on(entry_ids: list[str], decision: Decision) -> int:
         for entry_id in entry_ids:
             state = decide(engine, SystemClock(), entry_id, decision)
             print(f"{entry_id}  {state.value}", flush=True)
+    return 0
+
+
+def doubt(*, by: str, reason: str) -> int:
+    """Has what is still to be sent looked for at the EHR first, since an older backup was restored."""
+    with at_desk(_database_url()) as engine:
+        doubted = doubt_restored(engine, SystemClock(), by=by, reason=reason)
+    print(f"{doubted} entries may be in the EHR: they are looked for before they are sent")
     return 0
 
 

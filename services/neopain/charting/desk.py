@@ -34,6 +34,7 @@ class Verdict(Enum):
     CANCEL = "delivery_cancelled"
 
 
+RESTORED = "outbox_restored"
 HAPPENINGS = {Verdict.RETRY: Happening.ASKED_AGAIN, Verdict.CANCEL: Happening.CANCELLED}
 
 
@@ -106,6 +107,19 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
             give_up(unit, rows[1:], actor=decision.by, why="the entry is not sent")
             _cancel(unit, entry_id, before, decision, now=now)
         return state
+
+
+def doubt_restored(engine: Engine, clock: Clock, *, by: str, reason: str) -> int:
+    """Says that an older backup was restored, since which the EHR may have got what is still to be sent.
+
+    It is looked for before it is sent, and not taken out of the outbox before that. Returns how many entries that are.
+    ``DatabaseUnavailable``: nothing was changed.
+    """
+    now = clock.now()
+    with unit_of_work(engine, clock) as unit:
+        doubted = outbox.doubt_unsent(unit.connection, now=now)
+        unit.audit(AuditEvent(RESTORED, by, detail={"entries": doubted, "why": reason}))
+        return doubted
 
 
 def _locked(unit: UnitOfWork, entry_id: str) -> EntryStatus:

@@ -197,6 +197,13 @@ def is_in_hand(connection: Connection, infant: str) -> bool:
     return not connection.scalar(lock, {"infant": infant, "word": INFANT_LOCK})
 
 
+def doubt_unsent(connection: Connection, *, now: datetime) -> int:
+    """Takes every entry that is still to be created for one that was sent now, where none was; returns how many."""
+    is_to_be_created = and_(OUTBOX.c.change == CREATION, OUTBOX.c.state.not_in([state.value for state in DONE]))
+    unsent = and_(is_to_be_created, OUTBOX.c.attempted.is_(None))
+    return connection.execute(update(OUTBOX).where(unsent).values(attempted=now)).rowcount
+
+
 def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
     """Says, before anything is sent, that the EHR may have it from now on. ``Overtaken``: read it again.
 

@@ -123,7 +123,7 @@ def _put(unit: UnitOfWork, entry_id: str, change: StatusChange) -> bool:
         # What the EHR refused to be told of the entry before is nothing that a retraction should wait for.
         refused = [row for row in rows if row.change != CREATION and row.state is RowState.REJECTED]
         give_up(unit, refused, actor=change.actor, why=f"the entry is {change.status.value}")
-    elif creation.state is RowState.UNVERIFIED:
+    if creation.state is RowState.UNVERIFIED:
         outbox.settle(unit.connection, creation, Happening.VERIFIED, due=change.moment)
     outbox.put(unit.connection, entry_id=entry_id, infant=creation.infant, now=change.moment, change=change.number)
     return True

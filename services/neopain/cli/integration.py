@@ -78,6 +78,10 @@ def _add_outbox(commands: Commands[argparse.ArgumentParser]) -> None:
         decided.add_argument("ids", metavar="ENTRY", nargs="+", help="as listed")
         decided.add_argument("--by", type=said, metavar="NAME", required=True, help="who decided it")
         decided.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
+    text = "Say that an older backup was restored: what is to be sent is looked for at the EHR first; audited"
+    restored = command(rows, "restored", _outbox_restored, text)
+    restored.add_argument("--by", type=said, metavar="NAME", required=True, help="who restored it")
+    restored.add_argument("--reason", type=said, metavar="TEXT", required=True, help="why")
 
 
 def _add_held(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -206,6 +210,12 @@ def _outbox_retry(options: argparse.Namespace) -> int:
     from neopain.charting.desk import Decision, Verdict
 
     return decide_on(options.ids, Decision(Verdict.RETRY, options.by, options.reason))
+
+
+def _outbox_restored(options: argparse.Namespace) -> int:
+    from neopain.bootstrap.outbox import doubt
+
+    return doubt(by=options.by, reason=options.reason)
 
 
 def _outbox_cancel(options: argparse.Namespace) -> int:

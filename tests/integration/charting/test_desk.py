@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +62,29 @@ class Desk:
 def desk(ward: Any, ehr: Any, sweep: Sweep, rows: Rows) -> Desk:
     """Of a ward with one infant, whom the EHR does not know yet."""
     return Desk(ward, ehr, sweep, rows)
+
+
+def test_what_was_sent_after_the_backup_that_was_restored_is_found_and_not_sent_again(
+    desk: Desk, command: Command, faulty_ehr: Any, tamper: Callable[..., None]
+) -> None:
+    patient = desk.ehr.admit(desk.ward.infant)
+    entry = desk.chart()
+    faulty_ehr.drop_headers.add("if-none-exist")
+    desk.sweep(faulty_ehr.url)
+    tamper("UPDATE outbox SET state = 'pending', attempted = NULL, confirmed = NULL, ehr_reference = NULL")
+
+    code, out, _ = command("restored", *BY)
+    assert (code, out) == (0, ["1 entries may be in the EHR: they are looked for before they are sent"])
+    cancelled, _, why = command("cancel", entry, *BY)
+    assert (cancelled, "may be in the EHR" in why) == (2, True)
+    desk.ward.clock.moment = datetime.now(UTC) + timedelta(seconds=20)
+    desk.sweep(faulty_ehr.url)
+
+    assert (desk.states, len(desk.ehr.observations(patient))) == (["confirmed"], 1)
+    assert faulty_ehr.asked.count("POST") == 1
+    (audited,) = desk.rows("SELECT actor, detail FROM audit WHERE event = 'outbox_restored'")
+    assert audited["actor"] == "engineer 3"
+    assert json.loads(audited["detail"]) == {"entries": 1, "why": "the EHR has its patients now"}
 
 
 def test_what_is_open_is_listed_with_its_reason_and_without_the_infant(desk: Desk, command: Command) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer, Outcome, RetryPolicy
-from neopain.charting.desk import Decision, Verdict, decide
+from neopain.charting.desk import Decision, Verdict, decide, doubt_restored
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4_oracle import OracleChannel, OracleSite, refuses_at_oracle
 from neopain.charting.reviews import Review, review
@@ -214,6 +214,36 @@ def test_a_create_without_an_answer_doubles_nothing(bedside: Bedside, *, drops_n
     assert bedside.sweep()[0] == (0, "pending")
     bedside.later(20)
     assert bedside.sweep()[0] == (0, "confirmed")
+    assert len(bedside.charted) == 1
+
+
+@pytest.mark.parametrize(
+    ("act", "becomes"),
+    [
+        (ReviewAct.ACCEPT, [(0, "confirmed"), (1, "confirmed")]),
+        # Who verified it is lost: a person looks whether it is there.
+        (ReviewAct.REJECT, [(0, "held"), (1, "pending")]),
+    ],
+)
+def test_what_was_verified_and_sent_after_the_backup_that_was_restored_is_charted_once_and_not_forgotten(
+    bedside: Bedside, tamper: Callable[..., None], act: ReviewAct, becomes: list[tuple[int, str]]
+) -> None:
+    bedside.sweep()
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    tamper(
+        "DELETE FROM reviews",
+        "DELETE FROM entry_statuses",
+        "DELETE FROM outbox WHERE change = 1",
+        "UPDATE entries SET status = 'preliminary', version = 1, updated = NULL",
+        "UPDATE outbox SET state = 'unverified', attempted = NULL, confirmed = NULL, ehr_reference = NULL",
+    )
+
+    assert doubt_restored(bedside.engine, bedside.ward.clock, by="dba", reason="the disk was lost") == 1
+    bedside.act(act)
+    bedside.later(20)
+
+    assert bedside.sweep() == becomes
     assert len(bedside.charted) == 1
 
 

@@ -59,6 +59,7 @@ ACTIONS = {
     "study_exported": "R",
     "delivery_asked_again": "U",
     "delivery_cancelled": "U",
+    "outbox_restored": "U",
     "entry_status_changed": "U",
     "entry_reviewed": "U",
     "alert_answered": "U",
