@@ -127,6 +127,17 @@ def test_a_chain_written_anew_does_not_match_its_anchor(
     assert "the chain was written anew" in found.reason
 
 
+def test_a_chain_written_anew_is_not_made_good_by_the_next_anchor(
+    chain: Engine, database: str, tamper: Tamper, anchor_path: Path
+) -> None:
+    anchor_heads(chain, anchor_path, now=NOW)
+    tamper(*rewritten_from(chain, position=9))
+    assert anchor_heads(chain, anchor_path, now=NOW) == 1
+
+    found = verify_audit(database, anchor_path=anchor_path)
+    assert (found.broken, "written anew" in found.reason) == ("charting/10", True)
+
+
 def rewritten_from(engine: Engine, *, position: int) -> list[str]:
     """Statements that change a row and make every later hash fit: what a superuser with our code could do."""
     with engine.connect() as connection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -78,6 +78,14 @@ def valid_anchors(path: Path) -> list[Anchor]:
         else:
             valid = [old for old in valid if old.chain != one.chain or not one.first <= old.position <= one.last]
     return valid
+
+
+def anchored_hashes(anchors: Sequence[Anchor], chain: str) -> dict[int, str]:
+    """What the anchors (oldest first) say of a chain, by position: of two about one position, what the older says.
+
+    A chain that was written anew is anchored like any other.
+    """
+    return {one.position: one.hash for one in reversed(anchors) if one.chain == chain}
 
 
 def write_losses(path: Path, losses: Iterable[Loss]) -> None:

@@ -14,7 +14,7 @@ from typing import IO
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from pydantic import TypeAdapter, ValidationError
 
-from neopain.charting.audit.anchor import Anchor, valid_anchors
+from neopain.charting.audit.anchor import Anchor, anchored_hashes, valid_anchors
 from neopain.charting.audit.chain import BEGINNING, Content
 from neopain.charting.audit.checkpoint import read_signed
 from neopain.charting.audit.export import FORM, GZIPPED, Head, Stretch
@@ -54,7 +54,7 @@ def _verify(
         if stretch is None or chain in seen:
             return AuditVerification(rows, used, f"{chain}/1", "the file's head does not say that rows follow here")
         seen.add(chain)
-        own = {one.position: one.hash for one in anchors if one.chain == chain}
+        own = anchored_hashes(anchors, chain)
         walk = Walk(chain, own, pieces.get(chain, {}), position=stretch.first - 1, hash=stretch.previous_hash)
         walk.take(those)
         rows, dropped = rows + walk.rows, dropped + walk.dropped

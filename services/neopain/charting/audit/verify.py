@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlalchemy import Connection, select, text
 
-from neopain.charting.audit.anchor import Anchor, valid_anchors
+from neopain.charting.audit.anchor import Anchor, anchored_hashes, valid_anchors
 from neopain.charting.audit.checkpoint import Checkpoint, Piece, read_signed
 from neopain.charting.audit.rows import chains_of, read_rows
 from neopain.charting.audit.walk import Fault, Walk
@@ -95,7 +95,7 @@ def _verify(
     rows = dropped = 0
     for name in sorted({*heads, *pieces, *chains_of(connection), *(anchor.chain for anchor in anchors)}):
         own = [anchor for anchor in anchors if anchor.chain == name]
-        walk = Walk(name, {one.position: one.hash for one in own}, pieces.get(name, {}))
+        walk = Walk(name, anchored_hashes(own, name), pieces.get(name, {}))
         walk.take(read_rows(connection, AUDIT.c.chain == name))
         walk.end()
         rows, dropped = rows + walk.rows, dropped + walk.dropped
