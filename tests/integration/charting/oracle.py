@@ -144,6 +144,9 @@ def _handler(domain: Millennium) -> type[BaseHTTPRequestHandler]:
                 self._answer(status, _outcome(code))
                 return
             domain.put(sent, own_id)
+            if fault is not None and fault[1] < 0:
+                self._answer(-fault[1], fault[2], fault[3])
+                return
             if fault is not None:
                 domain.asked.append((self.command, 0))
                 self.close_connection = True

@@ -247,6 +247,48 @@ def test_what_was_verified_and_sent_after_the_backup_that_was_restored_is_charte
     assert len(bedside.charted) == 1
 
 
+def of_somebody_else(bedside: Bedside) -> dict[str, Any]:
+    """A heart rate of the same infant, which a nurse charted."""
+    heart_rate = {
+        "resourceType": "Observation",
+        "id": "HR-1",
+        "meta": {"versionId": "1"},
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+        "subject": {"reference": bedside.patient},
+        "effectiveDateTime": "2026-10-05T11:00:00.000Z",
+        "performer": [{"reference": "Practitioner/77"}],
+        "valueQuantity": {"value": 140},
+    }
+    bedside.domain.observations["HR-1"] = heart_rate
+    return dict(heart_rate)
+
+
+@pytest.mark.parametrize("named", ["HR-1", "none"])
+def test_a_location_that_is_not_the_entrys_is_not_believed(bedside: Bedside, named: str) -> None:
+    theirs = of_somebody_else(bedside)
+    elsewhere = {"Location": f"https://elsewhere.example/r4/Observation/{named}"}
+    bedside.domain.faults.append(("POST", -201, {}, elsewhere))
+    bedside.act(ReviewAct.ACCEPT)
+
+    assert bedside.sweep()[0] == (0, "confirmed")
+    (row,) = bedside.rows("SELECT ehr_reference FROM outbox WHERE change = 0")
+    assert row["ehr_reference"] == "Observation/VS-2"
+    assert bedside.domain.asked.count(POSTED) == 1
+    assert bedside.domain.observations["HR-1"] == theirs
+
+
+def test_what_is_not_the_entry_is_never_written_over(bedside: Bedside, tamper: Callable[..., None]) -> None:
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    theirs = of_somebody_else(bedside)
+    tamper("UPDATE outbox SET ehr_reference = 'Observation/HR-1' WHERE change = 0")
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+
+    assert bedside.sweep()[-1] == (2, "rejected")
+    assert bedside.domain.observations["HR-1"] == theirs
+
+
 def test_what_is_another_entrys_is_not_taken_for_this_one(bedside: Bedside) -> None:
     bedside.act(ReviewAct.ACCEPT)
     bedside.sweep()

@@ -23,15 +23,17 @@ from neopain.codecs.fhir.oracle import (
     OracleCode,
     OraclePlace,
     bears,
-    bears_another,
+    is_copy,
     oracle_observation,
-    says_the_same,
 )
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.entry_status import StatusChange
 from neopain.domain.review import ChartEntry, NurseAssessment
 from neopain.domain.reviewer import Reviewer
 from neopain.errors import EhrUnavailable, RejectedByEhr
+from neopain.runtime.log import Log
+
+LOG = Log(__name__)
 
 NEEDS = (
     *PATIENT_AND_ENCOUNTER,
@@ -102,20 +104,30 @@ class OracleChannel:
         found = self._places.search("Observation", patient=located.subject, date=around, _count=PAGE)
         found = [one for one in found if subject_of(one) == located.subject]
         wanted = self._resource(entry, located)
-        ours = [one for one in found if bears(one, entry)] or [
-            one for one in found if not bears_another(one, entry) and says_the_same(one, wanted)
-        ]
+        ours = [one for one in found if bears(one, entry)] or [one for one in found if is_copy(one, entry, wanted)]
         if len(ours) > 1:
             raise RejectedByEhr(f"the EHR has {len(ours)} Observations that may be entry {entry.id}")
         return f"Observation/{ours[0]['id']}" if ours else None
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:
-        """Creates the Observation; reads it back where the EHR said which one it is."""
-        reference = self.http.add(self._resource(entry, located))
+        """Creates the Observation; reads it back where the EHR said which one it is.
+
+        None where it named none, or one that is not there or not this entry: it is there, and to be searched for.
+        """
+        resource = self._resource(entry, located)
+        reference = self.http.add(resource)
         if not reference:
             return None
-        if subject_of(self.http.read(reference)) != located.subject:
+        try:
+            current = self.http.read(reference)
+        except RejectedByEhr as error:
+            LOG.warning("ehr_named_what_it_does_not_show", entry=entry.id, why=error)
+            return None
+        if subject_of(current) != located.subject:
             raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
+        if not is_copy(current, entry, resource):
+            LOG.warning("ehr_named_another_observation", entry=entry.id, reference=reference)
+            return None
         return reference
 
     def change(self, entry: ChartEntry, change: StatusChange, reference: str) -> str:
@@ -131,6 +143,8 @@ class OracleChannel:
                 encounter=_encounter(current),
             )
             resource = oracle_observation(entry, self.site.code, place, status=change.status, changes=[change])
+            if not is_copy(current, entry, resource):
+                raise RejectedByEhr(f"{reference} at the EHR is not entry {entry.id}: it is not written over")
             resource["id"] = reference.rpartition("/")[2]
             self.http.update(reference, resource, version=version_of(current, reference))
         raise EhrUnavailable(f"PUT {reference}: changed by others {UPDATE_TRIES} times, or not shown as it was put")

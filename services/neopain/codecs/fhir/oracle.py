@@ -80,12 +80,15 @@ def bears(resource: Json, entry: ChartEntry) -> bool:
     return any(f"{MARK} {entry.id}" in text for text in _texts(resource))
 
 
-def bears_another(resource: Json, entry: ChartEntry) -> bool:
-    """Whether it has another entry's."""
-    return any(MARK in text for text in _texts(resource)) and not bears(resource, entry)
+def is_copy(resource: Json, entry: ChartEntry, wanted: Json) -> bool:
+    """Whether an Observation of the EHR's is the entry: by its id in a note, or, where notes do not come back, by what
+    it says and bearing no other entry's id."""
+    return bears(resource, entry) or (
+        not any(MARK in text for text in _texts(resource)) and _says_the_same(resource, wanted)
+    )
 
 
-def says_the_same(resource: Json, wanted: Json) -> bool:
+def _says_the_same(resource: Json, wanted: Json) -> bool:
     """Whether an Observation of the EHR's is of the same second, says the same number under the same code, and is by
     the same Practitioner: the EHR may add codes, performers and notes, and leave notes out."""
     moment = str(resource.get("effectiveDateTime", ""))
