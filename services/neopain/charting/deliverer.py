@@ -217,14 +217,16 @@ class Deliverer:
         """Why an entry is not for an EHR that takes only what a nurse has verified; None where it is."""
         if row.change != outbox.CREATION or row.attempted is not None:
             return None
-        with translated("reading a status"), self.engine.connect() as connection:
-            found = connection.scalar(select(ENTRIES.c.status).where(ENTRIES.c.entry_id == row.entry_id))
-        status = EntryStatus(found)
+        status = self._status(row)
         if status is EntryStatus.PRELIMINARY:
             return Outcome(Happening.UNVERIFIED, UNVERIFIED)
         if status in RETRACTED:
             return Outcome(Happening.CANCELLED, f"the entry is {status.value} and was never sent")
         return None
+
+    def _status(self, row: OutboxRow) -> EntryStatus:
+        with translated("reading a status"), self.engine.connect() as connection:
+            return EntryStatus(connection.scalar(select(ENTRIES.c.status).where(ENTRIES.c.entry_id == row.entry_id)))
 
     def _send(self, row: OutboxRow, entry: ChartEntry) -> Outcome:
         located = self.channel.locate(entry)
@@ -236,6 +238,9 @@ class Deliverer:
         if reference is None and row.taken is not None and self.clock.now() < row.taken + self.retry.taken:
             # It may be queued there, where no condition of a second one finds it.
             raise NotShownYet(row.taken)
+        if reference is None and self.channel.takes_only_verified and (status := self._status(row)) in RETRACTED:
+            # It would be charted as verified first, and such an EHR may not let it be retracted.
+            return Outcome(Happening.CANCELLED, f"the entry is {status.value} and the EHR does not have it")
         if reference is None:
             with unit_of_work(self.engine, self.clock) as unit:
                 outbox.begin_attempt(unit.connection, row, now=self.clock.now())

@@ -333,6 +333,29 @@ def test_a_refusal_of_a_create_is_for_a_person_or_for_later(
     assert "X-Request-Id 30a3177d" in bedside.why
 
 
+def test_what_may_be_there_and_is_not_is_not_sent_any_more_once_it_is_retracted(bedside: Bedside) -> None:
+    bedside.domain.faults.append(("POST", 503, {}, {}))
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+    bedside.later(60)
+
+    assert {state for _, state in bedside.sweep()} == {"cancelled"}
+    assert POSTED not in bedside.domain.asked
+    assert bedside.why == "the entry is entered-in-error and the EHR does not have it"
+
+
+def test_what_may_be_there_and_is_is_retracted_there(bedside: Bedside) -> None:
+    bedside.domain.faults.append(("POST", 0, {}, {}))
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+    bedside.later(60)
+
+    assert {state for _, state in bedside.sweep()} == {"confirmed"}
+    assert [one["status"] for one in bedside.charted] == ["entered-in-error"]
+
+
 def test_what_was_refused_is_charted_once_when_a_person_has_it_tried_again(bedside: Bedside) -> None:
     bedside.domain.faults.append(("POST", 500, outcome("required"), {}))
     bedside.act(ReviewAct.ACCEPT)
