@@ -274,6 +274,38 @@ def test_what_is_refused_is_told_in_codes_and_without_patient_data(
     assert str(refused.value) == f"POST Observation: HTTP {status}, error invalid"
 
 
+def test_a_200_that_says_that_it_was_not_taken_is_a_refusal(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry
+) -> None:
+    faulty_ehr.fail("POST", status=200, body=outcome("business-rule"))
+
+    with pytest.raises(RejectedByEhr, match="POST Observation: HTTP 200, error business-rule"):
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+
+@pytest.mark.parametrize("code", ["throttled", "exception"])
+def test_a_200_that_says_that_it_may_be_taken_later_is_tried_later(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, code: str
+) -> None:
+    faulty_ehr.fail("POST", status=200, body=outcome(code))
+
+    with pytest.raises(EhrUnavailable, match=f"HTTP 200, error {code}"):
+        channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+
+def test_a_200_that_warns_is_taken(faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
+    faulty_ehr.fail("POST", status=200, body=outcome("informational").replace(b'"error"', b'"warning"'))
+
+    channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+
+def test_an_update_that_a_200_says_was_not_made_is_a_refusal(faulty_ehr: Any, channel_to: Channel) -> None:
+    faulty_ehr.fail("PUT", status=200, body=outcome("business-rule"))
+
+    with pytest.raises(RejectedByEhr, match="PUT Observation/1: HTTP 200, error business-rule"):
+        channel_to(faulty_ehr.url).http.update("Observation/1", {"resourceType": "Observation"}, version="1")
+
+
 def test_the_real_server_refuses_an_observation_of_nobody(ehr: Any, channel_to: Channel, entry: ChartedEntry) -> None:
     with pytest.raises(RejectedByEhr, match="HTTP 4"):
         channel_to(ehr.url).http.create({"resourceType": "Observation", "status": "final"}, if_none_exist="_id=none")

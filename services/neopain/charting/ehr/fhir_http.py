@@ -13,7 +13,7 @@ from neopain.charting.ehr.client_tls import ClientTls
 from neopain.charting.ehr.fhir_batch import BEARER, Batches, Request
 from neopain.charting.ehr.http_answer import described, json_object, request_id, retry_after
 from neopain.charting.ehr.smart_token import SmartClient, TokenSource
-from neopain.codecs.fhir.answers import outcome_text
+from neopain.codecs.fhir.answers import TRANSIENT, is_for_good, outcome_text, says_error
 from neopain.codecs.fhir.terminology import Json
 from neopain.errors import EhrUnavailable, RejectedByEhr
 from neopain.runtime.clock import Clock, SystemClock
@@ -98,11 +98,12 @@ class FhirHttp:
     def create(self, resource: Json, *, if_none_exist: str) -> None:
         """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken.
 
-        ``EhrUnavailable`` where something else than FHIR answers, a page to sign in for instance.
+        A 200 that is an OperationOutcome with an error is none. ``EhrUnavailable`` where something else than FHIR
+        answers, a page to sign in for instance.
         """
         path = resource["resourceType"]
         answer = self._ask(Request("POST", path, resource=resource, headers={"If-None-Exist": if_none_exist}))
-        if not answer.is_success:
+        if not _is_taken(answer):
             raise self._refusal(f"POST {path}", answer)
         if answer.status_code == httpx.codes.OK and answer.content and json_object(answer) is None:
             raise EhrUnavailable(f"POST {path}: HTTP 200 whose body is no JSON object")
@@ -111,7 +112,7 @@ class FhirHttp:
         """Creates the resource; the reference that Location names, empty where it names none (R4 http.html#create)."""
         path = resource["resourceType"]
         answer = self._ask(Request("POST", path, resource=resource))
-        if not answer.is_success:
+        if not _is_taken(answer):
             raise self._refusal(f"POST {path}", answer)
         named = re.search(rf"(?:^|/)({path}/[A-Za-z0-9.-]{{1,64}})(?:/_history/|$)", answer.headers.get("Location", ""))
         return named[1] if named else ""
@@ -124,7 +125,7 @@ class FhirHttp:
         answer = self._ask(Request("PUT", path, resource=resource, headers={"If-Match": f'W/"{version}"'}))
         if answer.status_code in STALE:
             return False
-        if not answer.is_success:
+        if not _is_taken(answer):
             raise self._refusal(f"PUT {path}", answer)
         return True
 
@@ -143,8 +144,9 @@ class FhirHttp:
         return self._send(request) if self._batches is None else self._batches.ask(request)
 
     def _refusal(self, action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:
-        text = f"{action}: HTTP {answer.status_code}, {outcome_text(json_object(answer))}{request_id(answer)}"
-        if self._refuses(answer):
+        body = json_object(answer)
+        text = f"{action}: HTTP {answer.status_code}, {outcome_text(body)}{request_id(answer)}"
+        if is_for_good(body, passing=TRANSIENT) if answer.is_success else self._refuses(answer):
             return RejectedByEhr(text)
         return EhrUnavailable(text, retry_after_seconds=retry_after(answer))
 
@@ -161,6 +163,12 @@ class FhirHttp:
             )
         except httpx.HTTPError as error:
             raise EhrUnavailable(f"{request.method} {request.path or 'batch'}: {described(error)}") from error
+
+
+def _is_taken(answer: httpx.Response) -> bool:
+    """Whether a write was taken: some servers answer 200 and say in an OperationOutcome that it was not."""
+    is_denied = answer.status_code == httpx.codes.OK and says_error(json_object(answer))
+    return answer.is_success and not is_denied
 
 
 def _bearing(token: str, request: Request) -> Request:

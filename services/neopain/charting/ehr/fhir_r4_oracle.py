@@ -18,7 +18,7 @@ from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subjec
 from neopain.charting.ehr.fhir_http import FhirHttp, refuses
 from neopain.charting.ehr.fhir_places import PATIENT_AND_ENCOUNTER, FhirPlaces, read_metadata, require_fit
 from neopain.charting.ehr.http_answer import json_object
-from neopain.codecs.fhir.answers import Need
+from neopain.codecs.fhir.answers import Need, is_for_good
 from neopain.codecs.fhir.oracle import (
     OracleCode,
     OraclePlace,
@@ -46,8 +46,6 @@ AROUND = timedelta(minutes=1)
 """How far around an entry's time it is searched for: the EHR may keep times less exactly."""
 PAGE = "200"
 """The most that the EHR gives at once."""
-PASSING = frozenset({"transient", "timeout", "throttled", "lock-error"})
-"""Issues of an OperationOutcome that another try may mend (R4 valueset-issue-type.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def refuses_at_oracle(answer: httpx.Response) -> bool:
     if answer.request.method == "POST" and answer.status_code == httpx.codes.CONFLICT:
         return True
     if answer.request.method != "GET" and answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
-        return _is_judged(json_object(answer) or {})
+        return is_for_good(json_object(answer))
     return refuses(answer)
 
 
@@ -188,11 +186,3 @@ def _encounter(current: Json) -> str | None:
     encounter = current.get("encounter")
     reference = encounter.get("reference") if isinstance(encounter, dict) else None
     return reference if isinstance(reference, str) else None
-
-
-def _is_judged(body: Json) -> bool:
-    """Whether a server error is what the EHR thinks of the resource, and not of itself."""
-    issues = body.get("issue")
-    if body.get("resourceType") != "OperationOutcome" or not isinstance(issues, list):
-        return False
-    return not any(isinstance(one, dict) and one.get("code") in PASSING for one in issues)

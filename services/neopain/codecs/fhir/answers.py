@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from neopain.codecs.fhir.terminology import Json
 from neopain.errors import MalformedMessage
 
+ERRORS = frozenset({"error", "fatal"})
+PASSING = frozenset({"transient", "timeout", "throttled", "lock-error"})
+"""Issues of an OperationOutcome that say that another try may mend it (R4 valueset-issue-type.html)."""
+TRANSIENT = PASSING | {"exception", "incomplete", "no-store"}
+"""All that R4 counts among the transient: some say what a server thinks of itself, and others use them of a resource."""
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -107,11 +113,29 @@ def matches_of(bundle: Json, resource_type: str) -> list[Json]:
     return found
 
 
+def says_error(body: object) -> bool:
+    """Whether the body is an OperationOutcome with an error in it (R4 valueset-issue-severity.html)."""
+    return any(one.get("severity") in ERRORS for one in _issues(body))
+
+
+def is_for_good(body: object, *, passing: frozenset[str] = PASSING) -> bool:
+    """Whether the body is an OperationOutcome of which no issue is one of ``passing``, which another try may mend."""
+    is_outcome = isinstance(body, dict) and body.get("resourceType") == "OperationOutcome"
+    is_listed = isinstance(body, dict) and isinstance(body.get("issue"), list)
+    return is_outcome and is_listed and not any(one.get("code") in passing for one in _issues(body))
+
+
 def outcome_text(body: object) -> str:
     """What an OperationOutcome says in codes and places; free text may name a patient and is left out."""
     if not isinstance(body, dict) or body.get("resourceType") != "OperationOutcome":
         return "no OperationOutcome"
-    return "; ".join(_issue_text(issue) for issue in _objects(body.get("issue"))) or "an empty OperationOutcome"
+    return "; ".join(map(_issue_text, _issues(body))) or "an empty OperationOutcome"
+
+
+def _issues(body: object) -> list[Json]:
+    if not isinstance(body, dict) or body.get("resourceType") != "OperationOutcome":
+        return []
+    return _objects(body.get("issue"))
 
 
 def _issue_text(issue: Json) -> str:
