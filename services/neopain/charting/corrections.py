@@ -171,7 +171,8 @@ def _take_back(intake: Intake, unit: UnitOfWork, entry: StandingEntry | OwnEntry
     """Marks a charted entry as entered in error: the EHR is told, or does not get it if it has not been sent yet."""
     rows = outbox.locked_rows(unit.connection, entry.id)
     creation = rows[0]
-    may_be_there = creation.attempted is not None and creation.state is not RowState.REJECTED
+    was_refused = creation.state is RowState.REJECTED and not creation.ehr_reference
+    may_be_there = (creation.attempted is not None or bool(creation.ehr_reference)) and not was_refused
     is_open = creation.state not in DONE and not may_be_there
     if is_open and not outbox.is_in_hand(unit.connection, creation.infant):
         give_up(unit, rows, actor=ACTOR, why=WRONG_INFANT)

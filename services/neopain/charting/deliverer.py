@@ -209,9 +209,21 @@ class Deliverer:
         except RejectedByEhr as error:
             # A status is read before it is changed: after a clear no, nothing is in doubt.
             may_be_there = self.channel.reads_back and row.change == outbox.CREATION
-            return Outcome(Happening.REFUSED, str(error), words=error.words, may_be_there=may_be_there)
+            return Outcome(
+                Happening.REFUSED,
+                str(error),
+                words=error.words,
+                may_be_there=may_be_there,
+                ehr_reference=self._doubt(row),
+            )
         except ContractBroken as error:
             return Outcome(Happening.REFUSED, str(error))
+
+    def _doubt(self, row: OutboxRow) -> str | None:
+        """What a refusal leaves open: an EHR that cannot be asked may have what it did not answer before."""
+        if self.channel.reads_back or row.attempted is None:
+            return None
+        return f"sent {row.attempted.isoformat()} without an answer"
 
     def _unverified(self, row: OutboxRow) -> Outcome | None:
         """Why an entry is not for an EHR that takes only what a nurse has verified; None where it is."""
@@ -295,7 +307,8 @@ class Deliverer:
 
     def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
         error = "\n".join(filter(None, (outcome.reason, outcome.words)))
-        values: dict[str, object] = {"last_error": error, "ehr_reference": outcome.ehr_reference}
+        reference = outcome.ehr_reference or row.ehr_reference or None
+        values: dict[str, object] = {"last_error": error, "ehr_reference": reference}
         if outcome.due is not None:
             values["due"] = outcome.due
         if not outcome.may_be_there:

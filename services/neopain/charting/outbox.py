@@ -107,7 +107,8 @@ HAND_OUT_AGAIN = timedelta(seconds=10)
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR;
-    ``taken``: when the EHR said that it took it, and did not show it.
+    ``taken``: when the EHR said that it took it, and did not show it; ``ehr_reference``: as what the EHR has it, or
+    that one which cannot be asked may have it.
 
     ``change`` is the number of the entry's status that the EHR is to be told, ``CREATION`` of the row that creates it.
     """
@@ -121,6 +122,7 @@ class OutboxRow:
     due: datetime
     attempted: datetime | None
     taken: datetime | None = None
+    ehr_reference: str = ""
 
 
 def after(state: RowState, happening: Happening) -> RowState:
@@ -259,6 +261,7 @@ def _read(row: Row[Any]) -> OutboxRow:
         due=row.due,
         attempted=row.attempted,
         taken=row.taken,
+        ehr_reference=row.ehr_reference or "",
     )
 
 

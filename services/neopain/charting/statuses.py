@@ -130,7 +130,8 @@ def _put(unit: UnitOfWork, entry_id: str, change: StatusChange) -> bool:
 
 
 def _is_unknown_to_the_ehr(creation: OutboxRow) -> bool:
-    return creation.state in (RowState.HELD, RowState.UNVERIFIED) and creation.attempted is None
+    was_sent = creation.attempted is not None or bool(creation.ehr_reference)
+    return creation.state in (RowState.HELD, RowState.UNVERIFIED) and not was_sent
 
 
 def give_up(unit: UnitOfWork, rows: Iterable[OutboxRow], *, actor: str, why: str) -> None:

@@ -185,8 +185,8 @@ class Line:
         return sum(deliverer.deliver(entry_id) for entry_id in deliverer.hand_out())
 
     def decide(self, verdict: Verdict) -> str:
-        """What a person decides about the one entry; the state after it."""
-        (row,) = self.rows("SELECT entry_id FROM outbox")
+        """What a person decides about the first entry; the state after it."""
+        row = self.rows("SELECT entry_id FROM outbox ORDER BY place")[0]
         return decide(self.engine, self.ward.clock, row["entry_id"], Decision(verdict, "A. Nurse", "why")).value
 
     def become(self, status: EntryStatus) -> None:
@@ -383,6 +383,48 @@ def test_what_a_person_has_tried_again_after_a_refusal_is_a_new_message_of_the_s
     assert line.states == ["accepted"]
     assert len(set(line.interface.control_ids)) == 2
     assert len(set(line.interface.orders)) == 1
+
+
+DUPLICATE = "MSA|AE|{id}\rERR|||205^Duplicate key identifier^HL70357|E"
+
+
+def test_what_was_refused_is_not_sent_once_it_is_another_infants(line: Line) -> None:
+    line.chart()
+    line.interface.script.append((DUPLICATE,))
+    line.sweep()
+
+    line.ward.admit(PatientId("ANOTHER", "HOSP"), at=-40)
+
+    assert line.states[0] == "cancelled"
+
+
+def test_what_was_refused_after_a_sending_without_an_answer_waits_for_a_person_and_is_withdrawn_there(
+    line: Line,
+) -> None:
+    line.chart()
+    line.interface.script += [SILENT, (DUPLICATE,)]
+    line.sweep(seconds=SHORT_SECONDS)
+    line.pass_by(60)
+    line.sweep()
+    (refused,) = line.rows("SELECT entry_id, state, ehr_reference FROM outbox")
+    assert (refused["state"], refused["ehr_reference"]) == (
+        "rejected",
+        "sent 2026-10-05T12:00:00+00:00 without an answer",
+    )
+
+    line.ward.admit(PatientId("ANOTHER", "HOSP"), at=-40)
+    line.sweep()
+    own = f"SELECT state FROM outbox WHERE entry_id = '{refused['entry_id']}' ORDER BY change"  # noqa: S608
+    assert [row["state"] for row in line.rows(own)] == ["rejected", "pending"]
+
+    line.decide(Verdict.RETRY)
+    line.sweep()
+
+    assert [row["state"] for row in line.rows(own)] == ["accepted", "accepted"]
+    told = [str(one.segment("OBX")[11]) for one in line.interface.got]
+    assert [code for code, order in zip(told, line.interface.orders, strict=True) if order == refused["entry_id"]] == [
+        *"PPPD"
+    ]
 
 
 def test_a_locked_record_is_tried_again_later(line: Line) -> None:
