@@ -25,7 +25,6 @@ def test_every_entry_is_in_the_ehr_exactly_once_whatever_fails_and_whoever_dies(
         seed=time.time_ns() % (1 << 31),
         as_json=True,
         state_dir=None,
-        in_batches=True,
     )
 
     result = prove(options, tmp_path)

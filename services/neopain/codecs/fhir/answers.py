@@ -12,7 +12,7 @@ ERRORS = frozenset({"error", "fatal"})
 PASSING = frozenset({"transient", "timeout", "throttled", "lock-error"})
 """Issues of an OperationOutcome that say that another try may mend it (R4 valueset-issue-type.html)."""
 TRANSIENT = PASSING | {"exception", "incomplete", "no-store"}
-"""All that R4 counts among the transient: some say what a server thinks of itself, and others use them of a resource."""
+"""All that R4 counts among the transient ones."""
 
 
 @dataclass(frozen=True, slots=True)
