@@ -195,7 +195,8 @@ def _advance(
         end = _boundary_after(begin, policy.interval)
         spans.append(Span(EntryKind.INTERVAL_SUMMARY, begin, end))
         begin = end
-    return replace(course, charted_until=max(begin, limit)), tuple(spans)
+    # The clock closes what has windows, and no more: one that was ahead would make every score late until then.
+    return replace(course, charted_until=begin if taken is None else max(begin, limit)), tuple(spans)
 
 
 def _for_occupant(course: Course, occupant: str) -> Course:

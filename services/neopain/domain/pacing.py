@@ -19,6 +19,10 @@ OPPOSITE = {
 }
 
 
+AHEAD = timedelta(minutes=10)
+"""A last entry that lies so far after the moment was written by a clock that was ahead: nothing waits for that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A span that is put off, and whose: an episode of another infant cancels nothing."""
@@ -52,6 +56,8 @@ def pace(queue: Queue, due: Iterable[Span], *, moment: datetime, distance: timed
 
 def _released(queue: Queue, moment: datetime, distance: timedelta) -> Paced:
     waiting, entry_at = sorted(queue.waiting, key=lambda one: one.span.end), queue.entry_at
+    if entry_at is not None and entry_at - moment > AHEAD:
+        entry_at = None
     spans: list[Span] = []
     # A moment may lie before the last entry's: scores come in any order, and a silent bed goes by the clock.
     while waiting and (entry_at is None or max(moment, entry_at) - entry_at >= distance):

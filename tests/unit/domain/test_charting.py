@@ -123,6 +123,17 @@ def test_a_bed_that_fell_silent_is_closed_by_the_clock() -> None:
     assert close(due.course, at(300), POLICY).spans == ()
 
 
+def test_a_clock_that_was_a_day_ahead_makes_no_score_of_today_late() -> None:
+    course = fold(Course(BED), scored(10), POLICY).course
+
+    ahead = close(course, at(86_400), POLICY)
+    assert summaries(list(ahead.spans)) == [(0, 60)]
+    folded = fold(ahead.course, scored(61), POLICY)
+
+    assert not folded.is_late
+    assert summaries(list(close(folded.course, at(125), POLICY).spans)) == [(60, 120)]
+
+
 def test_the_clock_closes_nothing_on_a_bed_without_open_windows() -> None:
     course = Course(BED, charted_until=at(60), newest=at(60))
 

@@ -42,6 +42,14 @@ def run(due: dict[int, list[Span]], *, until: int, distance: int = DISTANCE, occ
     return written
 
 
+def test_an_entry_that_a_clock_which_was_a_day_ahead_wrote_puts_nothing_off() -> None:
+    ahead = pace(Queue(), [span(SUMMARY, 12)], moment=at(86_400), distance=timedelta(seconds=DISTANCE))
+
+    done = pace(ahead.queue, [span(SUMMARY, 24)], moment=at(24), distance=timedelta(seconds=DISTANCE))
+
+    assert done.spans == (span(SUMMARY, 24),)
+
+
 @st.composite
 def courses(draw: st.DrawFn) -> dict[int, list[Span]]:
     """Summaries every interval, and crossings that alternate, at any seconds."""
