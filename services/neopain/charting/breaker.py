@@ -31,7 +31,8 @@ class CircuitBreaker:
         with self._lock:
             if self._until is None:
                 return True
-            if now < self._until:
+            # A pause that has longer to go than it takes was begun by a clock that was ahead.
+            if self._until - self.pause <= now < self._until:
                 return False
             self._until = now + self.pause
             return True

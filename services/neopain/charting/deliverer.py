@@ -85,6 +85,11 @@ class RetryPolicy:
     taken: timedelta = timedelta(hours=1)
     """How long an EHR may take to show what it said that it took: before that, nothing is sent again."""
 
+    @property
+    def farthest(self) -> timedelta:
+        """How long a row is put off at most."""
+        return max(self.longest, self.held, timedelta(seconds=LONGEST_ASKED_SECONDS))
+
     def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
         """How long to wait after so many failed attempts; at least what the EHR asked for, up to a day."""
         span = min(self.first * 2.0 ** min(attempts, 30), self.longest)
@@ -126,7 +131,8 @@ class Deliverer:
             counts = outbox.count_by_state(unit.connection)
             gauge("charting_outbox_rows").set(sum(counts[state] for state in RowState if state not in NOT_OURS_TO_DO))
             gauge("charting_unverified_entries").set(counts[RowState.UNVERIFIED])
-            return outbox.hand_out(unit.connection, now=self.clock.now(), doubt=self.retry.doubt)
+            retry = self.retry
+            return outbox.hand_out(unit.connection, now=self.clock.now(), doubt=retry.doubt, farthest=retry.farthest)
 
     def deliver(self, entry_id: str) -> int:
         """Delivers the due entries of the infant that the entry is about, oldest first; returns how many were settled.
@@ -343,7 +349,7 @@ class Deliverer:
             row = outbox.oldest_open(connection, infant)
         if row is None or row.due > now:
             return None
-        if row.attempted is not None and now < row.attempted + self.retry.doubt:
+        if outbox.is_in_doubt(row, now=now, doubt=self.retry.doubt):
             return None
         return row
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     FromClause,
     Row,
     and_,
+    case,
     exists,
     func,
     insert,
@@ -104,6 +105,10 @@ HAND_OUT_AGAIN = timedelta(seconds=10)
 """A row that a worker was told of and that is still due is told of again after this long: the worker may be dead."""
 
 
+CLOCK_SLACK = timedelta(minutes=1)
+"""Clocks of our processes differ by less."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR;
@@ -145,19 +150,24 @@ def put(connection: Connection, *, entry_id: str, infant: str, now: datetime, ch
     connection.execute(insert(OUTBOX).values(values))
 
 
-def hand_out(connection: Connection, *, now: datetime, doubt: timedelta, limit: int = 500) -> list[str]:
+def hand_out(
+    connection: Connection, *, now: datetime, doubt: timedelta, farthest: timedelta, limit: int = 500
+) -> list[str]:
     """The entries whose rows are the oldest open one of their infant, due and in nobody's hands; marks them as handed
     out.
 
     One that was sent less than ``doubt`` ago without an answer is not due: the EHR may still be at work on it.
 
-    Held rows whose time has come are made pending first, so that they are tried again.
+    Held rows whose time has come are made pending first, so that they are tried again; and so that none waits for a
+    clock that was ahead: ``farthest`` is how far a row may be put off.
     """
+    _set_right(connection, now=now, doubt=doubt, farthest=farthest)
     _ask_again_for_held(connection, now)
     older = OUTBOX.alias()
     is_blocked = exists().where(older.c.infant == OUTBOX.c.infant, _is_open(older), older.c.place < OUTBOX.c.place)
     is_free = or_(OUTBOX.c.handed_out.is_(None), OUTBOX.c.handed_out < now - HAND_OUT_AGAIN)
-    is_clear = or_(OUTBOX.c.attempted.is_(None), OUTBOX.c.attempted <= now - doubt)
+    attempted = OUTBOX.c.attempted
+    is_clear = or_(attempted.is_(None), attempted <= now - doubt, attempted > _ahead(now, doubt))
     heads = (
         select(OUTBOX.c.place)
         .where(_is_open(OUTBOX), OUTBOX.c.due <= now, is_clear, is_free, ~is_blocked)
@@ -168,6 +178,31 @@ def hand_out(connection: Connection, *, now: datetime, doubt: timedelta, limit: 
     marked = update(OUTBOX).where(OUTBOX.c.place.in_(heads)).values(handed_out=now)
     found = connection.execute(marked.returning(OUTBOX.c.place, OUTBOX.c.entry_id)).all()
     return [entry_id for _, entry_id in sorted(tuple(row) for row in found)]
+
+
+def is_in_doubt(row: OutboxRow, *, now: datetime, doubt: timedelta) -> bool:
+    """Whether the EHR may still be at work on it, having been sent it less than ``doubt`` ago."""
+    # Later than now by more than clocks differ: the clock was ahead, and ``_set_right`` has had the row wait.
+    return row.attempted is not None and now - doubt < row.attempted <= _ahead(now, doubt)
+
+
+def _ahead(now: datetime, doubt: timedelta) -> datetime:
+    return now + doubt + CLOCK_SLACK
+
+
+def _set_right(connection: Connection, *, now: datetime, doubt: timedelta, farthest: timedelta) -> None:
+    """Makes due, after the time of doubt, what a clock that was ahead has put off. When it was sent stays as it is."""
+    ahead = _ahead(now, doubt)
+    rows = OUTBOX.c
+    is_put_off = or_(
+        rows.due > ahead + farthest,
+        and_(rows.due > ahead, or_(rows.attempts == 0, rows.attempted > ahead), rows.state == RowState.PENDING.value),
+        rows.handed_out > ahead,
+    )
+    is_waiting = rows.state.in_([RowState.PENDING.value, RowState.HELD.value])
+    taken = case((rows.taken > now, now), else_=rows.taken)
+    values = {"due": now + doubt, "handed_out": None, "taken": taken}
+    connection.execute(update(OUTBOX).where(is_waiting, is_put_off).values(values))
 
 
 def _is_open(rows: FromClause) -> ColumnElement[bool]:

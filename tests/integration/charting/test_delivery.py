@@ -129,6 +129,38 @@ def test_an_ehr_that_asks_for_more_than_there_is_is_asked_again_after_a_day(
     assert states() == ["confirmed"]
 
 
+@pytest.mark.parametrize("happened", ["charted", "down", "unanswered", "in the hands of a worker that died", "taken"])
+def test_what_a_clock_that_was_days_ahead_wrote_goes_on_when_it_is_right_again(
+    ward: Any, ehr: Any, *, faulty_ehr: Any, sweep: Sweep, states: States, deliverer_to: To, happened: str
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.clock.advance(2 * 86_400)
+    ward.chart()
+    match happened:
+        case "down":
+            faulty_ehr.fail("GET", status=503)
+            sweep(faulty_ehr.url)
+        case "unanswered":
+            faulty_ehr.fail("POST")
+            sweep(faulty_ehr.url)
+        case "in the hands of a worker that died":
+            deliverer_to(ehr.url).hand_out()
+        case "taken":
+            faulty_ehr.fail("POST", status=202)
+            sweep(faulty_ehr.url)
+    ward.clock.advance(-2 * 86_400)
+    ward.chart(first=10)
+
+    sweep(faulty_ehr.url)
+    for _ in range(3):
+        ward.clock.advance(3600 if happened == "taken" else 20)
+        sweep(faulty_ehr.url)
+
+    assert set(states()) == {"confirmed"}
+    starts = [one["effectivePeriod"]["start"] for one in ehr.observations(patient)]
+    assert (len(starts), starts) == (len(states()), sorted(set(starts)))
+
+
 def test_a_time_out_after_the_ehr_has_stored_it_doubles_nothing(
     ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
 ) -> None:

@@ -46,6 +46,12 @@ def test_after_the_pause_one_attempt_is_let_through() -> None:
     ]
 
 
+def test_a_pause_that_a_clock_which_was_ahead_began_is_over_when_it_is_right_again() -> None:
+    breaker = opened()
+
+    assert [breaker.lets_through(after(-86_400)), breaker.lets_through(after(-86_399))] == [True, False]
+
+
 def test_an_attempt_that_fails_too_is_followed_by_another_pause() -> None:
     breaker = opened()
     breaker.lets_through(after(30))
