@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.bus.bus import Bus, Entry, id_at
@@ -42,6 +42,8 @@ KEPT = timedelta(minutes=14)
 """How far back a consumer goes that was away; the bus keeps vitals for 15 min."""
 CLOCK_SLACK = timedelta(seconds=2)
 """By how much arrival may lie before an aligned time, where the machines' clocks differ."""
+AHEAD = timedelta(minutes=1)
+"""A mark that lies further after now was set by a clock that was ahead: it does not count."""
 BEDS_AT_ONCE = 16
 
 BedVitals = dict[tuple[datetime, VitalKind], VitalAggregate]
@@ -59,7 +61,7 @@ class VitalsPass:
 
         ``BusUnavailable``, ``DatabaseUnavailable``: the mark stays, call again.
         """
-        until = await asyncio.to_thread(self._mark)
+        until = await asyncio.to_thread(self._mark, now)
         oldest = now - KEPT
         slots = slots_between(oldest if until is None else max(until - LATENESS, oldest), now - GRACE)
         if not slots or (until is not None and slots[-1] + SLOT <= until):
@@ -72,9 +74,10 @@ class VitalsPass:
             found |= dict(zip(part, read, strict=True))
         return await asyncio.to_thread(self._write, found, slots, now)
 
-    def _mark(self) -> datetime | None:
+    def _mark(self, now: datetime) -> datetime | None:
         with unit_of_work(self.intake.engine, self.intake.clock) as unit:
-            query = select(AGGREGATE_MARKS.c.until).where(AGGREGATE_MARKS.c.name == MARK)
+            mark = AGGREGATE_MARKS.c
+            query = select(mark.until).where(mark.name == MARK, mark.until <= now + AHEAD)
             marked: datetime | None = unit.connection.scalar(query)
             return marked
 
@@ -109,7 +112,8 @@ class VitalsPass:
                 rows += [vital_row(self.intake, bed, begin, one, history) for (begin, _), one in ordered]
             written = write(connection, rows, now=now)
             new = insert(AGGREGATE_MARKS).values(name=MARK, until=slots[-1] + SLOT)
-            later = func.greatest(AGGREGATE_MARKS.c.until, new.excluded.until)
+            until = AGGREGATE_MARKS.c.until
+            later = case((until > now + AHEAD, new.excluded.until), else_=func.greatest(until, new.excluded.until))
             connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"until": later}))
             return written
 

@@ -247,6 +247,18 @@ async def test_another_consumer_goes_on_from_the_mark_and_doubles_nothing(bus: B
     assert [(row["count"], row["version"]) for row in rows(SUMMED)] == [(1, 1)]
 
 
+async def test_a_clock_that_was_a_day_ahead_stops_no_vitals_from_being_summed_up(
+    bus: Bus, ward: Any, rows: Rows
+) -> None:
+    begin = slot_of(datetime.now(UTC))
+    one = VitalsPass(bus, ward.intake)
+    await one.sum_up(now=begin + timedelta(days=1))
+    await bus.publish(VITALS, encode_batch(measured(ward.bed, begin + timedelta(seconds=4), 140)), bed=ward.bed)
+
+    assert await one.sum_up(now=begin + timedelta(seconds=13)) == 1
+    assert rows("SELECT until FROM aggregate_marks") == [{"until": begin + timedelta(seconds=10)}]
+
+
 async def test_vitals_of_a_monitor_that_names_another_infant_are_nobodys(bus: Bus, ward: Any, rows: Rows) -> None:
     now = datetime.now(UTC)
     begin = slot_of(now)
