@@ -68,6 +68,9 @@ class Ticker:
         if self.following is None:
             self.following = await self._first_end()
         now = self.clock.now()
+        if self.following - now > CATCH_UP:
+            LOG.warning("clock_was_ahead", waited_for=self.following)
+            self.following = window_end_before(now - LATENESS)
         due = due_ends(self.following, now)
         if due.ends and due.ends[0] > self.following:
             LOG.warning("windows_without_tick", since=self.following, until=due.ends[0])

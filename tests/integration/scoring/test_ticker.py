@@ -62,6 +62,17 @@ async def test_a_tick_carries_the_last_ids_at_closing(bus: Bus, clock: SetClock)
     assert tick == Tick(BED, END, CLOSED, {"vitals": last})
 
 
+async def test_a_clock_that_was_a_day_ahead_keeps_no_window_of_today_without_tick(bus: Bus, clock: SetClock) -> None:
+    ticker = Ticker(bus, SetClock(after(86_400)))
+    await ticker.tick_due()
+    await bus.publish(VITALS, b"v", bed=BED)
+    ticker.clock = clock
+
+    assert await ticker.tick_due() == 1
+    assert ticker.seconds_until_due() < 2
+    assert (await ticks(bus))[-1].window_end == END
+
+
 async def test_a_bed_that_fell_silent_gets_none(bus: Bus, clock: SetClock) -> None:
     await bus.publish(VITALS, b"v", bed=BED)
     await bus.durable.zadd(bus.key("beds"), {BED: int(after(-70).timestamp() * 1000)})
