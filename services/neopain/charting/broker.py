@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from celery import Celery
+from celery.schedules import schedule
 from celery.signals import setup_logging
 from kombu.exceptions import OperationalError
 
@@ -48,12 +52,18 @@ def make_app(settings: ChartingSettings) -> Celery:
         beat_schedule={
             "sweep": {
                 "task": SWEEP,
-                "schedule": settings.sweep_seconds,
+                "schedule": schedule(timedelta(seconds=settings.sweep_seconds), nowfun=steady_clock()),
                 "options": {"expires": NUDGE_LIFE_SECONDS},
             }
         },
     )
     return app
+
+
+def steady_clock() -> Callable[[], datetime]:
+    """A clock that begins with the machine's and never goes back: beat would wait until it is as late again."""
+    begun, started = datetime.now(UTC), time.monotonic()
+    return lambda: begun + timedelta(seconds=time.monotonic() - started)
 
 
 def nudge(app: Celery) -> None:
