@@ -42,7 +42,8 @@ STATUSES: dict[str, Condition] = {"active": IS_OPEN, "inactive": not_(IS_OPEN)}
 
 def search_flags(connection: Connection, search: Search, limits: Limits, scene: Scene, policies: SitePolicies) -> Page:
     """A page of Flags, by when their alerts opened."""
-    conditions = [_within(limits), _is_told(limits, policies), *(_condition(one, scene) for one in search.criteria)]
+    asked = (_condition(one, connection, scene) for one in search.criteria)
+    conditions = [_within(limits), _is_told(limits, policies), *asked]
     query = select(ALERTS.c.alert_id, ALERTS.c.opened).where(*conditions)
     if search.is_count:
         return Page(total=int(connection.scalar(select(func.count()).select_from(query.subquery())) or 0))
@@ -102,7 +103,7 @@ def _is_told(limits: Limits, policies: SitePolicies) -> Condition:
     return true() if limits.blinding.sees_all else or_(not_(IS_OPEN), not_(is_in_study(ALERTS.c.bed, policies)))
 
 
-def _condition(criterion: Criterion, scene: Scene) -> Condition:
+def _condition(criterion: Criterion, connection: Connection, scene: Scene) -> Condition:
     match criterion:
         case Dates("_lastUpdated", values):
             return any_date(values, UPDATED, UPDATED, now=scene.now)
@@ -110,7 +111,8 @@ def _condition(criterion: Criterion, scene: Scene) -> Condition:
             return OF_PATIENT.in_(ids)
         case Tokens("patient.identifier"):
             authority, number = ALERTS.c.patient_authority, ALERTS.c.patient_value
-            return identifier_condition(criterion, authority, number, scene.naming.systems)
+            by_number = identifier_condition(criterion, authority, number, scene.naming.systems)
+            return any_of([by_number, OF_PATIENT.in_(scene.census(connection).patients_with(criterion))])
         case Tokens("status"):
             return any_of(is_so for status, is_so in STATUSES.items() if criterion.mean(terms.FLAG_STATUS, status))
         case Tokens("_id", values):

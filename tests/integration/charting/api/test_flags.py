@@ -63,6 +63,17 @@ def extension(flag: dict[str, Any], name: str) -> dict[str, Any]:
     return next(one for one in flag["extension"] if one["url"].endswith(f"/{name}"))
 
 
+def test_an_alert_is_found_by_another_of_its_infants_numbers(api: Any, bedside: Any) -> None:
+    bedside.policy = POLICY
+    bedside.admit(bedside.infant, PatientId("W-1", "WRISTBAND", "PI"))
+    hurt(bedside)
+
+    (flag,) = api.found("Flag?patient.identifier=urn:neopain:authority:WRISTBAND|W-1&status=active")
+
+    assert flag["subject"]["identifier"]["value"] == bedside.infant.value
+    assert api.found("Flag?patient.identifier=urn:neopain:authority:WRISTBAND|W-2") == []
+
+
 def test_an_alert_is_a_flag_of_the_patient_here(station: Station) -> None:
     (flag,) = station.sees()
 
