@@ -1,6 +1,7 @@
 """Where a page of a search ended: opaque to the client, and refused when it is not what we gave out.
 
-It holds the place in the sort order, so that what is written meanwhile neither doubles nor hides a match. It grants
+It holds the place in the sort order, so that what is written meanwhile neither doubles nor hides a match. What changes
+meanwhile moves where the order is by when things changed: upwards it comes again, downwards it is passed by. It grants
 nothing: whoever changes it only looks at another place of what the search may find anyway.
 """
 

@@ -139,6 +139,24 @@ def test_what_is_charted_meanwhile_neither_doubles_nor_hides_a_match(api: Any, w
     assert ids([entry["resource"] for entry in first["entry"]] + api.found(following)) == whole
 
 
+def test_what_changes_between_pages_comes_again_by_last_updated_and_nothing_is_missed(
+    api: Any, ward: Any, engine: Engine
+) -> None:
+    ward.chart(4)
+    first = api.bundle("Observation?_sort=_lastUpdated&_count=2")
+    shown = ids([entry["resource"] for entry in first["entry"]])
+    (hidden, *_) = set(ids(api.found("Observation"))) - set(shown)
+    ward.clock.advance(60)
+    for entry in (shown[0], hidden):
+        decide(engine, ward.clock, entry, Decision(Verdict.CANCEL, "N. Nurse", "charted by hand"))
+    (following,) = [link["url"] for link in first["link"] if link["relation"] == "next"]
+
+    left = ids(api.found(following.replace("_count=2", "_count=9")))
+
+    assert {shown[0], hidden} <= set(left)
+    assert set(shown) | set(left) == set(ids(api.found("Observation")))
+
+
 def test_a_delivery_that_is_cancelled_is_a_new_version_that_says_so(api: Any, ward: Any, engine: Engine) -> None:
     ward.chart()
     (before,) = api.found("Observation")
