@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, literal_column, select, text
 
 from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
@@ -18,8 +18,9 @@ from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
 from neopain.charting.statuses import change_of, give_up, locked_entry
-from neopain.charting.tables import ENTRIES, OUTBOX
+from neopain.charting.tables import ENTRIES, OUTBOX, PATIENT_ID
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.codecs.fhir.ids import patient_id
 from neopain.domain.entry_status import RETRACTED, EntryStatus, StatusChange
 from neopain.domain.review import ChartEntry
 from neopain.errors import ContractBroken, EhrUnavailable, NeopainError, NotLetIn, RejectedByEhr
@@ -252,7 +253,7 @@ class Deliverer:
             return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
         if not self.channel.reads_back:
             return self._send_unasked(row, entry, located)
-        reference = self.channel.find(entry, located) if row.attempted else None
+        reference = self._found(row, entry, located) if row.attempted else None
         if reference is None and row.taken is not None and self.clock.now() < row.taken + self.retry.taken:
             # It may be queued there, where no condition of a second one finds it.
             raise NotShownYet(row.taken)
@@ -271,6 +272,23 @@ class Deliverer:
             if reference is None:
                 raise NotShownYet(taken)
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
+
+    def _found(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str | None:
+        """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it."""
+        reference = self.channel.find(entry, located)
+        if reference is None:
+            return None
+        others = select(OUTBOX.c.entry_id).join(ENTRIES, ENTRIES.c.entry_id == OUTBOX.c.entry_id)
+        # The first two conditions are for an index.
+        is_anothers = others.where(
+            literal_column(PATIENT_ID) == patient_id(entry.patient),
+            ENTRIES.c.ends > entry.draft.observed_to - timedelta(seconds=1),
+            OUTBOX.c.change == outbox.CREATION,
+            OUTBOX.c.ehr_reference == reference,
+            OUTBOX.c.entry_id != row.entry_id,
+        )
+        with translated("reading the outbox"), self.engine.connect() as connection:
+            return None if connection.execute(is_anothers.limit(1)).first() is not None else reference
 
     def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:
         """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""

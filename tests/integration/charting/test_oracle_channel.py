@@ -247,6 +247,26 @@ def test_what_was_verified_and_sent_after_the_backup_that_was_restored_is_charte
     assert len(bedside.charted) == 1
 
 
+def test_what_is_there_as_another_entry_that_says_the_same_is_not_this_one(
+    bedside: Bedside, tamper: Callable[..., None]
+) -> None:
+    bedside.ward.chart(first=10)
+    first, second = bedside.entries
+    same = f"(SELECT draft -> 'observed_to' FROM entries WHERE entry_id = '{first}')"  # noqa: S608
+    tamper(f"UPDATE entries SET draft = jsonb_set(draft, '{{observed_to}}', {same}) WHERE entry_id = '{second}'")  # noqa: S608
+    bedside.domain.drops_notes = True
+    bedside.act(ReviewAct.ACCEPT, entry=first)
+    bedside.sweep()
+    bedside.domain.faults.append(("POST", 503, {}, {}))
+    bedside.act(ReviewAct.ACCEPT, entry=second)
+    bedside.sweep()
+    bedside.later(60)
+    bedside.sweep()
+
+    references = [row["ehr_reference"] for row in bedside.rows("SELECT ehr_reference FROM outbox WHERE change = 0")]
+    assert sorted(references) == ["Observation/VS-1", "Observation/VS-2"]
+
+
 def of_somebody_else(bedside: Bedside) -> dict[str, Any]:
     """A heart rate of the same infant, which a nurse charted."""
     heart_rate = {
