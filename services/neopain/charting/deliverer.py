@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, literal_column, select, text
 
@@ -202,13 +202,15 @@ class Deliverer:
         except EhrUnavailable as error:
             wait = self.retry.wait(row.attempts, asked_for=error.retry_after_seconds)
             may_be_there = error.was_sent or row.attempted is not None
+            taken = error.taken if isinstance(error, NotShownYet) else row.taken
             return Outcome(
                 Happening.UNAVAILABLE,
                 str(error),
                 due=self.clock.now() + wait,
                 may_be_there=may_be_there,
                 is_well=isinstance(error, NotShownYet) and error.is_well,
-                taken=error.taken if isinstance(error, NotShownYet) else row.taken,
+                taken=taken,
+                ehr_reference=row.ehr_reference or (_not_shown(taken) if taken is not None else None),
             )
         except NotLetIn as error:
             held = self.clock.now() + self.retry.held
@@ -230,7 +232,7 @@ class Deliverer:
         """What a refusal leaves open: an EHR that cannot be asked may have what it did not answer before."""
         if self.channel.reads_back or row.attempted is None:
             return None
-        return f"sent {row.attempted.isoformat()} without an answer"
+        return f"sent {row.attempted.astimezone(UTC).isoformat()} without an answer"
 
     def _unverified(self, row: OutboxRow) -> Outcome | None:
         """Why an entry is not for an EHR that takes only what a nurse has verified; None where it is."""
@@ -254,9 +256,8 @@ class Deliverer:
         if not self.channel.reads_back:
             return self._send_unasked(row, entry, located)
         reference = self._found(row, entry, located) if row.attempted else None
-        if reference is None and row.taken is not None and self.clock.now() < row.taken + self.retry.taken:
-            # It may be queued there, where no condition of a second one finds it.
-            raise NotShownYet(row.taken)
+        if reference is None and row.taken is not None:
+            self._require_sendable_again(row, row.taken)
         if reference is None and self.channel.takes_only_verified and (status := self._status(row)) in RETRACTED:
             # It would be charted as verified first, and such an EHR may not let it be retracted.
             return Outcome(Happening.CANCELLED, f"the entry is {status.value} and the EHR does not have it")
@@ -272,6 +273,14 @@ class Deliverer:
             if reference is None:
                 raise NotShownYet(taken)
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
+
+    def _require_sendable_again(self, row: OutboxRow, taken: datetime) -> None:
+        if self.clock.now() < taken + self.retry.taken:
+            # It may be queued there, where no condition of a second one finds it.
+            raise NotShownYet(taken)
+        if row.attempts and row.ehr_reference not in ("", _not_shown(taken)):
+            # Where it cannot be found no condition holds either: each hour would add one.
+            raise RejectedByEhr("the EHR took the entry twice and shows it nowhere: it may be there, even twice")
 
     def _found(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str | None:
         """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it."""
@@ -391,6 +400,11 @@ class Deliverer:
             finally:
                 if is_alone:
                     connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:infant, :word))"), key)
+
+
+def _not_shown(taken: datetime) -> str:
+    """What stands for the reference of an entry that the EHR said at that time that it took; the first time stays."""
+    return f"taken {taken.astimezone(UTC).isoformat()} and not shown"
 
 
 def _is_preliminary(unit: UnitOfWork, row: OutboxRow) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from neopain.charting import outbox
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer
+from neopain.charting.desk import Decision, Verdict, decide
 from neopain.charting.ehr.channel import Located
 from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.domain.identity import BedId, PatientId
@@ -272,6 +273,26 @@ def test_what_an_ehr_has_queued_is_not_sent_again_until_it_had_an_hour_for_it(
     sweep(faulty_ehr.url)
     assert (states(), faulty_ehr.asked.count("POST")) == (["confirmed"], 2)
     assert len(ehr.observations(patient)) == 1
+
+
+def test_what_an_ehr_takes_and_never_shows_is_sent_twice_at_most_before_a_person_looks(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, rows: Rows, *, engine: Engine
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", times=9, status=201)
+
+    for _ in range(5):
+        sweep(faulty_ehr.url)
+        ward.clock.advance(3600)
+
+    (row,) = rows("SELECT entry_id, state, ehr_reference, last_error FROM outbox")
+    assert (row["state"], faulty_ehr.asked.count("POST")) == ("rejected", 2)
+    assert row["ehr_reference"] == "taken 2026-10-05T12:00:00+00:00 and not shown"
+    assert row["last_error"] == "the EHR took the entry twice and shows it nowhere: it may be there, even twice"
+    decide(engine, ward.clock, row["entry_id"], Decision(Verdict.RETRY, "I. Engineer", "the index is mended"))
+    sweep(ehr.url)
+    assert rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
 
 
 def test_what_an_ehr_has_queued_is_confirmed_as_soon_as_it_shows_it(
