@@ -389,6 +389,8 @@ class Fault:
     """Answered without asking the EHR; 0 forwards, and drops the connection instead of answering."""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    is_done: bool = False
+    """Answered with the status after the EHR did it."""
     passes: bool = False
     """No fault at all: lets requests pass before the next fault."""
 
@@ -413,9 +415,11 @@ class FaultyEhr:
         """Lets so many requests of the method pass, then answers the next with the status."""
         self.faults += [Fault(method, requests, passes=True), Fault(method, 1, status)]
 
-    def fail(self, method: str, *, times: int = 1, status: int = 0, body: bytes = b"", **headers: str) -> None:
+    def fail(
+        self, method: str, *, times: int = 1, status: int = 0, body: bytes = b"", is_done: bool = False, **headers: str
+    ) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.faults.append(Fault(method, times, status, named, body))
+        self.faults.append(Fault(method, times, status, named, body, is_done))
 
     def next_fault(self, method: str) -> Fault | None:
         with self.lock:
@@ -432,6 +436,8 @@ def _handler(ehr: FaultyEhr) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             fault = ehr.next_fault(self.command)
             if fault is not None and fault.status:
+                if fault.is_done:
+                    self._forward()
                 self._answer(fault.status, fault.headers, fault.body)
                 return
             answer = self._forward()

@@ -295,6 +295,22 @@ def test_what_an_ehr_takes_and_never_shows_is_sent_twice_at_most_before_a_person
     assert rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
 
 
+NOT_TAKEN = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}'
+
+
+@pytest.mark.parametrize(("is_done", "state"), [(True, "confirmed"), (False, "rejected")])
+def test_a_200_that_says_that_it_was_not_taken_is_believed_when_it_is_not_there(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States, *, is_done: bool, state: str
+) -> None:
+    ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.fail("POST", status=200, body=NOT_TAKEN, is_done=is_done)
+
+    sweep(faulty_ehr.url)
+
+    assert states() == [state]
+
+
 def test_what_an_ehr_has_queued_is_confirmed_as_soon_as_it_shows_it(
     ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States, *, rows: Rows
 ) -> None:

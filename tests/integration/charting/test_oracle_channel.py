@@ -353,6 +353,28 @@ def test_a_refusal_of_a_create_is_for_a_person_or_for_later(
     assert "X-Request-Id 30a3177d" in bedside.why
 
 
+@pytest.mark.parametrize(("answered", "state"), [(-200, "confirmed"), (200, "rejected")])
+def test_a_200_that_says_that_nothing_was_taken_is_believed_when_nothing_is_there(
+    bedside: Bedside, answered: int, state: str
+) -> None:
+    bedside.domain.faults.append(("POST", answered, outcome("required"), {}))
+    bedside.act(ReviewAct.ACCEPT)
+
+    assert bedside.sweep()[0] == (0, state)
+
+
+@pytest.mark.parametrize(("answered", "state"), [(-200, "confirmed"), (200, "rejected")])
+def test_a_200_that_says_that_a_retraction_was_not_taken_is_believed_when_the_copy_says_so_too(
+    bedside: Bedside, answered: int, state: str
+) -> None:
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    bedside.domain.faults.append(("PUT", answered, outcome("required"), {}))
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+
+    assert bedside.sweep()[-1] == (2, state)
+
+
 def test_what_may_be_there_and_is_not_is_not_sent_any_more_once_it_is_retracted(bedside: Bedside) -> None:
     bedside.domain.faults.append(("POST", 503, {}, {}))
     bedside.act(ReviewAct.ACCEPT)

@@ -343,6 +343,19 @@ def test_what_was_to_be_told_of_an_entry_that_is_not_sent_is_not_sent_either(cha
     assert charted.rows("SELECT status FROM entries ORDER BY ends LIMIT 1") == [{"status": "final"}]
 
 
+@pytest.mark.parametrize(("is_done", "state"), [(True, "confirmed"), (False, "rejected")])
+def test_a_200_that_says_that_a_status_was_not_taken_is_believed_when_the_copy_says_so_too(
+    confirmed: Charted, faulty_ehr: Any, *, is_done: bool, state: str
+) -> None:
+    outcome = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}'
+    confirmed.become(WRONG)
+    faulty_ehr.fail("PUT", status=200, body=outcome, is_done=is_done)
+
+    confirmed.sweep(faulty_ehr.url)
+
+    assert confirmed.outbox[1:] == [(1, state)]
+
+
 def test_a_refused_status_is_tried_again_when_a_person_says_so(confirmed: Charted, faulty_ehr: Any) -> None:
     confirmed.become(FINAL)
     confirmed.become(AMENDED)

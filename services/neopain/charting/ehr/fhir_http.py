@@ -23,6 +23,11 @@ LATER = {401, 408, 409, 425, 429}
 
 STALE = {409, 412}
 
+
+class NotTaken(RejectedByEhr):
+    """A write was answered by 200, and an OperationOutcome that says that it was not taken: to be looked for first."""
+
+
 Judge = Callable[[httpx.Response], bool]
 
 
@@ -98,8 +103,8 @@ class FhirHttp:
     def create(self, resource: Json, *, if_none_exist: str) -> None:
         """Creates the resource unless the search finds one (R4 http.html#ccreate); 200, 201 and 202 are all taken.
 
-        A 200 that is an OperationOutcome with an error is none. ``EhrUnavailable`` where something else than FHIR
-        answers, a page to sign in for instance.
+        ``NotTaken`` for a 200 that is an OperationOutcome with an error. ``EhrUnavailable`` where something else than
+        FHIR answers, a page to sign in for instance.
         """
         path = resource["resourceType"]
         answer = self._ask(Request("POST", path, resource=resource, headers={"If-None-Exist": if_none_exist}))
@@ -146,7 +151,9 @@ class FhirHttp:
     def _refusal(self, action: str, answer: httpx.Response) -> EhrUnavailable | RejectedByEhr:
         body = json_object(answer)
         text = f"{action}: HTTP {answer.status_code}, {outcome_text(body)}{request_id(answer)}"
-        if is_for_good(body, passing=TRANSIENT) if answer.is_success else self._refuses(answer):
+        if answer.is_success and is_for_good(body, passing=TRANSIENT):
+            return NotTaken(text)
+        if not answer.is_success and self._refuses(answer):
             return RejectedByEhr(text)
         return EhrUnavailable(text, retry_after_seconds=retry_after(answer))
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
-from neopain.charting.ehr.fhir_http import FhirHttp
+from neopain.charting.ehr.fhir_http import FhirHttp, NotTaken
 from neopain.charting.ehr.fhir_places import (
     PATIENT_AND_ENCOUNTER,
     FhirPlaces,
@@ -93,12 +93,18 @@ class R4Channel:
             raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
         return f"Observation/{found[0]['id']}"
 
-    def create(self, entry: ChartEntry, located: Located) -> None:
-        """Conditional create of the Observation, to be read back."""
+    def create(self, entry: ChartEntry, located: Located) -> str | None:
+        """Conditional create of the Observation, to be read back; it was where the EHR said that it did not take it."""
         resource = self._observation(entry, located)
         if self.tells_provenance:
             resource = with_provenance(resource, entry)
-        self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
+        try:
+            self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
+        except NotTaken:
+            if (reference := self.find(entry, located)) is None:
+                raise
+            return reference
+        return None
 
     def _observation(self, entry: ChartEntry, located: Located) -> Json:
         if not isinstance(entry, NurseAssessment):
@@ -128,7 +134,12 @@ class R4Channel:
                 return reference
             require_possible(current, change, reference)
             version = version_of(current, reference)
-            was_sent = self.http.update(reference, restated(current, entry, change), version=version) or was_sent
+            try:
+                was_sent = self.http.update(reference, restated(current, entry, change), version=version) or was_sent
+            except NotTaken:
+                if self._read(entry, change, reference, was_sent=True).get("status") != change.status.value:
+                    raise
+                return reference
         raise EhrUnavailable(f"PUT {reference}: changed by others {UPDATE_TRIES} times, or not shown as it was put")
 
     def _read(self, entry: ChartEntry, change: StatusChange, reference: str, *, was_sent: bool) -> Json:

@@ -15,7 +15,7 @@ import httpx
 
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
-from neopain.charting.ehr.fhir_http import FhirHttp, refuses
+from neopain.charting.ehr.fhir_http import FhirHttp, NotTaken, refuses
 from neopain.charting.ehr.fhir_places import PATIENT_AND_ENCOUNTER, FhirPlaces, read_metadata, require_fit
 from neopain.charting.ehr.http_answer import json_object
 from neopain.codecs.fhir.answers import Need, is_for_good
@@ -113,7 +113,12 @@ class OracleChannel:
         None where it named none, or one that is not there or not this entry: it is there, and to be searched for.
         """
         resource = self._resource(entry, located)
-        reference = self.http.add(resource)
+        try:
+            reference = self.http.add(resource)
+        except NotTaken:
+            if (found := self.find(entry, located)) is None:
+                raise
+            return found
         if not reference:
             return None
         try:
@@ -144,7 +149,12 @@ class OracleChannel:
             if not is_copy(current, entry, resource):
                 raise RejectedByEhr(f"{reference} at the EHR is not entry {entry.id}: it is not written over")
             resource["id"] = reference.rpartition("/")[2]
-            self.http.update(reference, resource, version=version_of(current, reference))
+            try:
+                self.http.update(reference, resource, version=version_of(current, reference))
+            except NotTaken:
+                if self.http.read(reference).get("status") != change.status.value:
+                    raise
+                return reference
         raise EhrUnavailable(f"PUT {reference}: changed by others {UPDATE_TRIES} times, or not shown as it was put")
 
     @property
