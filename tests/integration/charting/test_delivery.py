@@ -295,7 +295,7 @@ def test_what_an_ehr_takes_and_never_shows_is_sent_twice_at_most_before_a_person
     assert rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
 
 
-NOT_TAKEN = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}'
+NOT_TAKEN = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "business-rule"}]}'
 
 
 @pytest.mark.parametrize(("is_done", "state"), [(True, "confirmed"), (False, "rejected")])

@@ -347,7 +347,7 @@ def test_what_was_to_be_told_of_an_entry_that_is_not_sent_is_not_sent_either(cha
 def test_a_200_that_says_that_a_status_was_not_taken_is_believed_when_the_copy_says_so_too(
     confirmed: Charted, faulty_ehr: Any, *, is_done: bool, state: str
 ) -> None:
-    outcome = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}'
+    outcome = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "business-rule"}]}'
     confirmed.become(WRONG)
     faulty_ehr.fail("PUT", status=200, body=outcome, is_done=is_done)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from neopain.codecs.fhir.terminology import Json
@@ -10,9 +10,9 @@ from neopain.errors import MalformedMessage
 
 ERRORS = frozenset({"error", "fatal"})
 PASSING = frozenset({"transient", "timeout", "throttled", "lock-error"})
-"""Issues of an OperationOutcome that say that another try may mend it (R4 valueset-issue-type.html)."""
-TRANSIENT = PASSING | {"exception", "incomplete", "no-store"}
-"""All that R4 counts among the transient ones."""
+"""Issues of an OperationOutcome that another try may mend (R4 valueset-issue-type.html)."""
+TRANSIENT = PASSING | {"exception", "no-store", "incomplete"}
+"""All that R4 has under ``transient``, those included that a server may say of what it will never take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def says_error(body: object) -> bool:
     return any(one.get("severity") in ERRORS for one in _issues(body))
 
 
-def is_for_good(body: object, *, passing: frozenset[str] = PASSING) -> bool:
+def is_for_good(body: object, *, passing: Set[str] = PASSING) -> bool:
     """Whether the body is an OperationOutcome of which no issue is one of ``passing``, which another try may mend."""
     is_outcome = isinstance(body, dict) and body.get("resourceType") == "OperationOutcome"
     is_listed = isinstance(body, dict) and isinstance(body.get("issue"), list)
