@@ -54,6 +54,8 @@ NOT_OURS_TO_DO = outbox.DONE | {RowState.UNVERIFIED}
 LONGEST_ASKED_SECONDS = 86_400.0
 """What an EHR asks for beyond a day is a slip, or no date that it means: it is asked again after a day."""
 UNVERIFIED = "no nurse has verified it, and this EHR takes nothing else"
+TAKEN, TAKEN_AGAIN = "taken and not shown", "taken again and not shown"
+"""In place of a reference."""
 CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
 
@@ -210,7 +212,7 @@ class Deliverer:
                 may_be_there=may_be_there,
                 is_well=isinstance(error, NotShownYet) and error.is_well,
                 taken=taken,
-                ehr_reference=row.ehr_reference or (_not_shown(taken) if taken is not None else None),
+                ehr_reference=_as_taken(row, taken),
             )
         except NotLetIn as error:
             held = self.clock.now() + self.retry.held
@@ -278,7 +280,7 @@ class Deliverer:
         if self.clock.now() < taken + self.retry.taken:
             # It may be queued there, where no condition of a second one finds it.
             raise NotShownYet(taken)
-        if row.attempts and row.ehr_reference not in ("", _not_shown(taken)):
+        if row.attempts and row.ehr_reference == TAKEN_AGAIN:
             # Where it cannot be found no condition holds either: each hour would add one.
             raise RejectedByEhr("the EHR took the entry twice and shows it nowhere: it may be there, even twice")
 
@@ -402,9 +404,11 @@ class Deliverer:
                     connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:infant, :word))"), key)
 
 
-def _not_shown(taken: datetime) -> str:
-    """What stands for the reference of an entry that the EHR said at that time that it took; the first time stays."""
-    return f"taken {taken.astimezone(UTC).isoformat()} and not shown"
+def _as_taken(row: OutboxRow, taken: datetime | None) -> str | None:
+    """What stands for the reference of an entry that the EHR said at that time that it took; None for what is there."""
+    if taken is None or taken == row.taken:
+        return None
+    return TAKEN if row.taken is None else TAKEN_AGAIN
 
 
 def _is_preliminary(unit: UnitOfWork, row: OutboxRow) -> bool:
