@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from neopain.domain.drugs import DrugMark
 from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import BedId, PatientId
-from neopain.domain.pacing import Queue, pace
+from neopain.domain.pacing import Queue, pace, without_what_is_ahead
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.procedure import ProcedureCourse
 from neopain.domain.reviewer import Reviewer
@@ -170,6 +170,7 @@ def close(course: Course, moment: datetime, policy: ChartingPolicy) -> Folded:
     spans: tuple[Span, ...] = ()
     if course.newest is not None and course.charted_until is not None and course.newest > course.charted_until:
         course, spans = _advance(course, moment, policy)
+    course = replace(course, queue=without_what_is_ahead(course.queue, moment))
     return _paced(course, spans, moment, policy)
 
 

@@ -18,9 +18,8 @@ OPPOSITE = {
     EntryKind.EPISODE_END: EntryKind.EPISODE_ONSET,
 }
 
-
 AHEAD = timedelta(minutes=10)
-"""A last entry that lies so far after the moment was written by a clock that was ahead: nothing waits for that."""
+"""A last entry that lies so far after the clock's moment was written by one that was ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,15 @@ class Paced:
     spans: tuple[Span, ...] = ()
 
 
+def without_what_is_ahead(queue: Queue, now: datetime) -> Queue:
+    """The queue as it is by the clock: nothing waits for an entry that was written by a clock that was ahead.
+
+    Not for a score's moment: one that comes hours late is as far behind the last entry.
+    """
+    is_ahead = queue.entry_at is not None and queue.entry_at - now > AHEAD
+    return replace(queue, entry_at=None) if is_ahead else queue
+
+
 def pace(queue: Queue, due: Iterable[Span], *, moment: datetime, distance: timedelta, occupant: str = "") -> Paced:
     """Takes what became due at the moment; gives what is to be written, at most one span for each distance."""
     before = _released(queue, moment, distance)
@@ -56,8 +64,6 @@ def pace(queue: Queue, due: Iterable[Span], *, moment: datetime, distance: timed
 
 def _released(queue: Queue, moment: datetime, distance: timedelta) -> Paced:
     waiting, entry_at = sorted(queue.waiting, key=lambda one: one.span.end), queue.entry_at
-    if entry_at is not None and entry_at - moment > AHEAD:
-        entry_at = None
     spans: list[Span] = []
     # A moment may lie before the last entry's: scores come in any order, and a silent bed goes by the clock.
     while waiting and (entry_at is None or max(moment, entry_at) - entry_at >= distance):

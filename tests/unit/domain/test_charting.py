@@ -134,6 +134,26 @@ def test_a_clock_that_was_a_day_ahead_makes_no_score_of_today_late() -> None:
     assert summaries(list(close(folded.course, at(125), POLICY).spans)) == [(60, 120)]
 
 
+def test_scores_that_come_hours_late_are_charted_no_more_often_than_the_least_distance() -> None:
+    policy = replace(POLICY, distance=timedelta(hours=1))
+    now, course, spans = at(2 * 3600), Course(BED), []
+    for second in range(1, 1800, 20):
+        folded = fold(course, scored(second), policy)
+        closed = close(folded.course, now, policy)
+        course = closed.course
+        spans += [*folded.spans, *closed.spans]
+
+    assert summaries(spans) == [(0, 60)]
+
+
+def test_what_a_clock_that_was_ahead_wrote_puts_nothing_off_when_it_is_right_again() -> None:
+    policy = replace(POLICY, distance=timedelta(minutes=1))
+    ahead = close(fold(Course(BED), scored(10), policy).course, at(86_400), policy)
+    folded = fold(ahead.course, scored(61), policy)
+
+    assert summaries(list(close(folded.course, at(130), policy).spans)) == [(60, 120)]
+
+
 def test_the_clock_closes_nothing_on_a_bed_without_open_windows() -> None:
     course = Course(BED, charted_until=at(60), newest=at(60))
 
