@@ -14,7 +14,7 @@ from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.breaker import CircuitBreaker
 from neopain.charting.database import translated
-from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated
+from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated, NotTaken
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
 from neopain.charting.statuses import change_of, give_up, locked_entry
@@ -264,17 +264,27 @@ class Deliverer:
             # It would be charted as verified first, and such an EHR may not let it be retracted.
             return Outcome(Happening.CANCELLED, f"the entry is {status.value} and the EHR does not have it")
         if reference is None:
-            with unit_of_work(self.engine, self.clock) as unit:
-                outbox.begin_attempt(unit.connection, row, now=self.clock.now())
-            told = self.channel.create(replace(entry, sent=self.clock.now()), located)
-            taken = self.clock.now()
-            try:
-                reference = told or self.channel.find(entry, located)
-            except EhrUnavailable as error:
-                raise NotShownYet(taken, because=error) from error
-            if reference is None:
-                raise NotShownYet(taken)
+            reference = self._created(row, entry, located)
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
+
+    def _created(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str:
+        """Sends the entry and reads it back; ``NotShownYet`` where the EHR took it and does not show it."""
+        with unit_of_work(self.engine, self.clock) as unit:
+            outbox.begin_attempt(unit.connection, row, now=self.clock.now())
+        try:
+            told = self.channel.create(replace(entry, sent=self.clock.now()), located)
+        except NotTaken:
+            if (reference := self._found(row, entry, located)) is None:
+                raise
+            return reference
+        taken = self.clock.now()
+        try:
+            reference = told or self._found(row, entry, located)
+        except EhrUnavailable as error:
+            raise NotShownYet(taken, because=error) from error
+        if reference is None:
+            raise NotShownYet(taken)
+        return reference
 
     def _require_sendable_again(self, row: OutboxRow, taken: datetime) -> None:
         if self.clock.now() < taken + self.retry.taken:
@@ -286,20 +296,18 @@ class Deliverer:
 
     def _found(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str | None:
         """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it."""
-        reference = self.channel.find(entry, located)
-        if reference is None:
-            return None
-        others = select(OUTBOX.c.entry_id).join(ENTRIES, ENTRIES.c.entry_id == OUTBOX.c.entry_id)
+        others = select(OUTBOX.c.ehr_reference).join(ENTRIES, ENTRIES.c.entry_id == OUTBOX.c.entry_id)
         # The first two conditions are for an index.
-        is_anothers = others.where(
+        of_the_infant = others.where(
             literal_column(PATIENT_ID) == patient_id(entry.patient),
             ENTRIES.c.ends > entry.draft.observed_to - timedelta(seconds=1),
             OUTBOX.c.change == outbox.CREATION,
-            OUTBOX.c.ehr_reference == reference,
+            OUTBOX.c.state == RowState.CONFIRMED.value,
             OUTBOX.c.entry_id != row.entry_id,
         )
         with translated("reading the outbox"), self.engine.connect() as connection:
-            return None if connection.execute(is_anothers.limit(1)).first() is not None else reference
+            known = frozenset(connection.scalars(of_the_infant))
+        return self.channel.find(entry, located, others=known)
 
     def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:
         """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""

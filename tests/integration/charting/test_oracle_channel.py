@@ -33,6 +33,7 @@ OTHER = Reviewer("n-18", "https://id.hospital.example", "O. Other")
 SITE = OracleSite(CODE, {(NURSE.issuer, NURSE.id): "Practitioner/4"})
 ITEMS = NipsItems(facial_expression=1, cry=2, breathing=0, arms=0, legs=0, arousal=1)
 POSTED = ("POST", 201)
+DENIED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "business-rule"}]}
 
 
 @dataclass(slots=True)
@@ -247,8 +248,18 @@ def test_what_was_verified_and_sent_after_the_backup_that_was_restored_is_charte
     assert len(bedside.charted) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "references"),
+    [
+        pytest.param(("POST", 503, {}, {}), ["Observation/VS-1", "Observation/VS-2"], id="not-taken"),
+        pytest.param(("POST", 0, {}, {}), ["Observation/VS-1", "Observation/VS-2"], id="taken-without-an-answer"),
+        pytest.param(("POST", -201, {}, {}), ["Observation/VS-1", "Observation/VS-2"], id="taken-without-a-location"),
+        pytest.param(("POST", 202, {}, {}), ["Observation/VS-1", "taken and not shown"], id="queued"),
+        pytest.param(("POST", 200, DENIED, {}), ["Observation/VS-1", None], id="denied"),
+    ],
+)
 def test_what_is_there_as_another_entry_that_says_the_same_is_not_this_one(
-    bedside: Bedside, tamper: Callable[..., None]
+    bedside: Bedside, tamper: Callable[..., None], fault: tuple[str, int, Any, Any], references: list[str | None]
 ) -> None:
     bedside.ward.chart(first=10)
     first, second = bedside.entries
@@ -257,14 +268,14 @@ def test_what_is_there_as_another_entry_that_says_the_same_is_not_this_one(
     bedside.domain.drops_notes = True
     bedside.act(ReviewAct.ACCEPT, entry=first)
     bedside.sweep()
-    bedside.domain.faults.append(("POST", 503, {}, {}))
+    bedside.domain.faults.append(fault)
     bedside.act(ReviewAct.ACCEPT, entry=second)
     bedside.sweep()
     bedside.later(60)
     bedside.sweep()
 
-    references = [row["ehr_reference"] for row in bedside.rows("SELECT ehr_reference FROM outbox WHERE change = 0")]
-    assert sorted(references) == ["Observation/VS-1", "Observation/VS-2"]
+    rows = bedside.rows("SELECT ehr_reference FROM outbox WHERE change = 0 ORDER BY place")
+    assert [row["ehr_reference"] for row in rows] == references
 
 
 def of_somebody_else(bedside: Bedside) -> dict[str, Any]:

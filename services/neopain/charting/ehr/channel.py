@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from neopain.domain.entry_status import StatusChange
 from neopain.domain.review import ChartEntry
+from neopain.errors import RejectedByEhr
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class NotLocated:
     reason: str
 
 
+class NotTaken(RejectedByEhr):
+    """A write was answered by 200, and an OperationOutcome that says that it was not taken: to be looked for first."""
+
+
 class EhrChannel(Protocol):
     """A way to chart. All but ``check`` raise ``EhrUnavailable`` (try later) and ``RejectedByEhr`` (a person)."""
 
@@ -42,12 +48,12 @@ class EhrChannel(Protocol):
     def locate(self, entry: ChartEntry) -> Located | NotLocated:
         """Finds the patient and the encounter."""
 
-    def find(self, entry: ChartEntry, located: Located) -> str | None:
-        """The reference of the entry at the EHR, if it is there."""
+    def find(self, entry: ChartEntry, located: Located, *, others: Set[str] = frozenset()) -> str | None:
+        """The reference of the entry at the EHR, if it is there; it is none of ``others``, which other entries have."""
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:
         """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it, or its reference
-        where it was read back already.
+        where it was read back already. ``NotTaken`` where the answer is two things at once: ``find`` it first.
 
         After an ``EhrUnavailable`` it may be there or not, unless ``was_sent`` is False: ``find`` before sending again,
         or send the same again where nothing can be found.

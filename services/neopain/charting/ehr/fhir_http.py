@@ -9,6 +9,7 @@ from dataclasses import replace
 import httpx
 
 from neopain import __version__
+from neopain.charting.ehr.channel import NotTaken
 from neopain.charting.ehr.client_tls import ClientTls
 from neopain.charting.ehr.fhir_batch import BEARER, Batches, Request
 from neopain.charting.ehr.http_answer import described, json_object, request_id, retry_after
@@ -22,10 +23,6 @@ LATER = {401, 408, 409, 425, 429}
 """Client errors that another try may mend: credentials being renewed, time-outs, conflicts, too many requests."""
 
 STALE = {409, 412}
-
-
-class NotTaken(RejectedByEhr):
-    """A write was answered by 200, and an OperationOutcome that says that it was not taken: to be looked for first."""
 
 
 Judge = Callable[[httpx.Response], bool]

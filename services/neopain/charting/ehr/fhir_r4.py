@@ -6,14 +6,14 @@ for before it is sent again. A status is changed in the EHR's own copy, as long 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote
 
-from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.channel import Located, NotLocated, NotTaken
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
-from neopain.charting.ehr.fhir_http import FhirHttp, NotTaken
+from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_places import (
     PATIENT_AND_ENCOUNTER,
     FhirPlaces,
@@ -82,7 +82,13 @@ class R4Channel:
         """The patient and the encounter in progress: see ``FhirPlaces.locate``."""
         return self._places.locate(entry)
 
-    def find(self, entry: ChartEntry, located: Located) -> str | None:
+    def find(
+        self,
+        entry: ChartEntry,
+        located: Located,
+        *,
+        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+    ) -> str | None:
         """The Observation with the entry's identifier. ``RejectedByEhr`` when there are two, or it is another's."""
         found = self._places.bearers("Observation", ENTRY_IDENTIFIERS, entry.id)
         if len(found) > 1:
@@ -93,18 +99,12 @@ class R4Channel:
             raise RejectedByEhr(f"the EHR has entry {entry.id} under another patient than the one found for it")
         return f"Observation/{found[0]['id']}"
 
-    def create(self, entry: ChartEntry, located: Located) -> str | None:
-        """Conditional create of the Observation, to be read back; it was where the EHR said that it did not take it."""
+    def create(self, entry: ChartEntry, located: Located) -> None:
+        """Conditional create of the Observation, to be read back."""
         resource = self._observation(entry, located)
         if self.tells_provenance:
             resource = with_provenance(resource, entry)
-        try:
-            self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
-        except NotTaken:
-            if (reference := self.find(entry, located)) is None:
-                raise
-            return reference
-        return None
+        self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
 
     def _observation(self, entry: ChartEntry, located: Located) -> Json:
         if not isinstance(entry, NurseAssessment):

@@ -6,16 +6,16 @@ in the note. Its refusals: 500 with an OperationOutcome is for good, 409 is a ve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
 import httpx
 
-from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.channel import Located, NotLocated, NotTaken
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
-from neopain.charting.ehr.fhir_http import FhirHttp, NotTaken, refuses
+from neopain.charting.ehr.fhir_http import FhirHttp, refuses
 from neopain.charting.ehr.fhir_places import PATIENT_AND_ENCOUNTER, FhirPlaces, read_metadata, require_fit
 from neopain.charting.ehr.http_answer import json_object
 from neopain.codecs.fhir.answers import Need, is_for_good
@@ -93,19 +93,19 @@ class OracleChannel:
         performer = self._practitioner(nurse)
         return performer if isinstance(performer, NotLocated) else replace(located, performer=performer)
 
-    def find(self, entry: ChartEntry, located: Located) -> str | None:
+    def find(self, entry: ChartEntry, located: Located, *, others: Set[str] = frozenset()) -> str | None:
         """The Observation that bears the entry's id; where the EHR keeps no notes, the one that says the same.
 
         ``RejectedByEhr`` when there are two.
         """
         around = [_dated("ge", entry, -AROUND), _dated("le", entry, AROUND)]
         found = self._places.search("Observation", patient=located.subject, date=around, _count=PAGE)
-        found = [one for one in found if subject_of(one) == located.subject]
+        found = [one for one in found if subject_of(one) == located.subject and _reference(one) not in others]
         wanted = self._resource(entry, located)
         ours = [one for one in found if bears(one, entry)] or [one for one in found if is_copy(one, entry, wanted)]
         if len(ours) > 1:
             raise RejectedByEhr(f"the EHR has {len(ours)} Observations that may be entry {entry.id}")
-        return f"Observation/{ours[0]['id']}" if ours else None
+        return _reference(ours[0]) if ours else None
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:
         """Creates the Observation; reads it back where the EHR said which one it is.
@@ -113,12 +113,7 @@ class OracleChannel:
         None where it named none, or one that is not there or not this entry: it is there, and to be searched for.
         """
         resource = self._resource(entry, located)
-        try:
-            reference = self.http.add(resource)
-        except NotTaken:
-            if (found := self.find(entry, located)) is None:
-                raise
-            return found
+        reference = self.http.add(resource)
         if not reference:
             return None
         try:
@@ -176,6 +171,10 @@ class OracleChannel:
     def _resource(self, entry: ChartEntry, located: Located) -> Json:
         place = OraclePlace(located.subject, located.performer or "", located.encounter)
         return oracle_observation(entry, self.site.code, place)
+
+
+def _reference(resource: Json) -> str:
+    return f"Observation/{resource['id']}"
 
 
 def _dated(prefix: str, entry: ChartEntry, by: timedelta) -> str:

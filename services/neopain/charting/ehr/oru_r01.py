@@ -6,6 +6,7 @@ an answer is sent again, the same message under the same control id, so that the
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -45,7 +46,13 @@ class OruChannel:
             return NotLocated("the infant has no visit number, and an encounter is required")
         return Located(f"{authority.sent}|{entry.patient.value}", entry.visit or None)
 
-    def find(self, entry: ChartEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
+    def find(
+        self,
+        entry: ChartEntry,  # noqa: ARG002 - the port's
+        located: Located,  # noqa: ARG002 - the port's
+        *,
+        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+    ) -> str | None:
         """None: HL7 v2 cannot ask for it."""
         return None
 

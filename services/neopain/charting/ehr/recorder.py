@@ -6,7 +6,7 @@ A record is what the generic FHIR channel would send, and each later status is o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -58,7 +58,13 @@ class RecorderChannel:
             return NotLocated("the infant has no number")
         return Located(entry.patient.value, entry.visit or None)
 
-    def find(self, entry: ChartEntry, located: Located) -> str | None:  # noqa: ARG002 - the port's
+    def find(
+        self,
+        entry: ChartEntry,
+        located: Located,  # noqa: ARG002 - the port's
+        *,
+        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+    ) -> str | None:
         """Where the entry is recorded, if it is."""
         return self._reference(entry) if self._record(entry, CREATION) is not None else None
 
