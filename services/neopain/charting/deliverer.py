@@ -54,8 +54,6 @@ NOT_OURS_TO_DO = outbox.DONE | {RowState.UNVERIFIED}
 LONGEST_ASKED_SECONDS = 86_400.0
 """What an EHR asks for beyond a day is a slip, or no date that it means: it is asked again after a day."""
 UNVERIFIED = "no nurse has verified it, and this EHR takes nothing else"
-TAKEN, TAKEN_AGAIN = "taken and not shown", "taken again and not shown"
-"""In place of a reference."""
 CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
 
@@ -290,7 +288,7 @@ class Deliverer:
         if self.clock.now() < taken + self.retry.taken:
             # It may be queued there, where no condition of a second one finds it.
             raise NotShownYet(taken)
-        if row.attempts and row.ehr_reference == TAKEN_AGAIN:
+        if row.ehr_reference == outbox.TAKEN_AGAIN:
             # Where it cannot be found no condition holds either: each hour would add one.
             raise RejectedByEhr("the EHR took the entry twice and shows it nowhere: it may be there, even twice")
 
@@ -416,7 +414,7 @@ def _as_taken(row: OutboxRow, taken: datetime | None) -> str | None:
     """What stands for the reference of an entry that the EHR said at that time that it took; None for what is there."""
     if taken is None or taken == row.taken:
         return None
-    return TAKEN if row.taken is None else TAKEN_AGAIN
+    return outbox.TAKEN if row.taken is None else outbox.TAKEN_AGAIN
 
 
 def _is_preliminary(unit: UnitOfWork, row: OutboxRow) -> bool:

@@ -17,7 +17,7 @@ from neopain.charting import outbox
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import connect, translated
 from neopain.charting.looks import look_at_entry, record_look
-from neopain.charting.outbox import CREATION, DONE, Happening, OutboxRow, RowState
+from neopain.charting.outbox import CREATION, DONE, TAKEN, TAKEN_AGAIN, Happening, OutboxRow, RowState
 from neopain.charting.statuses import NOT_SENT, changes_of, give_up, locked_entry, write_status
 from neopain.charting.tables import ENTRIES, OUTBOX
 from neopain.charting.tracing import WITH_DELIVERY, TracedEntry, grouped, traced
@@ -100,7 +100,7 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
             raise ConfigurationError(f"entry {entry_id} {refusal}")
         if outbox.is_in_hand(unit.connection, row.infant):
             raise ConfigurationError(f"entry {entry_id}: its infant's entries are being delivered: try again")
-        values = {"due": now, "attempts": 0} if decision.verdict is Verdict.RETRY else {}
+        values = _asked_again(row, now=now) if decision.verdict is Verdict.RETRY else {}
         state = outbox.settle(unit.connection, row, HAPPENINGS[decision.verdict], **values)
         unit.audit(_audited(row, decision))
         if decision.verdict is Verdict.CANCEL and row.change == CREATION:
@@ -136,6 +136,14 @@ def _cancel(unit: UnitOfWork, entry_id: str, before: EntryStatus, decision: Deci
             number, before, EntryStatus.CANCELLED, decision.by, now, cause=NOT_SENT, reason=decision.reason
         )
         write_status(unit.connection, entry_id, change)
+
+
+def _asked_again(row: OutboxRow, *, now: datetime) -> dict[str, object]:
+    values: dict[str, object] = {"due": now, "attempts": 0}
+    if row.state is RowState.REJECTED and row.ehr_reference == TAKEN_AGAIN:
+        # It is sent once more, however often the EHR is away before that.
+        values["ehr_reference"] = TAKEN
+    return values
 
 
 def _refusal(row: OutboxRow, verdict: Verdict) -> str:

@@ -98,6 +98,9 @@ STUCK = (RowState.HELD, RowState.UNVERIFIED, RowState.REJECTED)
 CREATION = 0
 """``change`` of the row that creates the entry at the EHR."""
 
+TAKEN, TAKEN_AGAIN = "taken and not shown", "taken again and not shown"
+"""In place of the EHR's reference."""
+
 INFANT_LOCK = 7_305_103
 """Second word of the advisory lock of an infant, which whoever delivers for it holds."""
 

@@ -291,6 +291,9 @@ def test_what_an_ehr_takes_and_never_shows_is_sent_twice_at_most_before_a_person
     assert row["ehr_reference"] == "taken again and not shown"
     assert row["last_error"] == "the EHR took the entry twice and shows it nowhere: it may be there, even twice"
     decide(engine, ward.clock, row["entry_id"], Decision(Verdict.RETRY, "I. Engineer", "the index is mended"))
+    faulty_ehr.fail("GET", status=503)
+    sweep(faulty_ehr.url)
+    ward.clock.advance(120)
     sweep(ehr.url)
     assert rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
 
