@@ -173,7 +173,7 @@ def test_a_part_without_a_status_leaves_that_request_in_doubt_alone(ask_at_once:
     search, creation = ask_at_once(server, SEARCH, CREATION)
 
     assert search.result().status_code == 200
-    with pytest.raises(EhrUnavailable, match="POST Observation") as told:
+    with pytest.raises(EhrUnavailable, match="POST Observation: HTTP 200 to its batch, and no word of it") as told:
         creation.result()
     assert told.value.was_sent
 

@@ -121,6 +121,7 @@ class Batches:
         whole = self._send(Request("POST", "", resource=bundle, headers=headers))
         if whole.is_success:
             batch.answers = answers_of(whole, len(batch.requests))
+            batch.fault = EhrUnavailable(f"HTTP {whole.status_code} to its batch, and no word of it{request_id(whole)}")
         elif is_against_batches(whole):
             LOG.warning("ehr_refuses_batch", status=whole.status_code, requests=len(batch.requests))
             batch.goes_singly = True
