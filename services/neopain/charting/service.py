@@ -150,6 +150,8 @@ class ChartingConsumer:
             try:
                 facts = await missed_facts(self._census.bus, self.engine, now=self.clock.now())
                 for fact in facts:
+                    if running.stopping.is_set():
+                        return
                     await self._take_told(fact)
             except TransientError as error:
                 LOG.warning("census_waits", why=error)

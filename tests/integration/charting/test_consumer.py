@@ -21,8 +21,10 @@ from neopain.bus.consumer import Consumer
 from neopain.bus.deadletters import list_letters, tell_replay
 from neopain.bus.disclosures import tell_disclosure
 from neopain.bus.streams import CENSUS, DISCLOSURES, SCORES
+from neopain.charting import service
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.disclosures import record_disclosure
+from neopain.charting.facts import TakenFact, take_fact
 from neopain.charting.service import ChartingConsumer
 from neopain.charting.settings import ChartingSettings
 from neopain.domain.census import BedState, Infant
@@ -163,6 +165,27 @@ async def test_facts_that_a_restored_database_lacks_are_taken_again_before_any_s
         await until(lambda: bool(rows("SELECT 1 FROM entries")))
 
     assert rows("SELECT patient_value FROM entries ORDER BY begins")[0] == {"patient_value": "MRN-next"}
+
+
+async def test_a_consumer_that_is_to_stop_while_it_takes_what_it_missed_stops_after_the_fact_in_hand(
+    bus: Bus, bedside: Any, settings: ChartingSettings, engine: Engine, *, count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await admit(bus, bedside)
+    running, consumer = Running(), ChartingConsumer(settings, bus, engine)
+
+    def take_and_stop(*told: Any, **named: Any) -> TakenFact:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result()
+        return take_fact(*told, **named)
+
+    async def stop() -> None:
+        running.stop()
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(service, "take_fact", take_and_stop)
+    await consumer.run(running)
+
+    assert count("census_facts") == 1
 
 
 async def test_a_bed_whose_facts_the_stream_no_longer_keeps_is_taken_as_the_census_has_it_now(
