@@ -35,6 +35,8 @@ class Verdict(Enum):
 
 
 RESTORED = "outbox_restored"
+FOR_A_PERSON = frozenset({RowState.REJECTED, RowState.HELD})
+"""What she cancels may be in the EHR, which cannot be asked: she has looked there."""
 HAPPENINGS = {Verdict.RETRY: Happening.ASKED_AGAIN, Verdict.CANCEL: Happening.CANCELLED}
 
 
@@ -87,7 +89,8 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
     cancelled too.
 
     ``ConfigurationError`` where that cannot be: there is no such row, nothing is to be done about it any more, it is
-    being delivered, or it may be in the EHR and is to be cancelled. ``DatabaseUnavailable``: nothing was changed.
+    being delivered, or it is to be cancelled and is still to be asked for at the EHR. ``DatabaseUnavailable``: nothing
+    was changed.
     """
     now = clock.now()
     with unit_of_work(engine, clock) as unit:
@@ -112,7 +115,8 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
 def doubt_restored(engine: Engine, clock: Clock, *, by: str, reason: str) -> int:
     """Says that an older backup was restored, since which the EHR may have got what is still to be sent.
 
-    It is looked for before it is sent, and not taken out of the outbox before that. Returns how many entries that are.
+    It is looked for before it is sent, and not taken out of the outbox before that; what is held is asked for at once.
+    Returns how many entries that are.
     ``DatabaseUnavailable``: nothing was changed.
     """
     now = clock.now()
@@ -149,7 +153,7 @@ def _asked_again(row: OutboxRow, *, now: datetime) -> dict[str, object]:
 def _refusal(row: OutboxRow, verdict: Verdict) -> str:
     if row.state in DONE:
         return f"is {row.state.value}: nothing is to be done about it"
-    if verdict is Verdict.CANCEL and row.state is not RowState.REJECTED and row.attempted is not None:
+    if verdict is Verdict.CANCEL and row.state not in FOR_A_PERSON and row.attempted is not None:
         return "was sent and may be in the EHR: it is asked for, and cannot be cancelled before there is an answer"
     return ""
 

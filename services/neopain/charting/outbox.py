@@ -238,9 +238,14 @@ def is_in_hand(connection: Connection, infant: str) -> bool:
 
 
 def doubt_unsent(connection: Connection, *, now: datetime) -> int:
-    """Takes every entry that is still to be created for one that was sent now, where none was; returns how many."""
+    """Takes every entry that is still to be created for one that was sent now, where none was; returns how many.
+
+    Those that are held become pending: while one is held it was asked for.
+    """
     is_to_be_created = and_(OUTBOX.c.change == CREATION, OUTBOX.c.state.not_in([state.value for state in DONE]))
     unsent = and_(is_to_be_created, OUTBOX.c.attempted.is_(None))
+    held = and_(OUTBOX.c.change == CREATION, OUTBOX.c.state == RowState.HELD.value)
+    _ask_again(connection, held, due=now)
     return connection.execute(update(OUTBOX).where(unsent).values(attempted=now)).rowcount
 
 
@@ -304,9 +309,9 @@ def _read(row: Row[Any]) -> OutboxRow:
 
 
 def _ask_again_for_held(connection: Connection, now: datetime) -> None:
+    _ask_again(connection, and_(OUTBOX.c.state == RowState.HELD.value, OUTBOX.c.due <= now))
+
+
+def _ask_again(connection: Connection, held: ColumnElement[bool], **values: object) -> None:
     state = after(RowState.HELD, Happening.ASKED_AGAIN)
-    connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.state == RowState.HELD.value, OUTBOX.c.due <= now)
-        .values(state=state.value, handed_out=None)
-    )
+    connection.execute(update(OUTBOX).where(held).values(state=state.value, handed_out=None, **values))

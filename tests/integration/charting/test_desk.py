@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from neopain.bootstrap.outbox import STATES
 from neopain.charting.audit.verify import verify_audit
+from neopain.charting.desk import doubt_restored
 from neopain.charting.statuses import change_status
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
@@ -85,6 +86,22 @@ def test_what_was_sent_after_the_backup_that_was_restored_is_found_and_not_sent_
     (audited,) = desk.rows("SELECT actor, detail FROM audit WHERE event = 'outbox_restored'")
     assert audited["actor"] == "engineer 3"
     assert json.loads(audited["detail"]) == {"entries": 1, "why": "the EHR has its patients now"}
+
+
+def test_what_is_held_is_asked_for_after_a_restore_before_it_can_be_cancelled(
+    desk: Desk, engine: Engine, command: Command
+) -> None:
+    entry = desk.chart()
+    desk.sweep(desk.ehr.url)
+    assert desk.states == ["held"]
+    doubt_restored(engine, desk.ward.clock, by="dba", reason="the disk was lost")
+
+    code, _, why = command("cancel", entry, *BY)
+    assert (code, "may be in the EHR" in why, desk.states) == (2, True, ["pending"])
+    desk.ward.clock.advance(20)
+    desk.sweep(desk.ehr.url)
+    code, _, _ = command("cancel", entry, *BY)
+    assert (code, desk.states) == (0, ["cancelled"])
 
 
 def test_what_is_open_is_listed_with_its_reason_and_without_the_infant(desk: Desk, command: Command) -> None:

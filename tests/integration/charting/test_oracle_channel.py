@@ -248,6 +248,17 @@ def test_what_was_verified_and_sent_after_the_backup_that_was_restored_is_charte
     assert len(bedside.charted) == 1
 
 
+def test_what_is_held_and_cannot_be_looked_for_is_cancelled_by_a_person_who_has_looked(bedside: Bedside) -> None:
+    bedside.sweep()
+    doubt_restored(bedside.engine, bedside.ward.clock, by="dba", reason="the disk was lost")
+    bedside.act(ReviewAct.REJECT)
+    bedside.later(20)
+    assert bedside.sweep() == [(0, "held"), (1, "pending")]
+
+    decide(bedside.engine, bedside.ward.clock, bedside.entries[0], Decision(Verdict.CANCEL, "dba", "it is not there"))
+    assert bedside.sweep() == [(0, "cancelled"), (1, "cancelled")]
+
+
 @pytest.mark.parametrize(
     ("fault", "references"),
     [
