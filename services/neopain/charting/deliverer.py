@@ -260,7 +260,7 @@ class Deliverer:
             self._require_sendable_again(row, row.taken)
         if reference is None and self.channel.takes_only_verified and (status := self._status(row)) in RETRACTED:
             # It would be charted as verified first, and such an EHR may not let it be retracted.
-            return Outcome(Happening.CANCELLED, f"the entry is {status.value} and the EHR does not have it")
+            return _not_sent_any_more(row, status)
         if reference is None:
             reference = self._created(row, entry, located)
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
@@ -415,6 +415,13 @@ def _as_taken(row: OutboxRow, taken: datetime | None) -> str | None:
     if taken is None or taken == row.taken:
         return None
     return outbox.TAKEN if row.taken is None else outbox.TAKEN_AGAIN
+
+
+def _not_sent_any_more(row: OutboxRow, status: EntryStatus) -> Outcome:
+    """What becomes of a retracted entry that the EHR does not show; ``RejectedByEhr`` where it said that it took it."""
+    if row.taken is not None:
+        raise RejectedByEhr(f"the entry is {status.value}, and the EHR took it and shows it nowhere: it may be there")
+    return Outcome(Happening.CANCELLED, f"the entry is {status.value} and the EHR does not have it")
 
 
 def _is_preliminary(unit: UnitOfWork, row: OutboxRow) -> bool:

@@ -115,8 +115,8 @@ CLOCK_SLACK = timedelta(minutes=1)
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR;
-    ``taken``: when the EHR said that it took it, and did not show it; ``ehr_reference``: as what the EHR has it, or
-    that one which cannot be asked may have it.
+    ``taken``: when the EHR said that it took it, and did not show it; ``ehr_reference``: as what the EHR has it; or in
+    words, ``TAKEN`` for instance, that it may have it.
 
     ``change`` is the number of the entry's status that the EHR is to be told, ``CREATION`` of the row that creates it.
     """

@@ -409,6 +409,17 @@ def test_what_may_be_there_and_is_not_is_not_sent_any_more_once_it_is_retracted(
     assert bedside.why == "the entry is entered-in-error and the EHR does not have it"
 
 
+def test_what_was_taken_and_is_not_shown_is_for_a_person_once_it_is_retracted(bedside: Bedside) -> None:
+    bedside.domain.faults.append(("POST", 202, {}, {}))
+    bedside.act(ReviewAct.ACCEPT)
+    bedside.sweep()
+    bedside.become(EntryStatus.ENTERED_IN_ERROR)
+    bedside.later(3_660)
+
+    assert bedside.sweep() == [(0, "rejected"), (1, "pending"), (2, "pending")]
+    assert bedside.why == "the entry is entered-in-error, and the EHR took it and shows it nowhere: it may be there"
+
+
 def test_what_may_be_there_and_is_is_retracted_there(bedside: Bedside) -> None:
     bedside.domain.faults.append(("POST", 0, {}, {}))
     bedside.act(ReviewAct.ACCEPT)
