@@ -110,8 +110,8 @@ class Outcome:
     """The EHR's own: for a person, never for the log or the audit trail."""
     may_be_there: bool = True
     """Whether the EHR may have what was sent; False forgets when it was sent."""
-    is_well: bool = False
-    """Whether the EHR is well though it is to be asked again."""
+    is_well: bool | None = False
+    """Whether the EHR is well though it is to be asked again; None for a fault of ours, which says nothing of it."""
     taken: datetime | None = None
     """When the EHR said that it took what it does not show."""
 
@@ -164,12 +164,12 @@ class Deliverer:
         return outcome.happening
 
     def _notice(self, outcome: Outcome) -> None:
-        """Takes note whether the EHR is well; of an entry that is held unasked, nothing is known of it."""
+        """Takes note whether the EHR is well; by a fault of ours, or an entry that is held unasked, it is not known."""
+        if outcome.is_well is None or outcome.happening in self._unasked:
+            return
         if outcome.happening is Happening.UNAVAILABLE and not outcome.is_well:
             if self.breaker.failed(self.clock.now()):
                 LOG.warning("ehr_left_alone", failures=self.breaker.failures, why=outcome.reason)
-        elif outcome.happening in self._unasked:
-            return
         elif self.breaker.succeeded():
             LOG.info("ehr_is_back")
         gauge("charting_ehr_left_alone").set(float(self.breaker.is_open))
@@ -190,8 +190,7 @@ class Deliverer:
             LOG.error("delivery_fault", entry=row.entry_id, change=row.change)
             due = self.clock.now() + self.retry.wait(row.attempts, asked_for=None)
             why = f"a fault of neopain's, {type(error).__name__}: delivery_fault in the log of delivery says where"
-            # It says nothing against the EHR.
-            return Outcome(Happening.UNAVAILABLE, why, due=due, is_well=True, taken=row.taken)
+            return Outcome(Happening.UNAVAILABLE, why, due=due, is_well=None, taken=row.taken)
 
     def _attempt(self, row: OutboxRow) -> Outcome:
         if self.channel.takes_only_verified and (waits := self._unverified(row)) is not None:

@@ -468,6 +468,25 @@ def test_an_entry_that_cannot_be_read_is_a_dead_letter_and_does_not_block_the_ne
     assert ward.infant.value not in first["last_error"]
 
 
+def test_a_fault_of_ours_says_nothing_of_an_ehr_that_is_left_alone(
+    ward: Any, ehr: Any, deliverer_to: Callable[..., Deliverer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(channel: R4Channel, entry: ChartEntry) -> None:
+        raise KeyError("a fault")
+
+    ward.chart()
+    monkeypatch.setattr(R4Channel, "locate", broken)
+    deliverer = deliverer_to(ehr.url)
+    for _ in range(deliverer.breaker.failures):
+        deliverer.breaker.failed(ward.clock.now())
+    ward.clock.advance(31)
+
+    (entry,) = deliverer.hand_out()
+    deliverer.deliver(entry)
+
+    assert deliverer.breaker.is_open
+
+
 def test_a_fault_of_ours_is_told_in_the_row_and_keeps_no_other_infant_waiting(
     ward: Any, ehr: Any, sweep: Sweep, rows: Rows, *, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,7 +53,7 @@ class EhrChannel(Protocol):
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:
         """Sends the entry; returns what it was acknowledged with where the EHR cannot be asked for it, or its reference
-        where it was read back already. ``NotTaken`` where the answer is two things at once: ``find`` it first.
+        where it was read back already. ``NotTaken`` where a 200 says that it was not: ``find`` it first.
 
         After an ``EhrUnavailable`` it may be there or not, unless ``was_sent`` is False: ``find`` before sending again,
         or send the same again where nothing can be found.
