@@ -64,11 +64,11 @@ class NotShownYet(EhrUnavailable):
     It is well, unless it was the search that failed (``because``).
     """
 
-    def __init__(self, taken: datetime, *, because: EhrUnavailable | None = None) -> None:
+    def __init__(self, taken: datetime, *, because: EhrUnavailable | NotLetIn | None = None) -> None:
         text = "the EHR took the entry and does not show it yet"
         super().__init__(
             text if because is None else f"{text}: {because}",
-            retry_after_seconds=because.retry_after_seconds if because is not None else None,
+            retry_after_seconds=because.retry_after_seconds if isinstance(because, EhrUnavailable) else None,
         )
         self.taken = taken
         self.is_well = because is None
@@ -265,22 +265,26 @@ class Deliverer:
         return Outcome(Happening.CONFIRMED, ehr_reference=reference)
 
     def _created(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str:
-        """Sends the entry and reads it back; ``NotShownYet`` where the EHR took it and does not show it."""
+        """Sends the entry and reads it back; ``NotShownYet`` where the EHR took it and does not show it.
+
+        ``NotTaken`` where it said that it did not, and it is not there.
+        """
         with unit_of_work(self.engine, self.clock) as unit:
             outbox.begin_attempt(unit.connection, row, now=self.clock.now())
+        told: str | None = None
+        denial: NotTaken | None = None
         try:
             told = self.channel.create(replace(entry, sent=self.clock.now()), located)
-        except NotTaken:
-            if (reference := self._found(row, entry, located)) is None:
-                raise
-            return reference
+        except NotTaken as error:
+            denial = error
         taken = self.clock.now()
         try:
             reference = told or self._found(row, entry, located)
-        except EhrUnavailable as error:
-            raise NotShownYet(taken, because=error) from error
+        except (EhrUnavailable, NotLetIn) as error:
+            # Whatever became of the search: the entry was sent.
+            raise (NotShownYet(taken, because=error) if denial is None else EhrUnavailable(str(denial))) from error
         if reference is None:
-            raise NotShownYet(taken)
+            raise denial or NotShownYet(taken)
         return reference
 
     def _require_sendable_again(self, row: OutboxRow, taken: datetime) -> None:

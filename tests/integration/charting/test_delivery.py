@@ -17,6 +17,7 @@ from neopain.charting.ehr.channel import Located
 from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.review import ChartEntry
+from neopain.errors import EhrUnavailable, NotLetIn
 
 from .conftest import ENTRY_SYSTEM
 
@@ -299,6 +300,38 @@ def test_what_an_ehr_takes_and_never_shows_is_sent_twice_at_most_before_a_person
 
 
 NOT_TAKEN = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "business-rule"}]}'
+
+
+@pytest.mark.parametrize("says", ["taken", "not taken"])
+@pytest.mark.parametrize("trouble", [NotLetIn("no token"), EhrUnavailable("no token", was_sent=False)], ids=str)
+def test_what_was_sent_is_looked_for_though_no_token_was_to_be_had_after_it(
+    ward: Any,
+    ehr: Any,
+    faulty_ehr: Any,
+    sweep: Sweep,
+    rows: Rows,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Any,
+    says: str,
+) -> None:
+    def find(*_: object, **__: object) -> None:
+        raise trouble
+
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    faulty_ehr.drop_headers.add("if-none-exist")
+    if says == "not taken":
+        faulty_ehr.fail("POST", status=200, body=NOT_TAKEN, is_done=True)
+    monkeypatch.setattr(R4Channel, "find", find)
+    sweep(faulty_ehr.url)
+    assert rows("SELECT state, attempted IS NULL AS unsent FROM outbox") == [{"state": "pending", "unsent": False}]
+
+    monkeypatch.undo()
+    ward.clock.advance(60)
+    sweep(faulty_ehr.url)
+    assert rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
+    assert len(ehr.observations(patient)) == 1
 
 
 @pytest.mark.parametrize(("is_done", "state"), [(True, "confirmed"), (False, "rejected")])
