@@ -21,7 +21,7 @@ from neopain.codecs.fhir.oracle import OracleCode
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.review import NipsItems, ReviewAct
 from neopain.domain.reviewer import Reviewer
-from neopain.errors import ConfigurationError
+from neopain.errors import ConfigurationError, EhrUnavailable
 
 from ...fhir_validity import require_valid
 from .oracle import Millennium, running
@@ -318,6 +318,23 @@ def test_a_location_that_is_not_the_entrys_is_not_believed(bedside: Bedside, nam
     assert row["ehr_reference"] == "Observation/VS-2"
     assert bedside.domain.asked.count(POSTED) == 1
     assert bedside.domain.observations["HR-1"] == theirs
+
+
+def test_what_was_created_is_not_created_again_where_it_cannot_be_read_for_want_of_a_token(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_token(http: FhirHttp, path: str, **_: object) -> None:
+        raise EhrUnavailable(f"GET {path}: no token", was_sent=False)
+
+    bedside.act(ReviewAct.ACCEPT)
+    monkeypatch.setattr(FhirHttp, "read", without_token)
+    monkeypatch.setattr(OracleChannel, "find", lambda *_, **__: without_token(bedside.channel.http, "Observation"))
+    bedside.sweep()
+    monkeypatch.undo()
+    bedside.later(60)
+
+    assert bedside.sweep() == [(0, "confirmed"), (1, "confirmed")]
+    assert len(bedside.charted) == 1
 
 
 def test_what_is_not_the_entry_is_never_written_over(bedside: Bedside, tamper: Callable[..., None]) -> None:

@@ -110,7 +110,8 @@ class OracleChannel:
     def create(self, entry: ChartEntry, located: Located) -> str | None:
         """Creates the Observation; reads it back where the EHR said which one it is.
 
-        None where it named none, or one that is not there or not this entry: it is there, and to be searched for.
+        None where it named none, or one that is not there, cannot be read or is not this entry: it is there, and to be
+        searched for.
         """
         resource = self._resource(entry, located)
         reference = self.http.add(resource)
@@ -118,7 +119,7 @@ class OracleChannel:
             return None
         try:
             current = self.http.read(reference)
-        except RejectedByEhr as error:
+        except (EhrUnavailable, RejectedByEhr) as error:
             LOG.warning("ehr_named_what_it_does_not_show", entry=entry.id, why=error)
             return None
         if subject_of(current) != located.subject:
