@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,8 @@ from neopain.charting.database import translated
 from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated, NotTaken
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
+from neopain.charting.outcome import NotShownYet, Outcome
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.statuses import change_of, give_up, locked_entry
 from neopain.charting.tables import ENTRIES, OUTBOX, PATIENT_ID
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
@@ -51,69 +52,9 @@ STATUS_EVENTS = {
 SETTLED_WELL = frozenset({Happening.CONFIRMED, Happening.ACCEPTED, Happening.UNVERIFIED, Happening.CANCELLED})
 NOT_OURS_TO_DO = outbox.DONE | {RowState.UNVERIFIED}
 """Rows that do not say that delivery is behind."""
-LONGEST_ASKED_SECONDS = 86_400.0
-"""What an EHR asks for beyond a day is a slip, or no date that it means: it is asked again after a day."""
 UNVERIFIED = "no nurse has verified it, and this EHR takes nothing else"
 CREATED = frozenset({RowState.CONFIRMED, RowState.ACCEPTED})
 """Of the row that creates an entry: the EHR has it."""
-
-
-class NotShownYet(EhrUnavailable):
-    """The EHR said at the time of ``taken`` that it took an entry, and does not show it; it is asked again.
-
-    It is well, unless it was the search that failed (``because``).
-    """
-
-    def __init__(self, taken: datetime, *, because: EhrUnavailable | NotLetIn | None = None) -> None:
-        text = "the EHR took the entry and does not show it yet"
-        super().__init__(
-            text if because is None else f"{text}: {because}",
-            retry_after_seconds=because.retry_after_seconds if isinstance(because, EhrUnavailable) else None,
-        )
-        self.taken = taken
-        self.is_well = because is None
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """When a row is tried again. It doubles from ``first`` to ``longest``, and never ends."""
-
-    first: timedelta = timedelta(seconds=1)
-    longest: timedelta = timedelta(seconds=60)
-    doubt: timedelta = timedelta(seconds=10)
-    """A request without an answer may still be at work at the EHR for this long: not sent again before."""
-    held: timedelta = timedelta(minutes=10)
-    taken: timedelta = timedelta(hours=1)
-    """How long an EHR may take to show what it said that it took: before that, nothing is sent again."""
-
-    @property
-    def farthest(self) -> timedelta:
-        """How long a row is put off at most."""
-        return max(self.longest, self.held, timedelta(seconds=LONGEST_ASKED_SECONDS))
-
-    def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
-        """How long to wait after so many failed attempts; at least what the EHR asked for, up to a day."""
-        span = min(self.first * 2.0 ** min(attempts, 30), self.longest)
-        jittered = span * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
-        return max(jittered, timedelta(seconds=min(asked_for or 0.0, LONGEST_ASKED_SECONDS)))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an attempt came to, and what is written beside the new state."""
-
-    happening: Happening
-    reason: str = ""
-    due: datetime | None = None
-    ehr_reference: str | None = None
-    words: str = ""
-    """The EHR's own: for a person, never for the log or the audit trail."""
-    may_be_there: bool = True
-    """Whether the EHR may have what was sent; False forgets when it was sent."""
-    is_well: bool | None = False
-    """Whether the EHR is well though it is to be asked again; None for a fault of ours, which says nothing of it."""
-    taken: datetime | None = None
-    """When the EHR said that it took what it does not show."""
 
 
 @dataclass(frozen=True, slots=True)

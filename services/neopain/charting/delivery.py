@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from neopain.charting.breaker import CircuitBreaker
 from neopain.charting.broker import DELIVER, NUDGE_LIFE_SECONDS, SWEEP, keep_our_logging, make_app
 from neopain.charting.database import connect
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.channel import EhrChannel
 from neopain.charting.ehr.client_tls import client_context
 from neopain.charting.ehr.mllp import MllpConnection, read_address
@@ -25,6 +25,7 @@ from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.ehr.recorder import RecorderChannel
 from neopain.charting.fhir_channel import oracle_channel, r4_channel, tls_files
 from neopain.charting.flowsheet_file import read_flowsheet
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.schema import require_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.errors import ConfigurationError, DatabaseUnavailable, EhrUnavailable

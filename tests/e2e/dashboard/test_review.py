@@ -11,9 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4 import R4Channel
+from neopain.charting.retry import RetryPolicy
 from neopain.runtime.clock import SystemClock
 
 from ...servers import trusted

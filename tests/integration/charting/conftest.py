@@ -17,12 +17,13 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from neopain.charting.database import connect
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.charting.facts import take_fact
 from neopain.charting.intake import Intake, take_score
 from neopain.charting.migrate import migrate
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.roles import Roles
 from neopain.charting.tables import METADATA
 from neopain.domain.census import BedState, Infant

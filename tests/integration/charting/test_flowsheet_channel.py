@@ -20,7 +20,7 @@ from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 from sqlalchemy import Engine
 
 from neopain.charting.audit.verify import verify_audit
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.desk import Decision, Verdict, decide, read_entry
 from neopain.charting.ehr.channel import Located, NotLocated
 from neopain.charting.ehr.client_tls import ClientTlsFiles, client_context
@@ -28,6 +28,7 @@ from neopain.charting.ehr.mllp import MllpAddress, MllpConnection
 from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.entries import charted_entry
 from neopain.charting.flowsheet_file import EXAMPLE, read_flowsheet
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.statuses import change_status
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.hl7v2.flowsheet import Acknowledgement

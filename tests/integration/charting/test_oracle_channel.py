@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import Engine
 
 from neopain.charting.audit.verify import verify_audit
-from neopain.charting.deliverer import Deliverer, Outcome, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.desk import Decision, Verdict, decide, doubt_restored
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4_oracle import OracleChannel, OracleSite, refuses_at_oracle
+from neopain.charting.outcome import Outcome
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.reviews import Review, review
 from neopain.charting.statuses import change_status, locked_entry
 from neopain.charting.unit_of_work import unit_of_work

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.channel import Located
 from neopain.charting.ehr.recorder import RecorderChannel
 from neopain.charting.entries import charted_entry
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.statuses import change_status
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.domain.entry_status import EntryStatus

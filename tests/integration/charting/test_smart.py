@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from neopain.charting.deliverer import Deliverer, RetryPolicy
+from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.charting.ehr.smart_keys import make_key, read_keys
 from neopain.charting.ehr.smart_token import SmartClient
+from neopain.charting.retry import RetryPolicy
 from neopain.errors import ConfigurationError, EhrUnavailable, NotLetIn
 
 from .authorization import CLIENT, AuthorizationServer, running, told

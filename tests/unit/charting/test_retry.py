@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from neopain.charting.deliverer import RetryPolicy
+from neopain.charting.retry import RetryPolicy
 
 POLICY = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(seconds=60))
 

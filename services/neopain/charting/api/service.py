@@ -25,8 +25,8 @@ from neopain.charting.api.subscriptions.notifier import Notifier
 from neopain.charting.api.subscriptions.notifier import Site as ToldSite
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import connect
-from neopain.charting.deliverer import RetryPolicy
 from neopain.charting.ehr.client_tls import ClientTls
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.schema import wait_for_schema
 from neopain.errors import ConfigurationError, KeysUnavailable
 from neopain.runtime.clock import Clock, SystemClock

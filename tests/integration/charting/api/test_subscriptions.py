@@ -26,8 +26,8 @@ from neopain.charting.api.subscriptions.notifier import Notifier, Site
 from neopain.charting.audit.of_infant import AskedOf, read_rows_of
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.database import connect
-from neopain.charting.deliverer import RetryPolicy
 from neopain.charting.ehr.client_tls import ClientTls, ClientTlsFiles
+from neopain.charting.retry import RetryPolicy
 from neopain.codecs.fhir.census import Naming
 from neopain.codecs.fhir.ids import patient_id
 from neopain.codecs.fhir.refusal import Refused

@@ -24,8 +24,8 @@ from neopain.charting.api.subscriptions.fan_out import ACTOR, told_of_owner
 from neopain.charting.api.subscriptions.rows import EventRow, Subscription
 from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.database import translated
-from neopain.charting.deliverer import RetryPolicy
 from neopain.charting.disclosures import READS
+from neopain.charting.retry import RetryPolicy
 from neopain.charting.tables import SUBSCRIPTIONS
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.audit_event import NOTIFIED
