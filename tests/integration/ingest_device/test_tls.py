@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
 import subprocess
@@ -86,19 +87,33 @@ async def serving(bus: Bus, settings: IngestSettings) -> AsyncIterator[str]:
 
 
 async def answer(target: Target, *, bed: str = BED, stream: str = "vitals") -> grpc.StatusCode:
-    """How a call with one message ends."""
+    """How a call with one message ends.
+
+    It is sent after the greeting, as a device's client does: grpc.aio says INTERNAL where it cannot send on a call that
+    the server has ended meanwhile (grpc/grpc#36066).
+    """
     value = pb.DeviceVital(kind=vitals_pb2.VITAL_KIND_HEART_RATE, value=140.0)
     message = pb.DeviceVitals(bed=bed, sequence=1, values=[value]) if stream == "vitals" else pb.DeviceAudio(bed=bed)
+    greeted = asyncio.Event()
+
+    async def messages() -> AsyncIterator[pb.DeviceVitals | pb.DeviceAudio]:
+        await greeted.wait()
+        if not call.done():
+            yield message
+
     async with target.channel() as channel:
         stub = DeviceIngestStub(channel)
         method = stub.StreamVitals if stream == "vitals" else stub.StreamAudio
-        call = method(iter([message]), metadata=target.metadata(), timeout=20)  # type: ignore[arg-type, operator]
+        metadata = (*target.metadata(), ("neopain-series", "a"))
+        call = method(messages(), metadata=metadata, timeout=20)  # type: ignore[arg-type, operator]
         try:
             async for _ in call:
-                pass
+                greeted.set()
         except grpc.aio.AioRpcError:
             pass
-        return await call.code()
+        code = await call.code()
+        greeted.set()
+        return code
 
 
 def denied(why: str, stream: str = "vitals") -> float:
