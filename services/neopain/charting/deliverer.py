@@ -238,6 +238,10 @@ class Deliverer:
 
     def _found(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str | None:
         """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it."""
+        return self.channel.find(entry, located, others=lambda: self._others(row, entry))
+
+    def _others(self, row: OutboxRow, entry: ChartEntry) -> frozenset[str]:
+        """The references of the infant's other entries that the EHR has, from about the same time on."""
         others = select(OUTBOX.c.ehr_reference).join(ENTRIES, ENTRIES.c.entry_id == OUTBOX.c.entry_id)
         # The first two conditions are for an index.
         of_the_infant = others.where(
@@ -248,8 +252,7 @@ class Deliverer:
             OUTBOX.c.entry_id != row.entry_id,
         )
         with translated("reading the outbox"), self.engine.connect() as connection:
-            known = frozenset(connection.scalars(of_the_infant))
-        return self.channel.find(entry, located, others=known)
+            return frozenset(connection.scalars(of_the_infant))
 
     def _send_unasked(self, row: OutboxRow, entry: ChartEntry, located: Located) -> Outcome:
         """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""

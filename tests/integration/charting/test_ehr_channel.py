@@ -19,7 +19,7 @@ from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Weights
 from neopain.domain.span import EntryKind
 from neopain.domain.vitals import Processing
-from neopain.errors import ConfigurationError, EhrUnavailable, RejectedByEhr
+from neopain.errors import ConfigurationError, ContractBroken, EhrUnavailable, RejectedByEhr
 
 from ...servers import trusted
 
@@ -260,6 +260,18 @@ def test_what_may_be_mended_is_tried_later(
 
     with pytest.raises(EhrUnavailable, match=f"HTTP {status}"):
         channel_to(faulty_ehr.url).create(entry, Located("Patient/1"))
+
+
+@pytest.mark.parametrize("tells_provenance", [True, False])
+def test_what_is_no_valid_observation_is_not_sent(
+    faulty_ehr: Any, channel_to: Channel, entry: ChartedEntry, *, tells_provenance: bool
+) -> None:
+    nameless = replace(entry, draft=replace(entry.draft, model=""))
+
+    with pytest.raises(ContractBroken, match="not valid R4"):
+        channel_to(faulty_ehr.url, tells_provenance=tells_provenance).create(nameless, Located("Patient/1"))
+
+    assert faulty_ehr.asked == []
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 412, 422])

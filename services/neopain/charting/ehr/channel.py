@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from neopain.domain.entry_status import StatusChange
 from neopain.domain.review import ChartEntry
 from neopain.errors import RejectedByEhr
+
+Others = Callable[[], Set[str]]
+"""The references at the EHR that other entries have; asked only by whoever needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class EhrChannel(Protocol):
     def locate(self, entry: ChartEntry) -> Located | NotLocated:
         """Finds the patient and the encounter."""
 
-    def find(self, entry: ChartEntry, located: Located, *, others: Set[str] = frozenset()) -> str | None:
+    def find(self, entry: ChartEntry, located: Located, *, others: Others = frozenset) -> str | None:
         """The reference of the entry at the EHR, if it is there; it is none of ``others``, which other entries have."""
 
     def create(self, entry: ChartEntry, located: Located) -> str | None:

@@ -6,12 +6,12 @@ for before it is sent again. A status is changed in the EHR's own copy, as long 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote
 
-from neopain.charting.ehr.channel import Located, NotLocated, NotTaken
+from neopain.charting.ehr.channel import Located, NotLocated, NotTaken, Others
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_places import (
@@ -23,8 +23,8 @@ from neopain.charting.ehr.fhir_places import (
     token,
 )
 from neopain.codecs.fhir.answers import Need
-from neopain.codecs.fhir.assessment import assessment_observation
-from neopain.codecs.fhir.observation import observation_of
+from neopain.codecs.fhir.assessment import built_assessment
+from neopain.codecs.fhir.observation import built_observation, checked
 from neopain.codecs.fhir.provenance import with_provenance
 from neopain.codecs.fhir.restated import restated, says
 from neopain.codecs.fhir.terminology import ENTRY_IDENTIFIERS, Json
@@ -87,7 +87,7 @@ class R4Channel:
         entry: ChartEntry,
         located: Located,
         *,
-        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+        others: Others = frozenset,  # noqa: ARG002 - the port's
     ) -> str | None:
         """The Observation with the entry's identifier. ``RejectedByEhr`` when there are two, or it is another's."""
         found = self._places.bearers("Observation", ENTRY_IDENTIFIERS, entry.id)
@@ -101,17 +101,16 @@ class R4Channel:
 
     def create(self, entry: ChartEntry, located: Located) -> None:
         """Conditional create of the Observation, to be read back."""
-        resource = self._observation(entry, located)
-        if self.tells_provenance:
-            resource = with_provenance(resource, entry)
+        built = self._built(entry, located)
+        resource = with_provenance(built, entry) if self.tells_provenance else checked(built)
         self.http.create(resource, if_none_exist=f"identifier={quote(token(ENTRY_IDENTIFIERS, entry.id), safe='')}")
 
-    def _observation(self, entry: ChartEntry, located: Located) -> Json:
+    def _built(self, entry: ChartEntry, located: Located) -> Json:
         if not isinstance(entry, NurseAssessment):
-            return observation_of(entry, subject=located.subject, encounter=located.encounter)
+            return built_observation(entry, subject=located.subject, encounter=located.encounter)
         # Ours is older in the outbox: where the EHR has it, it has it by now.
         ours = self._places.bearers("Observation", ENTRY_IDENTIFIERS, entry.draft.about)
-        return assessment_observation(
+        return built_assessment(
             entry,
             subject=located.subject,
             encounter=located.encounter,

@@ -6,14 +6,14 @@ in the note. Its refusals: 500 with an OperationOutcome is for good, 409 is a ve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
 import httpx
 
-from neopain.charting.ehr.channel import Located, NotLocated, NotTaken
+from neopain.charting.ehr.channel import Located, NotLocated, NotTaken, Others
 from neopain.charting.ehr.ehr_copy import UPDATE_TRIES, require_possible, subject_of, version_of
 from neopain.charting.ehr.fhir_http import FhirHttp, refuses
 from neopain.charting.ehr.fhir_places import PATIENT_AND_ENCOUNTER, FhirPlaces, read_metadata, require_fit
@@ -93,14 +93,15 @@ class OracleChannel:
         performer = self._practitioner(nurse)
         return performer if isinstance(performer, NotLocated) else replace(located, performer=performer)
 
-    def find(self, entry: ChartEntry, located: Located, *, others: Set[str] = frozenset()) -> str | None:
+    def find(self, entry: ChartEntry, located: Located, *, others: Others = frozenset) -> str | None:
         """The Observation that bears the entry's id; where the EHR keeps no notes, the one that says the same.
 
         ``RejectedByEhr`` when there are two.
         """
         around = [_dated("ge", entry, -AROUND), _dated("le", entry, AROUND)]
         found = self._places.search("Observation", patient=located.subject, date=around, _count=PAGE)
-        found = [one for one in found if subject_of(one) == located.subject and _reference(one) not in others]
+        known = others() if found else frozenset()
+        found = [one for one in found if subject_of(one) == located.subject and _reference(one) not in known]
         wanted = self._resource(entry, located)
         ours = [one for one in found if bears(one, entry)] or [one for one in found if is_copy(one, entry, wanted)]
         if len(ours) > 1:

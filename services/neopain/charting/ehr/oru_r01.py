@@ -6,11 +6,10 @@ an answer is sent again, the same message under the same control id, so that the
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.channel import Located, NotLocated, Others
 from neopain.charting.ehr.mllp import MllpConnection
 from neopain.codecs.hl7v2.acknowledgement import Answer, read_answer
 from neopain.codecs.hl7v2.flowsheet import Acknowledgement, Flowsheet
@@ -51,7 +50,7 @@ class OruChannel:
         entry: ChartEntry,  # noqa: ARG002 - the port's
         located: Located,  # noqa: ARG002 - the port's
         *,
-        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+        others: Others = frozenset,  # noqa: ARG002 - the port's
     ) -> str | None:
         """None: HL7 v2 cannot ask for it."""
         return None

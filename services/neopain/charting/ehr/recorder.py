@@ -6,7 +6,7 @@ A record is what the generic FHIR channel would send, and each later status is o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
-from neopain.charting.ehr.channel import Located, NotLocated
+from neopain.charting.ehr.channel import Located, NotLocated, Others
 from neopain.charting.ehr.record_file import Record, RecordFile
-from neopain.codecs.fhir.assessment import assessment_observation
+from neopain.codecs.fhir.assessment import built_assessment
 from neopain.codecs.fhir.authority import system_of
-from neopain.codecs.fhir.observation import observation_of
+from neopain.codecs.fhir.observation import built_observation
 from neopain.codecs.fhir.provenance import with_provenance
 from neopain.codecs.fhir.restated import restated
 from neopain.codecs.fhir.terminology import Json
@@ -63,7 +63,7 @@ class RecorderChannel:
         entry: ChartEntry,
         located: Located,  # noqa: ARG002 - the port's
         *,
-        others: Set[str] = frozenset(),  # noqa: ARG002 - the port's
+        others: Others = frozenset,  # noqa: ARG002 - the port's
     ) -> str | None:
         """Where the entry is recorded, if it is."""
         return self._reference(entry) if self._record(entry, CREATION) is not None else None
@@ -82,9 +82,9 @@ class RecorderChannel:
 
     def _observation(self, entry: ChartEntry) -> Json:
         resource = (
-            assessment_observation(entry, subject="Patient/unknown")
+            built_assessment(entry, subject="Patient/unknown")
             if isinstance(entry, NurseAssessment)
-            else observation_of(entry, subject="Patient/unknown")
+            else built_observation(entry, subject="Patient/unknown")
         )
         system = system_of(entry.patient.assigning_authority, self.authority_systems)
         resource["subject"] = {"type": "Patient", "identifier": {"system": system, "value": entry.patient.value}}

@@ -31,10 +31,27 @@ def assessment_observation(
     status: EntryStatus = EntryStatus.FINAL,
     changes: Iterable[StatusChange] = (),
 ) -> Json:
-    """The Observation of a nurse's own entry about ``subject``; ``derived_from`` is the reference of ours, where known.
+    """The Observation of a nurse's own entry about ``subject``, checked; see ``built_assessment``.
 
     ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
     """
+    return checked(
+        built_assessment(
+            entry, subject=subject, derived_from=derived_from, encounter=encounter, status=status, changes=changes
+        )
+    )
+
+
+def built_assessment(
+    entry: NurseAssessment,
+    *,
+    subject: str,
+    derived_from: str = "",
+    encounter: str | None = None,
+    status: EntryStatus = EntryStatus.FINAL,
+    changes: Iterable[StatusChange] = (),
+) -> Json:
+    """The same unchecked, for who adds to it; ``derived_from`` is the reference of our entry, where known."""
     draft = entry.draft
     resource: Json = {
         "resourceType": "Observation",
@@ -61,7 +78,7 @@ def assessment_observation(
         resource["meta"] = {"security": [TEST_DATA]}
     if encounter is not None:
         resource["encounter"] = {"reference": encounter}
-    return checked(resource)
+    return resource
 
 
 def performer_of(by: Reviewer) -> Json:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.assessment import assessment_observation
+from neopain.codecs.fhir.assessment import built_assessment
 from neopain.codecs.fhir.ids import encounter_id, patient_id
 from neopain.codecs.fhir.observation import SUGGESTION, built_observation, note_of
 from neopain.codecs.fhir.terminology import Json
@@ -41,7 +41,7 @@ def served_observation(served: ServedEntry) -> Json:
     subject = f"Patient/{patient_id(entry.patient)}"
     encounter = f"Encounter/{encounter_id(entry.patient, entry.visit)}" if entry.visit else None
     if isinstance(entry, NurseAssessment):
-        resource = assessment_observation(
+        resource = built_assessment(
             entry,
             subject=subject,
             encounter=encounter,

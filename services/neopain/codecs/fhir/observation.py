@@ -77,11 +77,11 @@ def built_observation(
     entry: ChartedEntry,
     *,
     subject: str,
-    encounter: str | None,
-    status: EntryStatus,
-    changes: Iterable[StatusChange],
+    encounter: str | None = None,
+    status: EntryStatus = EntryStatus.PRELIMINARY,
+    changes: Iterable[StatusChange] = (),
 ) -> Json:
-    """The same unchecked, for readers of many: the check takes longer than all the rest of an answer."""
+    """The same unchecked, for who adds to it, and for readers of many: the check takes longer than all the rest."""
     draft = entry.draft
     resource: Json = {
         "resourceType": "Observation",

@@ -39,7 +39,7 @@ def provenance_of(entry: ChartEntry) -> Json:
 
 
 def with_provenance(observation: Json, entry: ChartEntry) -> Json:
-    """The Observation of an entry with its Provenance contained, checked as the Observation was.
+    """The Observation of an entry with its Provenance contained, checked as a whole: it need not have been before.
 
     It tells of the creation alone: an amended entry has the same. Contained resources bear no security label (R4
     resource.html, dom-5), so ``reason`` says that software asserts it.
