@@ -34,6 +34,7 @@ from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton
 from neopain.embedded.valkey import Valkey
 from neopain.features.signature import INPUTS, OUTPUTS, PRESENT, SCORE_QUANTILES
+from neopain.models.repository import committed_repository
 from neopain.runtime.settings import BusSettings
 from neopain.wire.media import encode_audio, encode_frame, encode_movement
 from neopain.wire.score import encode_tick
@@ -151,6 +152,19 @@ def stand_in_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_in_triton(state_dir: Path, stand_in_repository: Path) -> Iterator[Triton]:
     """A Triton that serves the stand-in; a test that stops it uses one of its own."""
     with Triton(StateFolder(state_dir), stand_in_repository, name="triton-stand-in") as triton:
+        yield triton
+
+
+@pytest.fixture(scope="session")
+def nets() -> Path:
+    """The nets of this tree, as a model repository."""
+    return committed_repository()
+
+
+@pytest.fixture(scope="session")
+def nets_triton(state_dir: Path, nets: Path) -> Iterator[Triton]:
+    """A Triton that serves the nets of this tree, for those of ``scheduling.REAL_NETS`` that only ask it."""
+    with Triton(StateFolder(state_dir), nets, name="triton-nets") as triton:
         yield triton
 
 

@@ -15,19 +15,29 @@ import pytest
 from neopain import cli
 
 ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ROOT / "services"
 Command = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="session")
 def neopain() -> Command:
-    """Starts ``neopain ARGUMENTS`` with its output captured; the caller waits for it."""
+    """Starts ``neopain ARGUMENTS`` from the code in ``services``, its output captured; the caller waits for it."""
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), "NEOPAIN_ROOT": str(ROOT)}
+    def start(*arguments: str, services: Path = SERVICES) -> subprocess.Popen[str]:
+        env = {**os.environ, "PYTHONPATH": str(services), "NEOPAIN_ROOT": str(ROOT)}
         argv = [sys.executable, "-m", "neopain", *arguments]
         return subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def stand_in_services(tmp_path_factory: pytest.TempPathFactory, stand_in_repository: Path) -> Path:
+    """The code as it lies in a checkout whose nets are the stand-in, for runs where what they say does not matter."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    (checkout / "triton_models").symlink_to(stand_in_repository)
+    (checkout / SERVICES.name).symlink_to(SERVICES)
+    return checkout / SERVICES.name
 
 
 def in_this_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

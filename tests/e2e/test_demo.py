@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ from neopain.embedded.state import StateFolder
 
 from ..ehr_packages import share_ehr_packages
 from ..servers import trusted
+from .conftest import in_this_process
 
-ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., "subprocess.Popen[str]"]
 Descendants = Callable[[int], dict[int, str]]
 START_SECONDS = 90
@@ -99,9 +98,10 @@ class Interrupted:
 
 
 @pytest.fixture(scope="module")
-def interrupted(neopain: Command, descendants: Descendants, state: Path) -> Interrupted:
+def interrupted(neopain: Command, descendants: Descendants, state: Path, stand_in_services: Path) -> Interrupted:
     """The EHR dies once everything runs; then the person presses Ctrl-C."""
-    with _not_left_behind(neopain("demo", "--beds", "1", "--json", "--state", str(state))) as process:
+    run = neopain("demo", "--beds", "1", "--json", "--state", str(state), services=stand_in_services)
+    with _not_left_behind(run) as process:
         _await_descendant(process, descendants, "scoring ticker")
         family = descendants(process.pid)
         infants = _infants_by_api(state)
@@ -132,9 +132,12 @@ def test_ctrl_c_leaves_no_process_behind(interrupted: Interrupted) -> None:
     assert interrupted.left == []
 
 
-def test_kill_9_of_the_demo_leaves_no_process_behind(neopain: Command, descendants: Descendants, state: Path) -> None:
-    with _not_left_behind(neopain("demo", "--beds", "1", "--no-dashboard", "--state", str(state))) as process:
-        # All servers and services are there but the ticker, which waits until Triton has loaded the nets.
+def test_kill_9_of_the_demo_leaves_no_process_behind(
+    neopain: Command, descendants: Descendants, state: Path, stand_in_services: Path
+) -> None:
+    run = neopain("demo", "--beds", "1", "--no-dashboard", "--state", str(state), services=stand_in_services)
+    with _not_left_behind(run) as process:
+        # All servers and services are there but the ticker and what comes after it.
         _await_descendant(process, descendants, "charting beat")
         family = descendants(process.pid)
     deadline = time.monotonic() + 20
@@ -156,9 +159,10 @@ def _not_left_behind(process: subprocess.Popen[str]) -> Iterator[subprocess.Pope
 def _infants_by_api(state: Path) -> int:
     """How many Patients the demo's API has; its token comes from the file that the demo names."""
     settings = _told_settings(state)
-    command = [sys.executable, "-m", "neopain", "api", "token"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "services"), **settings}
-    token = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in settings.items():
+            environment.setenv(name, value)
+        token = in_this_process("api", "token").stdout.strip()
     url = f"http://127.0.0.1:{settings['NEOPAIN_CHARTING_API_PORT']}/fhir/R4/Patient"
     answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=trusted())
     return len(answer.json()["entry"])

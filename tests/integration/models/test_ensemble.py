@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neopain.features import signature
-from neopain.models.repository import Arrays, deviation, read_golden, read_model, within
+from neopain.models.repository import Arrays, GoldenWindow, deviation, read_golden, read_model, within
 from neopain.models.sample_windows import Window, sample_window
 
 from .conftest import Ask
@@ -19,40 +19,60 @@ def batch(*windows: Window) -> Arrays:
     return {name: np.stack([window[name] for window in windows]) for name in windows[0]}
 
 
-def test_golden_windows_are_within_the_stated_tolerance(ask: Ask, repository: Path) -> None:
-    model, golden = read_model(repository), read_golden(repository)
-    reached = deviation(golden, [ask(window.inputs) for window in golden])
-    assert within(reached, model.tolerance), reached
+@pytest.fixture(scope="module")
+def golden(nets: Path) -> list[GoldenWindow]:
+    """The golden windows of the nets."""
+    return read_golden(nets)
 
 
-def test_golden_windows_cover_every_pattern_and_silence(repository: Path) -> None:
-    golden = read_golden(repository)
+@pytest.fixture(scope="module")
+def answers(ask: Ask, golden: list[GoldenWindow]) -> list[Arrays]:
+    """What is served of each golden window."""
+    return [ask(window.inputs) for window in golden]
+
+
+def test_golden_windows_are_within_the_stated_tolerance(
+    nets: Path, golden: list[GoldenWindow], answers: list[Arrays]
+) -> None:
+    reached = deviation(golden, answers)
+    assert within(reached, read_model(nets).tolerance), reached
+
+
+def test_golden_windows_cover_every_pattern_and_silence(golden: list[GoldenWindow]) -> None:
     patterns = {tuple(window.inputs["PRESENT"][0].tolist()) for window in golden}
     silent = [w for w in golden if w.inputs["PRESENT"][0, 1] and not w.inputs["CRY"].any()]
     assert patterns == set(product([False, True], repeat=3)) - {(False, False, False)}
     assert len(silent) == 1
 
 
-@pytest.mark.parametrize("pattern", list(product([0, 1], repeat=3)))
-def test_every_pattern_gives_full_finite_outputs(ask: Ask, pattern: tuple[int, int, int]) -> None:
-    outputs = ask(batch(sample_window(11, pattern)))
+def test_every_pattern_gives_full_finite_outputs(golden: list[GoldenWindow], answers: list[Arrays]) -> None:
+    for window, outputs in zip(golden, answers, strict=True):
+        assert_full(outputs, window.inputs["PRESENT"][0].tolist())
+
+
+def test_a_window_of_nothing_gives_full_finite_outputs(ask: Ask) -> None:
+    assert_full(ask(batch(sample_window(11, (0, 0, 0)))), [False, False, False])
+
+
+def assert_full(outputs: Arrays, present: list[bool]) -> None:
+    """Every output is finite and as the signature says; what is present alone is attended to; quantiles ascend."""
     for spec in signature.OUTPUTS:
         assert outputs[spec.name].shape == (1, *spec.shape)
         assert outputs[spec.name].dtype == spec.dtype
         assert np.isfinite(outputs[spec.name]).all()
-    assert (outputs["ATTENTION"][0] > 0).tolist() == [bool(flag) for flag in pattern]
+    assert (outputs["ATTENTION"][0] > 0).tolist() == present
     assert (np.diff(outputs["SCORE_QUANTILES"][0]) > 0).all()
 
 
 def test_different_windows_get_different_scores(ask: Ask) -> None:
-    scores = [ask(batch(sample_window(seed)))["SCORE_QUANTILES"][0, 4] for seed in range(4)]
-    assert len(set(np.round(scores, 3))) == 4
+    scores = [ask(batch(sample_window(seed)))["SCORE_QUANTILES"][0, 4] for seed in range(2)]
+    assert abs(scores[0] - scores[1]) > 1e-3
 
 
 def test_silence_is_not_absence(ask: Ask) -> None:
-    window = sample_window(12)
+    window = sample_window(12, (0, 1, 1))
     silent = window | {"CRY": np.zeros_like(window["CRY"])}
-    absent = silent | {"PRESENT": np.array([True, False, True])}
+    absent = silent | {"PRESENT": np.array([False, False, True])}
     heard, missing = ask(batch(silent)), ask(batch(absent))
     assert heard["SCORE_BY_MODALITY"][0, 1] > 0
     assert missing["SCORE_BY_MODALITY"][0, 1] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,11 +16,9 @@ from neopain.bus.streams import TICKS
 from neopain.domain.calibration import UNLIKE_TRAINING, AbstentionLimits
 from neopain.domain.score import Modality, Outcome, Weights
 from neopain.domain.window import LATENESS
-from neopain.embedded.state import StateFolder
 from neopain.embedded.triton import Triton as TritonServer
 from neopain.errors import ContractBroken
 from neopain.features.signature import CLIP, CRY, INPUTS, PRESENT, SCORE_QUANTILES
-from neopain.models.repository import committed_repository
 from neopain.runtime.service import Running
 from neopain.scoring.golden import ServedModel, read_served_model, verify
 from neopain.scoring.inference import Triton
@@ -32,28 +30,15 @@ from ...clocks import SetClock
 
 
 @pytest.fixture(scope="module")
-def repository() -> Path:
-    """The nets of this tree."""
-    return committed_repository()
-
-
-@pytest.fixture(scope="module")
-def served(state_dir: Path, repository: Path) -> Iterator[TritonServer]:
-    """A Triton that serves them."""
-    with TritonServer(StateFolder(state_dir), repository, name="triton-nets") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def model(repository: Path) -> ServedModel:
+def model(nets: Path) -> ServedModel:
     """What the repository says of itself."""
-    return read_served_model(repository)
+    return read_served_model(nets)
 
 
 @pytest.fixture
-async def triton(served: TritonServer) -> AsyncIterator[Triton]:
+async def triton(nets_triton: TritonServer) -> AsyncIterator[Triton]:
     """A client that waits as long as a busy machine may take."""
-    triton = Triton(ScoringSettings(triton_url=served.url, triton_deadline=timedelta(minutes=1)))
+    triton = Triton(ScoringSettings(triton_url=nets_triton.url, triton_deadline=timedelta(minutes=1)))
     yield triton
     await triton.aclose()
 
@@ -108,9 +93,11 @@ async def full(bedside: Any, end: datetime) -> Entry:
 
 @pytest.fixture
 def worker_of(bus: Bus, triton: Triton, end: datetime) -> Callable[[ServedModel], Worker]:
-    """A worker that trusts the nets as a model says of them, and for whom no window gets old while they answer."""
+    """A worker that trusts the nets as a model says of them by one golden window, and for whom no window gets old while
+    they answer."""
 
     def worker(model: ServedModel) -> Worker:
+        model = replace(model, golden=model.golden[:1])
         return Worker(bus, TrustedTriton(triton, model, Running()), AbstentionLimits(), SetClock(end + LATENESS))
 
     return worker
@@ -134,3 +121,14 @@ async def test_a_full_window_is_scored_by_nets_that_say_what_they_learnt_from(
     assert 0 <= score.estimate.low <= score.estimate.value <= score.estimate.high <= 10
     assert sum(score.estimate.attention.values()) == pytest.approx(1.0, abs=0.01)
     assert set(score.estimate.per_modality) == {Modality.FACE, Modality.CRY, Modality.PHYSIOLOGY}
+
+
+async def test_of_a_monitor_alone_they_say_a_score(
+    worker_of: Callable[[ServedModel], Worker], model: ServedModel, bedside: Any, end: datetime, scores: Any
+) -> None:
+    await bedside.measure_vitals(end)
+    await bedside.tick(end)
+    await worker_of(model).handle((await bedside.bus.read_range(TICKS))[0])
+    score = await scores.only()
+    assert (score.outcome, score.reason) == (Outcome.SCORED, "")
+    assert set(score.estimate.per_modality) == {Modality.PHYSIOLOGY}
