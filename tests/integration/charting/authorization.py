@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 
 from neopain.charting.ehr.smart_keys import key_set, read_keys
-from neopain.embedded.ehr import node, run_npm_ci
+from neopain.embedded.npm import node, run_npm_ci
 
 from ...certificates import Authority, Issued
+from ...once_per_run import once_per_run
 from ...servers import trusted
 
 SOURCE = Path(__file__).with_name("authorization_server")
@@ -60,12 +61,14 @@ class AuthorizationServer:
         return found
 
 
-def install(folder: Path) -> Path:
-    """Brings the server and what it needs into a folder, and returns its script."""
-    for name in ("package.json", "package-lock.json", "server.mjs"):
-        shutil.copy(SOURCE / name, folder)
+def installed(base: Path) -> Path:
+    """The server's script beside what it needs, once for a whole run; ``base`` is the process's folder."""
+    return once_per_run(base, "authorization-server", _install) / "server.mjs"
+
+
+def _install(folder: Path) -> None:
+    shutil.copytree(SOURCE, folder)
     run_npm_ci(folder)
-    return folder / "server.mjs"
 
 
 @contextmanager

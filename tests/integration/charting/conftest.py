@@ -35,7 +35,7 @@ from neopain.embedded.postgres import OWNER, READER, WRITER, Postgres
 
 from ...fhir_validity import Judge, judging, require_valid
 from ...servers import in_background, trusted
-from .authorization import install
+from .authorization import installed
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 AUTHORITY = "HOSP"
@@ -534,4 +534,4 @@ def connection(engine: Engine) -> Iterator[Connection]:
 @pytest.fixture(scope="session")
 def authorization_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The authorization server's script with what it needs."""
-    return install(tmp_path_factory.mktemp("authorization"))
+    return installed(tmp_path_factory.getbasetemp())
