@@ -51,10 +51,10 @@ def page_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once_per_run(tmp_path_factory.getbasetemp(), "page-tools", make)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for the tests of a file: while it is there, a loop of its own runs, and nobody else's can."""
-    with running_browser(tmp_path_factory.mktemp("browser")) as running:
+    """One browser for all tests here: while it is there, a loop of its own runs, and nobody else's can."""
+    with running_browser(tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
