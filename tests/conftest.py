@@ -70,12 +70,12 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """Where files stay whole, those with the real nets come one after another, too."""
+    """Where files stay whole, those with the real nets come one after another, and those with the browser."""
     if config.getoption("dist") != "loadfile":
         return None
-    from .scheduling import OneOfRealNets  # only the process that deals out tests has a scheduler
+    from .scheduling import KeptTogether  # only the process that deals out tests has a scheduler
 
-    return OneOfRealNets(config, log)
+    return KeptTogether(config, log)
 
 
 def pytest_collection_finish() -> None:

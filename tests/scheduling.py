@@ -15,11 +15,16 @@ REAL_NETS = (
 )
 """Each of these needs a core for the nets that are served. Two at once would only wait for one another, and miss their
 windows."""
+BROWSER = ("tests/e2e/dashboard/",)
+"""All of these have one browser, and one hospital before it: another process would start its own."""
 
 
-class OneOfRealNets(LoadFileScheduling):
-    """Files stay whole, and those with the real nets come one after another."""
+class KeptTogether(LoadFileScheduling):
+    """Files stay whole; those with the real nets come one after another, and those with the browser."""
 
     def _split_scope(self, nodeid: str) -> str:
         """What stays together, as xdist's own schedulers say it."""
-        return "real nets" if nodeid.startswith(REAL_NETS) else super()._split_scope(nodeid)
+        for name, together in (("real nets", REAL_NETS), ("browser", BROWSER)):
+            if nodeid.startswith(together):
+                return name
+        return super()._split_scope(nodeid)
