@@ -1,10 +1,11 @@
 """A small process in front of each server, so that nothing stays behind when its parent dies, even by kill -9.
 
-It runs as ``python -I -S guard.py`` and imports the standard library only, since it must start quickly and live in
-about 10 MB. Its standard input is its life line: the parent writes one JSON line (the order) and keeps the pipe open.
-End of file there, a changed parent or SIGTERM means: stop the child and all that descends from it. The guard is the
-subreaper of that tree, so orphaned grandchildren (Triton's stubs, Celery's pool) come back to it and are stopped too.
-Should the guard itself be killed, the kernel sends the child the parent-death signal.
+It runs as ``python -I -S guard.py`` and imports little of the standard library and nothing else, since it must start
+quickly and live in about 10 MB: ``pathlib`` and ``typing`` would take as long as half of all that it imports. Its
+standard input is its life line: the parent writes one JSON line (the order) and keeps the pipe open. End of file there,
+a changed parent or SIGTERM means: stop the child and all that descends from it. The guard is the subreaper of that
+tree, so orphaned grandchildren (Triton's stubs, Celery's pool) come back to it and are stopped too. Should the guard
+itself be killed, the kernel sends the child the parent-death signal.
 """
 
 from __future__ import annotations
@@ -17,10 +18,26 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
-from typing import NoReturn, TypedDict
+from fnmatch import filter as matching
+
+TYPE_CHECKING = False  # checkers take it for that of typing
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NoReturn, TypedDict
+
+    class Order(TypedDict):
+        """What the parent asks for; one JSON line on standard input."""
+
+        argv: list[str]
+        env: dict[str, str]
+        cwd: str
+        stop_signal: int
+        grace_seconds: float
+        lock: str
+        lock_wait_seconds: float
+        remove: list[str]
+
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -31,19 +48,6 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOCK_EXIT_CODE = 75
 """EX_TEMPFAIL of sysexits.h: another server still holds this state."""
 NOT_STARTED_EXIT_CODE = 127
-
-
-class Order(TypedDict):
-    """What the parent asks for; one JSON line on standard input."""
-
-    argv: list[str]
-    env: dict[str, str]
-    cwd: str
-    stop_signal: int
-    grace_seconds: float
-    lock: str
-    lock_wait_seconds: float
-    remove: list[str]
 
 
 class ParentGone(Exception):
@@ -96,8 +100,7 @@ def main() -> NoReturn:
     os.write(1, f"{child}\n".encode())
     code = watch(child, order, parent)
     for pattern in order["remove"]:
-        for path in Path(pattern).parent.glob(Path(pattern).name):
-            path.unlink(missing_ok=True)
+        remove(pattern)
     sys.exit(code)
 
 
@@ -228,12 +231,21 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def remove(pattern: str) -> None:
+    """Remove the files of a folder whose names match; those that are gone already, or their folder, are not missed."""
+    folder, name = os.path.split(pattern)
+    with suppress(FileNotFoundError):
+        for found in matching(os.listdir(folder), name):
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, found))
+
+
 def descendants(root: int) -> list[int]:
     """Return the ids of all living processes below ``root``, from /proc."""
     below: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (parent := parent_of(entry)) is not None:
-            below.setdefault(parent, []).append(int(entry.name))
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (parent := parent_of(entry)) is not None:
+            below.setdefault(parent, []).append(int(entry))
     found: list[int] = []
     open_ends = [root]
     while open_ends:
@@ -243,10 +255,11 @@ def descendants(root: int) -> list[int]:
     return found
 
 
-def parent_of(process: Path) -> int | None:
+def parent_of(process: str) -> int | None:
     """Return the parent's id of a living process of /proc; None for one that is gone or only waits to be reaped."""
     try:
-        fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+        with open(f"/proc/{process}/stat", "rb") as stat:
+            fields = stat.read().rpartition(b")")[2].split()
     except OSError:
         return None
     return None if fields[0] in (b"Z", b"X") else int(fields[1])

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from neopain.embedded.process import Child, Command
+from neopain.embedded.process import GUARD, Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.errors import ConfigurationError
 
@@ -147,6 +148,26 @@ def test_what_a_killed_child_leaves_behind_is_removed(state: StateFolder, tmp_pa
 
     assert not leftover.exists()
     child.stop()
+
+
+def test_a_child_whose_leftovers_were_in_a_folder_that_is_gone_ends_with_its_own_code(
+    state: StateFolder, tmp_path: Path
+) -> None:
+    child = Child(Command("leaver", (sys.executable, "-c", "exit(3)"), remove=(f"{tmp_path}/gone/region-*",)), state)
+    child.start()
+
+    assert child.wait(10) == 3
+    child.stop()
+
+
+def test_a_guard_starts_without_what_would_make_it_slow() -> None:
+    start = (sys.executable, "-I", "-S", "-X", "importtime", str(GUARD))
+    told = subprocess.run(start, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stderr
+    imported = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+
+    assert "guard: standard input ended before the order" in told
+    assert {"ctypes", "json", "select"} <= imported
+    assert not {"logging", "pathlib", "subprocess", "typing"} & imported
 
 
 SERVERS_UNDER_A_PARENT = """
