@@ -11,16 +11,8 @@ from collections.abc import Sequence
 from functools import cache
 
 from neopain import __version__
-from neopain.cli.alerts import add_alerts
-from neopain.cli.audit import add_audit
-from neopain.cli.fhir import add_fhir
-from neopain.cli.grammar import Action, Wide
-from neopain.cli.integration import add_integration
-from neopain.cli.line import add_line
-from neopain.cli.model import add_model
-from neopain.cli.privacy import add_privacy
-from neopain.cli.training import add_training
-from neopain.cli.verification import add_verification
+from neopain.cli.grammar import Action, Commands, Wide
+from neopain.cli.services import SERVICES, add_service
 from neopain.errors import ConfigurationError, NeopainError, UnreadableRecording
 
 NOTICE = (
@@ -36,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = build_service_parser(given[0]) if given and given[0] in SERVICES else build_parser()
+    options = parser.parse_args(given)
     try:
         action: Action = options.action
         return action(options)
@@ -53,11 +46,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 @cache
 def build_parser() -> argparse.ArgumentParser:
-    """Every command in one tree, made once: whoever runs several commands in one process waits 20 ms once."""
-    parser = argparse.ArgumentParser(prog="neopain", description=__doc__, epilog=NOTICE, formatter_class=Wide)
-    parser.description = "Continuous pain scores for newborns from what is already at the bedside."
-    parser.add_argument("--version", action="version", version=f"neopain {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    """Every command in one tree, made once: whoever runs several commands in one process waits 70 ms once."""
+    from neopain.cli.alerts import add_alerts
+    from neopain.cli.audit import add_audit
+    from neopain.cli.fhir import add_fhir
+    from neopain.cli.integration import add_integration
+    from neopain.cli.line import add_line
+    from neopain.cli.model import add_model
+    from neopain.cli.privacy import add_privacy
+    from neopain.cli.training import add_training
+    from neopain.cli.verification import add_verification
+
+    parser, commands = _root()
     add_line(commands)
     add_alerts(commands)
     add_verification(commands)
@@ -68,3 +68,18 @@ def build_parser() -> argparse.ArgumentParser:
     add_training(commands)
     add_model(commands)
     return parser
+
+
+@cache
+def build_service_parser(service: str) -> argparse.ArgumentParser:
+    """The same for the commands of one service alone, whose process is not to wait for all the others."""
+    parser, commands = _root()
+    add_service(commands, service)
+    return parser
+
+
+def _root() -> tuple[argparse.ArgumentParser, Commands[argparse.ArgumentParser]]:
+    parser = argparse.ArgumentParser(prog="neopain", description=__doc__, epilog=NOTICE, formatter_class=Wide)
+    parser.description = "Continuous pain scores for newborns from what is already at the bedside."
+    parser.add_argument("--version", action="version", version=f"neopain {__version__}")
+    return parser, parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -6,15 +6,17 @@ import argparse
 import secrets
 from pathlib import Path
 
-from neopain.cli.grammar import Action, Commands, box, command, count, group, natural, positive, said, seed
+from neopain.cli.grammar import Commands, box, command, count, group, natural, positive, said, seed
 from neopain.cli.privacy import moment
+from neopain.cli.services import SERVICES, add_service, start
 
 
 def add_line(commands: Commands[argparse.ArgumentParser]) -> None:
     """The demo, recordings, services and the tools around them."""
     _add_demo(commands)
     _add_score(commands)
-    _add_services(commands)
+    for service in SERVICES:
+        add_service(commands, service)
     _add_tools(commands)
     _add_beds(commands)
     _add_policy(commands)
@@ -45,13 +47,6 @@ def _add_score(commands: Commands[argparse.ArgumentParser]) -> None:
         score.add_argument(f"--{way}-offset", type=float, default=0.0, metavar="S", help=text)
     score.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     score.add_argument("--state", type=Path, help="folder for data and logs (default var/score in the checkout)")
-
-
-def _add_services(commands: Commands[argparse.ArgumentParser]) -> None:
-    for service, parts in SERVICES.items():
-        own = group(commands, service, f"The {service} service's processes; settings NEOPAIN_{service.upper()}_*")
-        for part, (text, action) in parts.items():
-            command(own, part, action, text)
 
 
 def _add_tools(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -131,7 +126,7 @@ def _add_beds(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _add_api(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "The FHIR R4 API, the same as `neopain charting api`; settings NEOPAIN_CHARTING_API_*"
-    api = command(commands, "api", _service("charting", "api"), text)
+    api = command(commands, "api", start("charting", "api"), text)
     parts = api.add_subparsers(title="commands", metavar="COMMAND")
     text = "Print a bearer token of the local issuer (NEOPAIN_CHARTING_API_LOCAL_ISSUER)"
     token = command(parts, "token", _api_token, text)
@@ -147,9 +142,9 @@ def _add_api(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def _add_dashboard(commands: Commands[argparse.ArgumentParser]) -> None:
     text = "The dashboard of a ward, the same as `neopain dashboard serve`; settings NEOPAIN_DASHBOARD_*"
-    dashboard = command(commands, "dashboard", _service("dashboard", "serve"), text)
+    dashboard = command(commands, "dashboard", start("dashboard", "serve"), text)
     parts = dashboard.add_subparsers(title="commands", metavar="COMMAND")
-    command(parts, "serve", _service("dashboard", "serve"), "Serve the page, and pass FHIR on for it")
+    command(parts, "serve", start("dashboard", "serve"), "Serve the page, and pass FHIR on for it")
     command(parts, "link", _dashboard_link, "Print an address that signs in once, on this machine")
     command(parts, "build", _dashboard_build, "Build the page, if it is not built from these sources already")
 
@@ -277,16 +272,6 @@ def _score(options: argparse.Namespace) -> int:
     )
 
 
-def _service(service: str, part: str) -> Action:
-    def action(_: argparse.Namespace) -> int:
-        from neopain.bootstrap import services
-
-        services.run(service, part)
-        return 0
-
-    return action
-
-
 def _bench_latency(options: argparse.Namespace) -> int:
     from neopain.bootstrap.latency import LatencyOptions, run_latency
 
@@ -358,30 +343,3 @@ def _dicom_info(options: argparse.Namespace) -> int:
     from neopain.bootstrap.dicom import dicom_info
 
     return dicom_info(options.file, zone=options.zone, as_json=options.json)
-
-
-SERVICES: dict[str, dict[str, tuple[str, Action]]] = {
-    "ingest": {
-        "hl7": ("MLLP listener: vitals and census", _service("ingest", "hl7")),
-        "device": ("gRPC device API: frames, sound, vitals", _service("ingest", "device")),
-        "camera": ("Reads RTSP cameras and their microphones, one group per process", _service("ingest", "camera")),
-        "dicom": ("DICOM storage SCP and STOW-RS: video, sound and ECG objects, scored", _service("ingest", "dicom")),
-    },
-    "scoring": {
-        "ticker": ("Says once a second which windows are complete", _service("scoring", "ticker")),
-        "worker": ("Scores windows with Triton", _service("scoring", "worker")),
-    },
-    "charting": {
-        "migrate": ("Bring the database's schema up to date", _service("charting", "migrate")),
-        "consumer": ("Turns scores into entries", _service("charting", "consumer")),
-        "delivery": ("Celery worker: brings entries to the EHR", _service("charting", "delivery")),
-        "beat": ("Celery beat: looks for due entries", _service("charting", "beat")),
-        "api": ("FHIR R4 API for dashboards and other readers", _service("charting", "api")),
-    },
-    "triton": {
-        "serve": ("Triton Inference Server with the nets, as a container runs it", _service("triton", "serve")),
-    },
-    "simulator": {
-        "ward": ("Simulated infants at the doors of ingest", _service("simulator", "ward")),
-    },
-}
