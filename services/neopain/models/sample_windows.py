@@ -43,18 +43,23 @@ def _clip(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     skin = rng.uniform((70, 45, 35), (250, 215, 200))
     size, opening, shift = rng.uniform(0.5, 0.95, 2), rng.uniform(0, 0.3, 2), rng.uniform(-0.2, 0.2, (2, 2))
     light = 1 + rng.uniform(-0.4, 0.4) * x + rng.uniform(-0.4, 0.4) * y
-    frames: list[npt.NDArray[np.float64]] = []
-    for at in np.linspace(0, 1, CLIP_FRAMES):
+    pixels = np.empty((CLIP_FRAMES, FACE_SIZE_PX, FACE_SIZE_PX, 3))
+    for at, frame in zip(np.linspace(0, 1, CLIP_FRAMES), pixels, strict=True):
         across, down = shift[0] + at * (shift[1] - shift[0]) * rng.uniform(0.8, 1.2)
         u, v = (x - across) / size[0], (y - down) / size[1]
         mouth = opening[0] + at * (opening[1] - opening[0])
-        face = np.where(((u**2 + v**2) < 1)[..., None], skin * (1.1 - 0.4 * (u**2 + v**2))[..., None], cloth)
+        distance = u**2 + v**2
+        face = distance < 1
         dark = _inside(u - 0.35, v + 0.2, 0.16, 0.06) | _inside(u + 0.35, v + 0.2, 0.16, 0.06)
         dark |= _inside(u, v - 0.45, 0.28, 0.03 + mouth)
-        frames.append(np.where(dark[..., None], 0.3 * skin, face) * light[..., None])
+        frame[:] = cloth
+        frame[face] = skin * (1.1 - 0.4 * distance[face])[:, None]
+        frame[dark] = 0.3 * skin
+        np.multiply(frame, light[..., None], out=frame)
     noise = rng.normal(0, rng.uniform(1, 8), (CLIP_FRAMES, FACE_SIZE_PX, FACE_SIZE_PX, 1))
-    pixels = np.stack(frames) * rng.uniform(0.5, 1.1) + noise
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    pixels *= rng.uniform(0.5, 1.1)
+    pixels += noise
+    return np.clip(pixels, 0, 255, out=pixels).astype(np.uint8)
 
 
 def _inside(
