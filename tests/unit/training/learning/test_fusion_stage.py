@@ -13,6 +13,7 @@ import torch
 from neopain.models.config import NetConfig
 from neopain.models.networks import Networks
 from neopain.training.config import FusionStageConfig, Steps
+from neopain.training.encoded import Encoded
 from neopain.training.heads import Fused, QuantileNet, SideBySide
 from neopain.training.machine import Batch, Machine
 from neopain.training.pool import Pool
@@ -21,16 +22,22 @@ from neopain.training.stages.lesson import Infants
 from neopain.training.tokens import encode
 
 PLAN = Steps(steps=10, batch=8, lr=0.01, check_every=10, check_windows=8)
+MACHINE = Machine(torch.device("cpu"), None)
 INFANTS = Infants(np.arange(24), np.array([], np.intp), np.arange(24, 32))
 
 
-@pytest.fixture
-def stage_of(fake_windows: Callable[..., Any], tiny: NetConfig) -> Callable[[QuantileNet], FusionStage]:
-    torch.manual_seed(0)
-    pool = Pool([fake_windows(infants=8, each=4, patterns_of_each=("FCPM", "FCP", "CPM", "FM"))])
-    machine = Machine(torch.device("cpu"), None)
-    encoded = encode(Networks(tiny).eval(), pool, np.arange(len(pool)), machine)
+@pytest.fixture(scope="module")
+def pool(fake_windows: Callable[..., Any]) -> Pool:
+    return Pool([fake_windows(infants=8, each=4, patterns_of_each=("FCPM", "FCP", "CPM", "FM"))])
 
+
+@pytest.fixture(scope="module")
+def encoded(networks: Networks, pool: Pool) -> Encoded:
+    return encode(networks, pool, np.arange(len(pool)), MACHINE)
+
+
+@pytest.fixture
+def stage_of(pool: Pool, encoded: Encoded, tiny: NetConfig) -> Callable[[QuantileNet], FusionStage]:
     def made(head: QuantileNet) -> FusionStage:
         return FusionStage(
             "fusion-1",
@@ -41,7 +48,7 @@ def stage_of(fake_windows: Callable[..., Any], tiny: NetConfig) -> Callable[[Qua
             config=FusionStageConfig(PLAN),
             features=tiny.width,
             hidden=0.3,
-            machine=machine,
+            machine=MACHINE,
             seed=0,
         )
 
