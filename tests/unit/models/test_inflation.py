@@ -32,7 +32,7 @@ def inflated(flat: FlatBackbone) -> Backbone:
 def test_every_tensor_of_the_i3d_comes_from_the_flat_net_of_full_size() -> None:
     with torch.device("meta"):
         flat, wanted = FlatEncoder(NetConfig()), VideoEncoder(NetConfig())
-        state = inflate(flat.state_dict())
+    state = inflate({name: torch.zeros(()).expand(tensor.shape) for name, tensor in flat.state_dict().items()})
     assert {name: tensor.shape for name, tensor in state.items()} == {
         name: tensor.shape for name, tensor in wanted.state_dict().items()
     }
