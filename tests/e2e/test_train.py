@@ -35,6 +35,9 @@ CONFIG = """
 preset = "small"
 save_seconds = 0.2
 
+[nets]
+width = 32
+
 [nets.video]
 stem_channels = 4
 
@@ -48,13 +51,13 @@ statistics_clips = 2
 plan = { steps = 1, check_windows = 2 }
 
 [audio]
-plan = { steps = 6, batch = 4, check_every = 3, check_windows = 4 }
+plan = { steps = 4, batch = 4, check_every = 2, check_windows = 4 }
 
 [vitals]
-plan = { steps = 10, batch = 8, check_every = 5 }
+plan = { steps = 4, batch = 8, check_every = 2 }
 
 [fusion]
-plan = { steps = 10, batch = 8, check_every = 5 }
+plan = { steps = 4, batch = 8, check_every = 2 }
 """
 
 Train = Callable[..., "subprocess.Popen[str]"]
@@ -212,9 +215,13 @@ keep = true
 keep = true
 [vitals]
 keep = true
+[tokens]
+face_views = 2
+cry_views = 2
+vitals_views = 2
 [fusion]
 trials = 1
-plan = { steps = 4, batch = 8, check_every = 2 }
+plan = { steps = 2, batch = 8, check_every = 2 }
 """
 
 
