@@ -12,6 +12,8 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +28,31 @@ SOURCES: Final = Path(__file__).with_name("fhir_validators")
 
 Resource = dict[str, Any]
 
-_NUMBERED = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
-"""Numbers, times and ids, as far as they differ from one resource to another that was made alike."""
+_VARYING = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.+Z-]*)?|[0-9a-f]*\d[0-9a-f]*")
+"""Times, numbers and ids: what differs from one resource to another that was made alike."""
+
+
+def _without(varying: re.Match[str]) -> str:
+    """Its length alone; the whole where a validator may mind: a time that is none, and a zero."""
+    told = varying[0]
+    if told == "0" or (told[4:5] == "-" and not _is_time(told)):
+        return told
+    return "#" * len(told)
+
+
+def _is_time(told: str) -> bool:
+    try:
+        return datetime.fromisoformat(told).tzinfo is not None or "T" not in told
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """What of a resource was not shown before, and what is like it from then on."""
+
+    resource: Resource
+    kinds: set[str]
 
 
 class Judge:
@@ -38,22 +63,28 @@ class Judge:
         self._process: subprocess.Popen[str] | None = None
         self._known: set[str] = set()
 
-    def unlike(self, resource: Resource) -> Resource | None:
-        """What of it is new: the resource, of a bundle without what is like what was shown before; None for nothing.
+    def unlike(self, resource: Resource) -> New | None:
+        """What of it is new: the resource, of a bundle without what is like what they took before; None for nothing.
 
-        What differs in numbers alone is alike: they say the same of it.
+        What differs in the digits of times, numbers and ids alone is alike: they say the same of it.
         """
-        if entries := resource.get("entry"):
-            new = [one for one in entries if self._is_new(one)]
-            resource = {**resource, "entry": new or entries[:1]}
-        return resource if self._is_new(resource) else None
+        kinds: set[str] = set()
 
-    def _is_new(self, part: Resource) -> bool:
-        kind = _NUMBERED.sub("#", json.dumps(part, sort_keys=True))
-        if kind in self._known:
-            return False
-        self._known.add(kind)
-        return True
+        def is_new(part: Resource) -> bool:
+            kind = _VARYING.sub(_without, json.dumps(part, sort_keys=True))
+            if kind in self._known or kind in kinds:
+                return False
+            kinds.add(kind)
+            return True
+
+        if entries := resource.get("entry"):
+            new = [one for one in entries if is_new(one)]
+            resource = {**resource, "entry": new or entries[:1]}
+        return New(resource, kinds) if is_new(resource) else None
+
+    def took(self, new: New) -> None:
+        """They had nothing against it: what is like it need not be shown again."""
+        self._known |= new.kinds
 
     def problems(self, resource: Resource) -> list[str]:
         """What Medplum and npm ``fhir`` have against it, each with the validator's name and the place."""
@@ -99,9 +130,12 @@ def judging(state_dir: Path) -> Iterator[Judge]:
 
 
 def require_valid(resource: Resource) -> None:
-    """Fails unless all three take the resource, and every resource in it."""
-    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    """Fails unless all three take the resource, and every resource in it; what is like one they took is not shown."""
     judge = _JUDGES[-1]
     new = judge.unlike(resource)
-    found = judge.problems(new) if new is not None else []
+    if new is None:
+        return
+    get_fhir_model_class(resource["resourceType"]).model_validate(new.resource)
+    found = judge.problems(new.resource)
     assert not found, (found, resource)
+    judge.took(new)

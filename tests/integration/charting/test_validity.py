@@ -82,6 +82,17 @@ def test_one_broken_entry_among_good_ones_is_found(judge: Judge) -> None:
     assert judge.unlike({**bundle, "entry": bundle["entry"][:1] * 5}) is None
 
 
+@pytest.mark.parametrize(
+    "no_time", ["2026-13-05T12:00:00+00:00", "2026-10-05T12:00:00+00:00Z", "2026-10-05T12:00+00:00"]
+)
+def test_a_time_that_is_none_is_found_each_time_though_its_digits_alone_differ(no_time: str) -> None:
+    good = {**broken("not at all"), "issued": "2026-10-05T12:00:00+00:00"}
+    require_valid(good)
+    for _ in range(2):
+        with pytest.raises((AssertionError, ValidationError)):
+            require_valid({**good, "issued": no_time})
+
+
 def test_nothing_is_made_that_they_never_see() -> None:
     sources = (ROOT / "services" / "neopain").rglob("*.py")
     made = {name for path in sources for name in re.findall(r'"resourceType": "(\w+)"', path.read_text())}
