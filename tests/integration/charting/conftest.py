@@ -82,7 +82,8 @@ def new_database(database_url: str) -> Iterator[NewDatabase]:
     def make(*, like: str = "template1") -> Iterator[str]:
         name = f"charting_{uuid.uuid4().hex[:12]}"
         with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {like}"))
+            # As files, not by the log page for page: half the work.
+            connection.execute(text(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {like} STRATEGY FILE_COPY"))
         yield database_url.rpartition("/")[0] + f"/{name}"
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
