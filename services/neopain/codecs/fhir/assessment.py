@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from neopain.codecs.fhir import terminology as terms
-from neopain.codecs.fhir.observation import TEST_DATA, checked, identifier_of, status_note
+from neopain.codecs.fhir.observation import TEST_DATA, identifier_of, status_note
 from neopain.codecs.fhir.terminology import Json, concept, own_concept
 from neopain.domain.entry_status import EntryStatus, StatusChange
 from neopain.domain.review import ITEM_RANGES, NurseAssessment
@@ -22,26 +22,6 @@ NOTE = "Scored by a nurse, who had seen the suggestion of software that it takes
 STUDY_NOTE = "Scored by a nurse for a study that keeps the suggestion of software from her until she has."
 
 
-def assessment_observation(
-    entry: NurseAssessment,
-    *,
-    subject: str,
-    derived_from: str = "",
-    encounter: str | None = None,
-    status: EntryStatus = EntryStatus.FINAL,
-    changes: Iterable[StatusChange] = (),
-) -> Json:
-    """The Observation of a nurse's own entry about ``subject``, checked; see ``built_assessment``.
-
-    ``ContractBroken`` when what was built is no valid Observation: a fault of ours.
-    """
-    return checked(
-        built_assessment(
-            entry, subject=subject, derived_from=derived_from, encounter=encounter, status=status, changes=changes
-        )
-    )
-
-
 def built_assessment(
     entry: NurseAssessment,
     *,
@@ -51,7 +31,10 @@ def built_assessment(
     status: EntryStatus = EntryStatus.FINAL,
     changes: Iterable[StatusChange] = (),
 ) -> Json:
-    """The same unchecked, for who adds to it; ``derived_from`` is the reference of our entry, where known."""
+    """The Observation of a nurse's own entry about ``subject``; ``derived_from`` is the reference of ours, where known.
+
+    Unchecked, for who adds to it: ``observation.checked`` is for what goes to an EHR.
+    """
     draft = entry.draft
     resource: Json = {
         "resourceType": "Observation",

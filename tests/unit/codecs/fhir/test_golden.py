@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fhir.resources.R4B.observation import Observation
 
-from neopain.codecs.fhir.assessment import assessment_observation
+from neopain.codecs.fhir.assessment import built_assessment
 from neopain.codecs.fhir.observation import observation_of
 from neopain.codecs.fhir.oracle import OracleCode, OraclePlace, oracle_observation
 from neopain.codecs.fhir.provenance import with_provenance
@@ -129,7 +129,7 @@ WRITTEN: dict[str, Any] = {
         ENTRY,
     ),
     "r4-of-a-nurse": with_provenance(
-        assessment_observation(OWN, subject="Patient/1", encounter="Encounter/2", derived_from="Observation/3"), OWN
+        built_assessment(OWN, subject="Patient/1", encounter="Encounter/2", derived_from="Observation/3"), OWN
     ),
     "oracle-final": oracle_observation(ENTRY, CODE, PLACE),
     "oracle-of-a-nurse": oracle_observation(OWN, CODE, PLACE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from neopain.codecs.fhir.assessment import assessment_observation
+from neopain.codecs.fhir.assessment import built_assessment
 from neopain.codecs.fhir.observation import observation_of
 from neopain.codecs.fhir.provenance import with_provenance
 
@@ -31,7 +31,7 @@ def test_it_has_no_label_and_no_version_as_nothing_contained_may() -> None:
 
 
 def test_a_nurse_is_the_author_of_hers_and_ours_the_source() -> None:
-    hers = with_provenance(assessment_observation(OWN, subject="Patient/1", derived_from="Observation/3"), OWN)
+    hers = with_provenance(built_assessment(OWN, subject="Patient/1", derived_from="Observation/3"), OWN)
 
     told = contained(hers)["Provenance"]
     assert told["agent"][0]["type"]["coding"][0]["code"] == "author"
@@ -43,6 +43,4 @@ def test_a_nurse_is_the_author_of_hers_and_ours_the_source() -> None:
 def test_what_a_nurse_scored_in_a_study_has_no_source() -> None:
     own = replace(OWN, draft=replace(OWN.draft, in_study=True))
 
-    assert (
-        "entity" not in contained(with_provenance(assessment_observation(own, subject="Patient/1"), own))["Provenance"]
-    )
+    assert "entity" not in contained(with_provenance(built_assessment(own, subject="Patient/1"), own))["Provenance"]
