@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from neopain.training.config import (
 )
 from neopain.training.loop import run_stage
 from neopain.training.pool import Pool
+from neopain.training.rows import Array
 from neopain.training.stage import Workplace
 from neopain.training.stages.audio import AudioStage, some_patches
 from neopain.training.stages.face import FaceStage, face_targets
@@ -36,9 +38,22 @@ INFANTS = Infants(np.arange(24), np.array([], np.intp), np.arange(24, 32))
 Fake = Callable[..., Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pool(fake_windows: Fake) -> Pool:
     return Pool([fake_windows(infants=8, each=4, patterns_of_each=("FCPM", "FCP", "FCM", "FCPM"))])
+
+
+@pytest.fixture(scope="module")
+def log_mels(pool: Pool, work_in: Callable[[Path], Workplace], tmp_path_factory: pytest.TempPathFactory) -> Array:
+    return keep_log_mels(pool, key="k", place=work_in(tmp_path_factory.mktemp("log-mels")))
+
+
+def agreement(scores: Callable[[Any], torch.Tensor], pool: Pool) -> float:
+    """The correlation with the labels, of the infants that were not learnt from: of their eight labels, 6.7 every time
+    is off by no more than some nets that learn are."""
+    with torch.no_grad():
+        found = scores(INFANTS.tune).numpy()
+    return float(np.corrcoef(found, pool.labels[INFANTS.tune])[0, 1])
 
 
 def test_the_face_stage_learns_from_frames(pool: Pool, place: Workplace, tiny: NetConfig) -> None:
@@ -46,6 +61,7 @@ def test_the_face_stage_learns_from_frames(pool: Pool, place: Workplace, tiny: N
     config = FaceStageConfig(PLAN, frame_px=32, sharp_px=0)
     stage = FaceStage(pool, INFANTS, config, FlatEncoder(tiny), machine=place.machine, seed=0)
     assert run_stage(stage, place)["tune_mae"] < 1.7
+    assert agreement(stage._scores, pool) > 0.5
 
 
 def test_the_frames_are_sharp_in_the_last_part_of_the_face_stage(pool: Pool, place: Workplace, tiny: NetConfig) -> None:
@@ -102,27 +118,28 @@ def test_at_its_end_the_video_is_looked_at_in_the_size_that_is_served(
     assert seen == [32, 224, 224]
 
 
-def test_the_audio_stage_learns_from_kept_log_mels(pool: Pool, place: Workplace, tiny: NetConfig) -> None:
+def test_the_audio_stage_learns_from_kept_log_mels(
+    pool: Pool, log_mels: Array, place: Workplace, tiny: NetConfig
+) -> None:
     torch.manual_seed(0)
-    log_mels = keep_log_mels(pool, key="k", place=place)
-    # Half as many steps end between 1.5 and 2.5, as the last digit of a log-mel falls; these between 1.7 and 2.1.
-    config = AudioStageConfig(replace(PLAN, steps=80, batch=4))
+    config = AudioStageConfig(replace(PLAN, steps=60, batch=4, lr=0.02), patches=2)
     encoder = AudioEncoder(tiny)
     stage = AudioStage(pool, INFANTS, config, encoder, log_mels=log_mels, machine=place.machine, seed=0)
-    assert run_stage(stage, place)["tune_mae"] < 2.3
+    assert run_stage(stage, place)["tune_mae"] < 2.0
+    assert agreement(stage._scores, pool) > 0.5
 
 
 def test_the_audio_encoder_hears_in_training_what_it_hears_when_served(
-    pool: Pool, place: Workplace, tiny: NetConfig
+    pool: Pool, log_mels: Array, place: Workplace, tiny: NetConfig
 ) -> None:
+    torch.manual_seed(0)
     encoder = AudioEncoder(tiny).eval()
     with torch.no_grad():
         served = encoder(torch.from_numpy(pool.sound(2))[None])[1].item()
-        log_mels = keep_log_mels(pool, key="k", place=place)
         config = AudioStageConfig(PLAN)
         stage = AudioStage(pool, INFANTS, config, encoder, log_mels=log_mels, machine=place.machine, seed=0)
         trained = stage._scores(np.array([2])).item()
-    assert trained == pytest.approx(served, abs=0.01)
+    assert trained == pytest.approx(served, abs=1e-4)
 
 
 def test_the_vitals_stage_learns_from_grids(pool: Pool, place: Workplace, tiny: NetConfig) -> None:
@@ -130,6 +147,7 @@ def test_the_vitals_stage_learns_from_grids(pool: Pool, place: Workplace, tiny: 
     config = VitalsStageConfig(replace(PLAN, steps=80))
     stage = VitalsStage(pool, INFANTS, config, VitalsEncoder(tiny), machine=place.machine, seed=0)
     assert run_stage(stage, place)["tune_mae"] < 1.7
+    assert agreement(stage._scores, pool) > 0.5
 
 
 def test_a_face_is_asked_for_items_codes_and_an_infant(fake_windows: Fake) -> None:
