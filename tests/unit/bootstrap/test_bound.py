@@ -80,9 +80,9 @@ def test_motion_energy_tells_arms_and_not_legs(limb, is_told):
 
 
 def test_the_command_tells_both_kinds_of_readers(capsys):
-    assert run_bound(BoundOptions(5, infants=3, learn_infants=6, workers=1, resamples=20, as_json=True)) == 0
+    assert run_bound(BoundOptions(5, infants=2, learn_infants=4, workers=1, resamples=20, as_json=True)) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["learnt_from"]["infants"] == 6
+    assert found["learnt_from"]["infants"] == 4
     assert [list(found[view]["missing"]) for view in ("signs", "devices")] == [
         ["face", "cry", "physiology", "movement"]
     ] * 2
