@@ -21,6 +21,8 @@ class ModelExportOptions:
     name: str
     seed: int = 0
     state_dir: Path | None = None
+    encoders: Path | None = None
+    """The repository whose encoders the training kept."""
 
 
 def run_model_export(options: ModelExportOptions) -> int:
@@ -35,7 +37,7 @@ def run_model_export(options: ModelExportOptions) -> int:
         windows = data.windows(state_folder(options.state_dir, "evaluate") / "windows", told)
         told.say("exporting: int8 takes some minutes")
         weights = Weights.SIMULATOR if data.is_simulated else Weights.SITE
-        wanted = ExportOptions(name=options.name, weights=weights, seed=options.seed)
+        wanted = ExportOptions(options.name, weights, seed=options.seed, encoders=options.encoders)
         model = export_checkpoint(options.checkpoint, windows, options.out, wanted)
         reached, precision = model.reached, ", ".join(f"{net} {kind}" for net, kind in model.precision.items())
         told.say(

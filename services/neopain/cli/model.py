@@ -17,6 +17,8 @@ def add_model(commands: Commands[argparse.ArgumentParser]) -> None:
     export.add_argument("--data", type=Path, metavar="FOLDER", required=True, help=text)
     export.add_argument("--out", type=Path, metavar="FOLDER", required=True, help="the repository to write")
     export.add_argument("--name", default="model", help="first part of the model's name (default model)")
+    text = "the repository whose encoders the training kept (keep = true): their files are taken as they are"
+    export.add_argument("--encoders", type=Path, metavar="FOLDER", help=text)
     export.add_argument("--state", type=Path, help="folder for prepared windows (default var/evaluate in the checkout)")
     text = "Take published weights, or the encoders of a model, into a checkpoint to train from (docs/weights.md)"
     taken = command(model, "import", _model_import, text)
@@ -60,5 +62,6 @@ def _model_export(options: argparse.Namespace) -> int:
             out=options.out,
             name=options.name,
             state_dir=options.state,
+            encoders=options.encoders,
         )
     )

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from neopain.domain.score import ModelVersion
+from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.engines import IR_FILE, SERVED, LocalEnsemble
 from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
@@ -36,6 +37,7 @@ from neopain.models.repository import (
     GoldenWindow,
     deviation,
     lay_out_graph,
+    read_model,
     save_golden,
     within,
 )
@@ -73,18 +75,30 @@ class Identity:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptNets:
+    """Nets whose files are taken as they lie in a ``repository``: what was proved of them stays proved of them."""
+
+    repository: Path
+    names: tuple[str, ...]
+
+
 def silenced(windows: Sequence[Window]) -> list[Window]:
     """The same windows, the last one in digital silence."""
     silence = np.zeros(signature.CRY.shape, dtype=np.float32)
     return [*windows[:-1], windows[-1] | {signature.CRY.name: silence}]
 
 
-def export_networks(networks: Networks, out: Path, identity: Identity, windows: ExportWindows) -> ExportedModel:
+def export_networks(
+    networks: Networks, out: Path, identity: Identity, windows: ExportWindows, kept: KeptNets | None = None
+) -> ExportedModel:
     """Writes nets, graph, golden windows and ``model.json`` to ``out``; the heavy encoders in int8 if exact enough.
 
     Accuracy wins over latency: beyond the tolerance the nets of ``INT8`` stay in floating point, one after the other.
     What lay in ``out`` is replaced; in ``triton_models/`` itself the sources stay. A calibration never does, nor do
     baselines: they were for other nets.
+
+    ``ConfigurationError``: with the files of ``kept`` the tolerance is passed however the others are stored.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
@@ -94,7 +108,7 @@ def export_networks(networks: Networks, out: Path, identity: Identity, windows: 
         golden = [one for each in windows.golden for one in _in_all_patterns(networks, each)]
         save_golden(building, golden_windows(golden))
         checks = [one for each in windows.checks for one in _in_all_patterns(networks, each)]
-        precision, reached = _write_nets(networks, building, checks + golden, windows.ranges)
+        precision, reached = _write_nets(networks, building, checks + golden, windows.ranges, kept)
         model = ExportedModel(
             version=identity.version,
             digest=identity.digest,
@@ -159,26 +173,48 @@ def golden_windows(candidates: list[GoldenWindow]) -> list[GoldenWindow]:
 
 
 def _write_nets(
-    networks: Networks, folder: Path, checks: list[GoldenWindow], ranges: Sequence[Window]
+    networks: Networks,
+    folder: Path,
+    checks: list[GoldenWindow],
+    ranges: Sequence[Window],
+    kept: KeptNets | None,
 ) -> tuple[dict[str, str], Deviation]:
     """Writes the four IRs; returns the precision of each and the deviation reached.
 
     Of the heavy encoders the convolutions compute in int8; their linear layers, and all of the other nets, are stored
     in int8 and compute in floating point.
     """
-    floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks)}
-    precision = dict.fromkeys(floats, "int8")
+    precision = _taken(kept, folder) if kept is not None else {}
+    floats = {net.name: (net, convert(module, net)) for net, module in _modules(networks) if net.name not in precision}
     for net, model in floats.values():
         heavy = net.name not in STORED_INT8
         small = quantise(model, net, [window[net.inputs[0].name][None] for window in ranges]) if heavy else model
         _save(compress(small), net, folder)
+        precision[net.name] = "int8"
     reached = measure(folder, checks)
     for name in INT8:
         if within(reached, TOLERANCE):
             break
-        _save(floats[name][1], floats[name][0], folder)
-        precision[name], reached = "float", measure(folder, checks)
-    return precision, reached
+        if name in floats:
+            _save(floats[name][1], floats[name][0], folder)
+            precision[name], reached = "float", measure(folder, checks)
+    if kept is not None and not within(reached, TOLERANCE):
+        raise ConfigurationError(
+            f"with the encoders of {kept.repository} the engines are off the nets by {reached.mean:.2f} (p99"
+            f" {reached.p99:.2f}, of 10), more than is served: export without --encoders"
+        )
+    return {net.name: precision[net.name] for net, _ in _modules(networks)}, reached
+
+
+def _taken(kept: KeptNets, folder: Path) -> dict[str, str]:
+    """Copies the files; the precision of each net."""
+    for name in kept.names:
+        target = folder / name / "1"
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (IR_FILE, Path(IR_FILE).with_suffix(".bin").name):
+            shutil.copyfile(kept.repository / name / "1" / file, target / file)
+    precision = read_model(kept.repository).precision
+    return {name: precision[name] for name in kept.names}
 
 
 def _modules(networks: Networks) -> list[tuple[NetSpec, nn.Module]]:

@@ -15,8 +15,9 @@ from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.checkpoint import Checkpoint, load_checkpoint
-from neopain.models.export import ExportWindows, Identity, export_networks, silenced
-from neopain.models.repository import BASELINES_FILE, ExportedModel
+from neopain.models.export import ExportWindows, Identity, KeptNets, export_networks, silenced
+from neopain.models.graph import AUDIO_ENCODER, VIDEO_ENCODER, VITALS_ENCODER
+from neopain.models.repository import BASELINES_FILE, ExportedModel, read_model
 from neopain.models.sample_windows import Window
 from neopain.training.nets import networks_of
 from neopain.training.served import RANGE_WINDOWS
@@ -25,6 +26,8 @@ from neopain.training.windows import PreparedWindows
 CHECK_WINDOWS = 12
 GOLDEN_WINDOWS = 8
 EVERYTHING = "FCPM"
+STAGES = {"face": VIDEO_ENCODER, "audio": AUDIO_ENCODER, "vitals": VITALS_ENCODER}
+"""What ``keep`` of a part of the config keeps."""
 
 CLIP_STEP, CLIP_BLOCK = 16, 4
 CRY_STEPS, CRY_HELD = 256, 4
@@ -35,13 +38,14 @@ CRY_STEPS, CRY_HELD = 256, 4
 class ExportOptions:
     """``name`` begins the version's; ``weights`` are worth no more than the checkpoint says; from ``seed`` follow the
     windows that are taken: ``ranges`` of them tell int8 what there is, on ``checks`` the engines are compared with
-    float32."""
+    float32. Encoders that the training kept are taken as they lie in the repository ``encoders``, if one is given."""
 
     name: str
     weights: Weights
     seed: int = 0
     ranges: int = RANGE_WINDOWS
     checks: int = CHECK_WINDOWS
+    encoders: Path | None = None
 
 
 def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: ExportOptions) -> ExportedModel:
@@ -50,20 +54,37 @@ def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: 
     The baselines of its run go along, so that whoever has the nets can compare them.
 
     ``ConfigurationError`` when the checkpoint cannot be used, is not of whole nets, or the data set has too few windows
-    with all four modalities present.
+    with all four modalities present; and when the training kept no encoder of ``options.encoders``.
     """
     checkpoint = load_checkpoint(path)
+    kept = _kept(checkpoint, options.encoders) if options.encoders is not None else None
     networks = networks_of(checkpoint)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     own = Weights(checkpoint.about.get("weights", options.weights))
     worth = min(own, options.weights, key=list(Weights).index)
     version = ModelVersion(f"{options.name}-{digest[:8]}", worth)
     identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
-    model = export_networks(networks, out, identity, _export_windows(windows, options))
+    model = export_networks(networks, out, identity, _export_windows(windows, options), kept)
     baselines = path.with_name(BASELINES_FILE)
     if baselines.exists():
         shutil.copy(baselines, out / BASELINES_FILE)
     return model
+
+
+def _kept(checkpoint: Checkpoint, repository: Path) -> KeptNets:
+    began_with = checkpoint.about.get("began_with", {}).get("encoders", {})
+    if began_with.get("digest") != read_model(repository).digest:
+        raise ConfigurationError(
+            f"the training did not begin with the encoders of {repository} but with"
+            f" {began_with.get('model', 'others')}: give that repository, or leave --encoders out"
+        )
+    config = checkpoint.about.get("config", {})
+    names = tuple(net.name for stage, net in STAGES.items() if config.get(stage, {}).get("keep"))
+    if not names:
+        raise ConfigurationError(
+            f"the training kept no encoder of {repository}, it taught them all: leave --encoders out"
+        )
+    return KeptNets(repository, names)
 
 
 def _told(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.features.pack import WindowTensors
-from neopain.models import sample_windows
+from neopain.models import export, sample_windows
 from neopain.models.checkpoint import Checkpoint, save_checkpoint
 from neopain.models.config import AudioConfig, NetConfig, VideoConfig, VitalsConfig
 from neopain.models.export import Identity
 from neopain.models.networks import Networks, as_batch
-from neopain.models.repository import GoldenWindow, read_golden, read_model, save_golden
+from neopain.models.repository import Deviation, GoldenWindow, read_golden, read_model, save_golden
 from neopain.models.sample_windows import sample_window
 from neopain.models.served_encoders import encoders_of
 from neopain.training import exporting
@@ -112,7 +112,7 @@ def test_the_model_file_tells_how_the_nets_were_made(repository: Path) -> None:
 def test_weights_are_worth_no_more_than_the_checkpoint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path / "start.pt", Checkpoint(SMALL, learnt().state_dict(), {"weights": "untrained"}))
     told: list[Identity] = []
-    monkeypatch.setattr(exporting, "export_networks", lambda _nets, _out, identity, _windows: told.append(identity))
+    monkeypatch.setattr(exporting, "export_networks", lambda _nets, _out, identity, *_: told.append(identity))
     export_checkpoint(tmp_path / "start.pt", windows(12), tmp_path / "out", FEW)
 
     assert [one.version.weights for one in told] == [Weights.UNTRAINED]
@@ -168,6 +168,68 @@ def test_what_is_read_back_says_whose_weights_it_has(read_back: Checkpoint, repo
         "weights": "trained on the simulator",
         "about": {"seed": 7, "data": {"simulator": "1", "seed": 9}},
     }
+
+
+def heads_learnt(read_back: Checkpoint, folder: Path, *, keep: tuple[str, ...], digest: str | None = None) -> Path:
+    """A training that began with these encoders and taught those that it did not keep, and the fusion head."""
+    torch.manual_seed(8)
+    taught = {
+        name: tensor + 0.05 * torch.randn(tensor.shape).abs()
+        if name.endswith(("weight", "bias")) and name.startswith(("fusion_head", "vitals_encoder"))
+        else tensor
+        for name, tensor in read_back.state.items()
+    }
+    encoders = read_back.about["encoders"] | ({} if digest is None else {"digest": digest})
+    config = {name: {"keep": name in keep} for name in ("face", "audio", "vitals")}
+    about = {"seed": 1, "weights": "trained on the simulator", "began_with": {"encoders": encoders}, "config": config}
+    save_checkpoint(folder / "heads.pt", Checkpoint(SMALL, taught, about))
+    return folder / "heads.pt"
+
+
+def test_encoders_that_the_training_kept_are_taken_as_they_lie(
+    read_back: Checkpoint, repository: Path, tmp_path: Path
+) -> None:
+    path = heads_learnt(read_back, tmp_path, keep=("face", "audio"))
+    model = export_checkpoint(path, windows(12), tmp_path / "out", replace(FEW, encoders=repository))
+
+    same = {
+        net: all(
+            (tmp_path / "out" / net / "1" / file).read_bytes() == (repository / net / "1" / file).read_bytes()
+            for file in ("model.xml", "model.bin")
+        )
+        for net in ("video_encoder", "audio_encoder", "vitals_encoder", "fusion_head")
+    }
+    assert same == {"video_encoder": True, "audio_encoder": True, "vitals_encoder": False, "fusion_head": False}
+    assert model.precision == read_model(repository).precision
+    assert list(model.precision) == list(read_model(repository).precision)
+
+
+def test_encoders_that_do_not_say_what_the_nets_do_are_not_taken(
+    read_back: Checkpoint, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "TOLERANCE", Deviation(mean=0.0, p99=0.0))
+    path = heads_learnt(read_back, tmp_path, keep=("face", "audio"))
+    out = tmp_path / "out"
+
+    with pytest.raises(ConfigurationError, match="more than is served: export without --encoders"):
+        export_checkpoint(path, windows(12), out, replace(FEW, encoders=repository))
+    assert not out.exists()
+
+
+def test_encoders_of_others_than_the_training_began_with_are_refused(
+    read_back: Checkpoint, repository: Path, tmp_path: Path
+) -> None:
+    path = heads_learnt(read_back, tmp_path, keep=("face", "audio"), digest="0" * 64)
+    with pytest.raises(ConfigurationError, match=r"did not begin with the encoders of .* but with trial-"):
+        export_checkpoint(path, windows(12), tmp_path / "out", replace(FEW, encoders=repository))
+
+
+def test_encoders_that_the_training_taught_further_are_refused(
+    read_back: Checkpoint, repository: Path, tmp_path: Path
+) -> None:
+    path = heads_learnt(read_back, tmp_path, keep=())
+    with pytest.raises(ConfigurationError, match=r"kept no encoder of .*, it taught them all"):
+        export_checkpoint(path, windows(12), tmp_path / "out", replace(FEW, encoders=repository))
 
 
 def test_encoders_beside_golden_windows_of_others_are_refused(repository: Path, tmp_path: Path) -> None:
