@@ -207,7 +207,7 @@ def test_encoders_that_the_training_kept_are_taken_as_they_lie(
 def test_encoders_that_do_not_say_what_the_nets_do_are_not_taken(
     read_back: Checkpoint, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "TOLERANCE", Deviation(mean=0.0, p99=0.0))
+    monkeypatch.setattr(export, "measure", lambda _folder, _windows: Deviation(mean=0.06, p99=0.1))
     path = heads_learnt(read_back, tmp_path, keep=("face", "audio"))
     out = tmp_path / "out"
 
