@@ -261,7 +261,11 @@ def test_what_cannot_be_used_is_named_and_exits_2(
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [(("--device", "tpu"), "invalid choice: 'tpu'"), (("--minutes", "0"), "not a number above 0")],
+    [
+        (("--device", "tpu"), "invalid choice: 'tpu'"),
+        (("--minutes", "0"), "not a number above 0"),
+        (("--seed", "-1"), "-1 is not a number from 0 to 2147483647"),
+    ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], word: str, tmp_path: Path) -> None:
     done = in_this_process("train", "--data", tmp_path, "--out", tmp_path, *arguments)

@@ -81,7 +81,7 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     train.add_argument("--out", type=Path, metavar="RUN", required=True, help="folder of the training; goes on there")
     train.add_argument("--config", type=Path, metavar="FILE.toml", help="what differs from the default preset")
     train.add_argument("--start", type=Path, metavar="FILE", help="checkpoint to begin with (default: seeded weights)")
-    train.add_argument("--seed", type=int, default=0, help="seed of weights, split and batches (default 0)")
+    train.add_argument("--seed", type=seed, default=0, help="seed of weights, split and batches (default 0)")
     train.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default cpu)")
     train.add_argument("--minutes", type=positive, metavar="M", help="stop after this long; run again to go on")
 

@@ -122,7 +122,7 @@ def _require_agreement(row: Row, first_rows: dict[tuple[str, ...], Row]) -> None
 
 def _segment(row: Row) -> Segment:
     """The segment of a row, still without ratings."""
-    start, end = row.number("start_s"), row.number("end_s")
+    start, end = row.seconds("start_s"), row.seconds("end_s")
     if start < 0:
         raise row.refusal("start_s", "is before the start of the session, expected 0 or more")
     if end <= start:

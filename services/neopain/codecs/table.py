@@ -16,6 +16,8 @@ from neopain.errors import ConfigurationError
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*", re.ASCII)
+_MOST_SECONDS = 5e10
+"""Sixteen hundred years: seconds since 1970 may be given, milliseconds not."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -47,6 +49,15 @@ class Row:
     def number(self, column: str) -> float:
         """The cell as a finite number."""
         return self._number(column, self.required(column))
+
+    def seconds(self, column: str) -> float:
+        """The cell as seconds since the start of a session, so near to it that both are dates."""
+        value = self.number(column)
+        if abs(value) > _MOST_SECONDS:
+            raise self.refusal(
+                column, f"is more than {_MOST_SECONDS:.0e} seconds from the start of the session; are these milliseconds?"
+            )
+        return value
 
     def whole(self, column: str, limits: tuple[int, int]) -> int | None:
         """A whole number, or None for an empty cell; ``28.0`` is one, since tables with gaps are often written so."""

@@ -72,7 +72,7 @@ def _vital(row: Row) -> VitalRow:
         raise row.refusal("validity", "a baseline is good, or its row is left out")
     is_unknown = not cells["value"] and validity is Validity.INVALID
     value = math.nan if is_unknown else row.number("value")
-    return VitalRow(row.number("seconds"), kind, value, validity, is_baseline)
+    return VitalRow(row.seconds("seconds"), kind, value, validity, is_baseline)
 
 
 def _cells(row: VitalRow) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,8 @@ from neopain.domain.time import recorded_timing
 from neopain.domain.vitals import Baseline, VitalKind, VitalSample
 from neopain.domain.window import VITALS_SPAN
 from neopain.errors import ConfigurationError, UnreadableRecording
-from neopain.features.baseline import BACK, baseline_of
+from neopain.features.baseline import BACK, BLOOD_PRESSURE_LIFE, baseline_of, newest_pressure
+from neopain.features.context import BASELINE_LIFE
 
 SESSION_START: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Data sets carry no dates, windows need one: every session starts here."""
@@ -42,20 +43,29 @@ class SessionVitals:
         return self.samples[bisect_left(self.seconds, first) : bisect_right(self.seconds, last)]
 
     def baselines_before(self, end: float) -> tuple[Baseline, ...]:
-        """The table's baselines; where it has none, the one that is computed at ``end`` if there is enough before."""
-        if self.baselines:
-            return self.baselines
+        """The baseline that scoring would have had, with the newest blood pressure of the last hour; at most one.
+
+        It is the table's newest, where it has one of the last three minutes, or computed at ``end`` if there is enough
+        before the window.
+        """
+        now = moment(end)
+        fresh = [one for one in self.baselines if timedelta(0) <= now - one.computed <= BASELINE_LIFE]
+        found = max(fresh, key=lambda one: one.computed) if fresh else self._computed(end)
+        if found is None:
+            return ()
+        pressures = self.between(end - BLOOD_PRESSURE_LIFE.total_seconds(), end)
+        return (replace(found, pressure=newest_pressure(pressures, now)),)
+
+    def _computed(self, end: float) -> Baseline | None:
         before_window = end - VITALS_SPAN.total_seconds()
         found = [
             sample
             for sample in self.between(end - BACK.total_seconds(), before_window)
             if sample.kind in BASELINE_KINDS
         ]
-        now = moment(end)
         if not found or found[0].timing.aligned > moment(before_window) - LEAST_BEFORE:
-            return ()
-        computed = baseline_of(BED, found, now)
-        return (computed,) if computed else ()
+            return None
+        return baseline_of(BED, found, moment(end))
 
 
 NO_VITALS: Final = SessionVitals((), (), (), has_movement=False)

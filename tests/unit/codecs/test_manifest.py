@@ -98,6 +98,7 @@ def test_a_header_alone_holds_no_segment() -> None:
         ("seg-1.mp4,", "seg-1.mp4,no-camera", "expected either a path here or a word in video_reason"),
         ("seg-1.mp4,", ",", "expected either a path here or a word in video_reason"),
         ("20,30.5", "-1,30.5", "column start_s: '-1': is before the start of the session"),
+        ("20,30.5", "20,1700000000000", "column end_s: '1700000000000': is more than 5e+10 seconds from the start"),
         ("20,30.5", "20,20", "column end_s: '20': is not after start_s, which is 20"),
         ("196", "28", "column ga_days: '28': expected a whole number from 140 to 315"),
         ("1180", "1.18", "column weight_g: '1.18': expected a whole number from 200 to 30000"),

@@ -44,6 +44,8 @@ def test_an_implausible_value_is_an_artefact_and_no_error() -> None:
         ("0,pulse,142,", "vitals line 2, column kind: 'pulse': expected one of heart_rate"),
         ("0,baseline_movement,0.1,", "column kind: 'baseline_movement'"),
         ("0,heart_rate,,", "column value: '': must not be empty"),
+        ("1700000000000,heart_rate,140,", "seconds from the start of the session; are these milliseconds?"),
+        ("-6e10,heart_rate,140,", "column seconds: '-6e10': is more than 5e"),
         ("0,heart_rate,---,", "column value: '---': '---' is not a number"),
         ("inf,heart_rate,142,", "column seconds: 'inf'"),
         ("0,heart_rate,142,ok", "column validity: 'ok': expected good, questionable, invalid"),
@@ -71,9 +73,10 @@ def test_a_row_that_the_reader_would_refuse_is_not_written(row: VitalRow) -> Non
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-values = st.builds(VitalRow, numbers, st.sampled_from(VitalKind), numbers, st.sampled_from(Validity))
-unknown = st.builds(VitalRow, numbers, st.sampled_from(VitalKind), st.just(math.nan), st.just(Validity.INVALID))
-baselines = st.builds(VitalRow, numbers, st.sampled_from(BASELINE_KINDS), numbers, is_baseline=st.just(True))
+times = st.floats(-5e10, 5e10)
+values = st.builds(VitalRow, times, st.sampled_from(VitalKind), numbers, st.sampled_from(Validity))
+unknown = st.builds(VitalRow, times, st.sampled_from(VitalKind), st.just(math.nan), st.just(Validity.INVALID))
+baselines = st.builds(VitalRow, times, st.sampled_from(BASELINE_KINDS), numbers, is_baseline=st.just(True))
 
 
 @given(st.lists(values | unknown | baselines).map(tuple))

@@ -12,7 +12,7 @@ from neopain.domain.vitals import VitalKind
 from neopain.errors import UnreadableRecording
 from neopain.training.session_vitals import moment, read_session_vitals, session_vitals
 
-HEART, SPO2 = VitalKind.HEART_RATE, VitalKind.SPO2
+HEART, SPO2, MEAN_PRESSURE = VitalKind.HEART_RATE, VitalKind.SPO2, VitalKind.BLOOD_PRESSURE_MEAN
 
 
 def test_samples_are_in_the_order_of_time() -> None:
@@ -26,6 +26,26 @@ def test_the_baseline_of_the_table_counts() -> None:
     rows += [VitalRow(240, kind, value, is_baseline=True) for kind, value in ((HEART, 131.0), (SPO2, 96.0))]
     (baseline,) = session_vitals(rows).baselines_before(299)
     assert (baseline.computed, baseline.medians) == (moment(240), {HEART: 131.0, SPO2: 96.0})
+
+
+@pytest.mark.parametrize(("second", "is_given"), [(119, False), (120, True), (300, True), (301, False)])
+def test_a_baseline_of_the_table_counts_for_three_minutes_and_then_one_is_computed(second: int, is_given: bool) -> None:
+    rows = [VitalRow(at, HEART, 130) for at in range(301)]
+    rows.append(VitalRow(second, HEART, 150.0, is_baseline=True))
+    (baseline,) = session_vitals(rows).baselines_before(300)
+    assert baseline.medians == {HEART: 150.0 if is_given else 130.0}
+
+
+@pytest.mark.parametrize("baseline", [[], [VitalRow(3590, HEART, 131.0, is_baseline=True)]])
+@pytest.mark.parametrize(
+    ("at", "value", "expected"), [(0, 38.0, 38.0), (2000, 38.0, 38.0), (2000, 900.0, None), (-1, 38.0, None)]
+)
+def test_the_newest_usable_pressure_of_the_last_hour_comes_with_it(
+    baseline: list[VitalRow], at: int, value: float, expected: float | None
+) -> None:
+    rows = [VitalRow(second, HEART, 130) for second in range(3000, 3601)]
+    (found,) = session_vitals([VitalRow(at, MEAN_PRESSURE, value), *rows, *baseline]).baselines_before(3600)
+    assert (found.pressure and found.pressure.value) == expected
 
 
 def test_a_baseline_is_computed_from_what_lies_before_the_window() -> None:
