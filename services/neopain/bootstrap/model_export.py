@@ -28,10 +28,12 @@ class ModelExportOptions:
 def run_model_export(options: ModelExportOptions) -> int:
     """Exports and prints the repository's folder, with how exact its engines are.
 
-    ``ConfigurationError`` when the checkpoint or the data set cannot be used.
+    ``ConfigurationError`` when the checkpoint or the data set cannot be used, or ``out`` holds something else.
     """
+    from neopain.models.export import require_replaceable
     from neopain.training.exporting import ExportOptions, export_checkpoint
 
+    require_replaceable(options.out)
     data = own_data(options.data)
     with Teller() as told:
         windows = data.windows(state_folder(options.state_dir, "evaluate") / "windows", told)

@@ -55,7 +55,8 @@ class Row:
         value = self.number(column)
         if abs(value) > _MOST_SECONDS:
             raise self.refusal(
-                column, f"is more than {_MOST_SECONDS:.0e} seconds from the start of the session; are these milliseconds?"
+                column,
+                f"is more than {_MOST_SECONDS:.0e} seconds from the start of the session; are these milliseconds?",
             )
         return value
 

@@ -21,12 +21,22 @@ from neopain.domain.score import ModelVersion
 from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.engines import IR_FILE, SERVED, LocalEnsemble
-from neopain.models.graph import AUDIO_ENCODER, ENCODERS, FUSION_HEAD, VIDEO_ENCODER, VITALS_ENCODER, NetSpec
+from neopain.models.graph import (
+    AUDIO_ENCODER,
+    ENCODERS,
+    ENSEMBLE,
+    FUSION_HEAD,
+    NETS,
+    VIDEO_ENCODER,
+    VITALS_ENCODER,
+    NetSpec,
+)
 from neopain.models.networks import Networks, as_batch
 from neopain.models.quantise import FlatFusion, compress, convert, quantise, save_ir
 from neopain.models.repository import (
     BASELINES_FILE,
     CALIBRATION_FILE,
+    GOLDEN_FILE,
     GRAPH,
     MODEL_FILE,
     PROLONGED_FILE,
@@ -83,6 +93,15 @@ class KeptNets:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is not made by the export but goes along."""
+
+    nets: KeptNets | None = None
+    baselines: Path | None = None
+    """The file that was made with the nets."""
+
+
 def silenced(windows: Sequence[Window]) -> list[Window]:
     """The same windows, the last one in digital silence."""
     silence = np.zeros(signature.CRY.shape, dtype=np.float32)
@@ -90,7 +109,7 @@ def silenced(windows: Sequence[Window]) -> list[Window]:
 
 
 def export_networks(
-    networks: Networks, out: Path, identity: Identity, windows: ExportWindows, kept: KeptNets | None = None
+    networks: Networks, out: Path, identity: Identity, windows: ExportWindows, taken: Taken | None = None
 ) -> ExportedModel:
     """Writes nets, graph, golden windows and ``model.json`` to ``out``; the heavy encoders in int8 if exact enough.
 
@@ -98,8 +117,11 @@ def export_networks(
     What lay in ``out`` is replaced; in ``triton_models/`` itself the sources stay. A calibration never does, nor do
     baselines: they were for other nets.
 
-    ``ConfigurationError``: with the files of ``kept`` the tolerance is passed however the others are stored.
+    ``ConfigurationError``: ``out`` holds something else than an export writes, or with the nets that are taken the
+    tolerance is passed however the others are stored.
     """
+    require_replaceable(out)
+    taken = taken or Taken()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         building = Path(folder) / out.name
@@ -108,7 +130,7 @@ def export_networks(
         golden = [one for each in windows.golden for one in _in_all_patterns(networks, each)]
         save_golden(building, golden_windows(golden))
         checks = [one for each in windows.checks for one in _in_all_patterns(networks, each)]
-        precision, reached = _write_nets(networks, building, checks + golden, windows.ranges, kept)
+        precision, reached = _write_nets(networks, building, checks + golden, windows.ranges, taken.nets)
         model = ExportedModel(
             version=identity.version,
             digest=identity.digest,
@@ -120,8 +142,24 @@ def export_networks(
             about=identity.about,
         )
         model.save(building)
+        if taken.baselines is not None:
+            shutil.copyfile(taken.baselines, building / BASELINES_FILE)
         put_in_place(building, out)
     return model
+
+
+def require_replaceable(out: Path) -> None:
+    """``ConfigurationError`` when a folder that an export would replace holds what no export has written."""
+    if not out.exists() or out.resolve() == GRAPH:
+        return
+    if not out.is_dir():
+        raise ConfigurationError(f"{out} is no folder: give a new one with --out")
+    ours = {MODEL_FILE, GOLDEN_FILE, CALIBRATION_FILE, PROLONGED_FILE, BASELINES_FILE, *NETS, ENSEMBLE}
+    if foreign := sorted(path.name for path in out.iterdir() if path.name.lstrip(".") not in ours):
+        raise ConfigurationError(
+            f"{out} holds {foreign[0]!r} ({len(foreign)} such), which an export would delete: give a folder of its own"
+            " with --out"
+        )
 
 
 def put_in_place(building: Path, out: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from neopain.domain.score import ModelVersion, Weights
 from neopain.errors import ConfigurationError
 from neopain.features import signature
 from neopain.models.checkpoint import Checkpoint, load_checkpoint
-from neopain.models.export import ExportWindows, Identity, KeptNets, export_networks, silenced
+from neopain.models.export import ExportWindows, Identity, KeptNets, Taken, export_networks, silenced
 from neopain.models.graph import AUDIO_ENCODER, VIDEO_ENCODER, VITALS_ENCODER
 from neopain.models.repository import BASELINES_FILE, ExportedModel, read_model
 from neopain.models.sample_windows import Window
@@ -64,11 +63,9 @@ def export_checkpoint(path: Path, windows: PreparedWindows, out: Path, options: 
     worth = min(own, options.weights, key=list(Weights).index)
     version = ModelVersion(f"{options.name}-{digest[:8]}", worth)
     identity = Identity(version, int(checkpoint.about.get("seed", 0)), digest, _told(checkpoint))
-    model = export_networks(networks, out, identity, _export_windows(windows, options), kept)
     baselines = path.with_name(BASELINES_FILE)
-    if baselines.exists():
-        shutil.copy(baselines, out / BASELINES_FILE)
-    return model
+    taken = Taken(kept, baselines if baselines.exists() else None)
+    return export_networks(networks, out, identity, _export_windows(windows, options), taken)
 
 
 def _kept(checkpoint: Checkpoint, repository: Path) -> KeptNets:

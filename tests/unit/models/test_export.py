@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from neopain.errors import ConfigurationError
 from neopain.models import export
 
 
@@ -37,6 +38,24 @@ def test_a_new_repository_takes_the_place_of_the_old_one(building: Path, old: Pa
         "fusion_head/1/model.xml",
         "model.json",
     ]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "stages", "another-model", "manifest.csv"])
+def test_a_folder_with_something_else_is_never_replaced(old: Path, name: str) -> None:
+    (old / name).mkdir()
+    with pytest.raises(ConfigurationError, match=f"old holds '{name}' .* which an export would delete"):
+        export.require_replaceable(old)
+
+
+def test_a_file_is_never_replaced(old: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"model\.json is no folder"):
+        export.require_replaceable(old / "model.json")
+
+
+def test_a_repository_may_be_replaced_and_so_may_nothing(old: Path, tmp_path: Path) -> None:
+    (old / ".calibration.json").touch()
+    export.require_replaceable(old)
+    export.require_replaceable(tmp_path / "new")
 
 
 def test_in_the_source_tree_the_sources_stay_and_what_was_fitted_to_other_nets_goes(

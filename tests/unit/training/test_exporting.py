@@ -261,6 +261,13 @@ def test_the_baselines_of_the_run_go_along(repository: Path) -> None:
     assert (repository / "baselines.pt").read_bytes() == b"of the same run"
 
 
+def test_the_folder_of_a_training_is_not_taken_for_a_repository(checkpoint: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"holds 'checkpoint\.pt' \(1 such\), which an export would delete"):
+        export_checkpoint(checkpoint, windows(12), checkpoint.parent, FEW)
+    assert checkpoint.exists()
+    assert checkpoint.with_name("baselines.pt").read_bytes() == b"of the same run"
+
+
 def test_golden_windows_are_coarse_enough_to_pack(repository: Path) -> None:
     clips = [golden.inputs[signature.CLIP.name] for golden in read_golden(repository)]
 
