@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,20 @@ def test_every_goal_is_told_without_json(
 def test_infants_that_went_into_the_model_are_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate("--cohort-seed", "12", "--model", run) == 2
     assert "the cohort of seed 12 went into" in capsys.readouterr().err
+
+
+def test_infants_that_calibrated_a_checkpoint_do_not_judge_it(
+    dataset: Path, run: Path, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = shutil.copytree(run, tmp_path / "own")
+    moved = shutil.copytree(dataset, tmp_path / "moved", copy_function=shutil.copyfile)
+    (moved / DATASET_FILE).unlink()
+    asked = ("--data", moved, "--model", own, "--state", state)
+
+    for _ in range(2):  # A calibration may be made anew.
+        assert cli.run(["calibrate", *(str(one) for one in ("--data", dataset, "--model", own, "--state", state))]) == 0
+    assert evaluate(*asked) == 2
+    assert "4 of the 4 infants of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,7 @@ def _judged(
     split = Split(options.split)
     own = model.calibration() if split is Split.NONE else identity()
     windows = data.windows(state / "windows", told)
-    if windows.folder.name in model.data_digests():
-        raise ConfigurationError(f"{data.folder} went into {model.name}: judge it on infants that it has never met")
+    model.require_strangers(windows, data.folder)
     indices = judgeable(windows.segments, windows.labels)
     segments = tuple(windows.segments[index] for index in indices.tolist())
     if not any(segment.has_infant for segment in segments):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +26,14 @@ from neopain.models.repository import (
 if TYPE_CHECKING:
     from neopain.training.baselines.models import Baseline
     from neopain.training.nets import Nets
+    from neopain.training.windows import PreparedWindows
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
 CALIBRATED_ON = "calibrated_on"
 """The name of the note of ``neopain calibrate`` in a model's notes."""
+NOTE_FILE = f"{CALIBRATED_ON}.json"
+"""That note beside a checkpoint, into which nothing is written."""
 TORCH, OPENVINO, TRITON = ENGINES = ("torch", "openvino", "triton")
 
 
@@ -42,6 +47,8 @@ class EvaluatedModel:
     engine: str
     about: dict[str, Any] = field(default_factory=dict)
     """What its maker noted."""
+    fitted_as: str = ""
+    """What a calibration says that it was fitted for, if it was for this checkpoint."""
 
     @property
     def folder(self) -> Path:
@@ -66,9 +73,15 @@ class EvaluatedModel:
             return read_calibration(self.place)
         path = self.folder / CALIBRATION_FILE
         try:
-            return calibration_from_json(path.read_text()) if path.exists() else identity()
+            found = calibration_from_json(path.read_text()) if path.exists() else None
         except (OSError, ValueError, ConfigurationError) as error:
             raise ConfigurationError(f"{path} cannot be used: {error}") from error
+        if found is not None and found.fitted_for != self.fitted_as:
+            raise ConfigurationError(
+                f"{path} was fitted for {found.fitted_for or 'an unknown checkpoint'}, this is {self.fitted_as}:"
+                " calibrate it, or delete the file"
+            )
+        return found or identity()
 
     def calibrated(self) -> str:
         """In words, what the calibration rests on."""
@@ -101,15 +114,24 @@ class EvaluatedModel:
 
     def simulated_seeds(self) -> set[int]:
         """Seeds of the simulated cohorts that went into it."""
-        return _seeds(self.about)
+        notes = _dicts(self.about)
+        return {note["seed"] for note in notes if "simulator" in note and isinstance(note.get("seed"), int)}
 
-    def data_digests(self) -> set[str]:
-        """Digests of the prepared windows that went into it."""
-        return _digests(self.about)
+    def without_calibration(self) -> EvaluatedModel:
+        """The same, without what only calibrated it: a calibration may be made anew."""
+        return replace(self, about={name: value for name, value in self.about.items() if name != CALIBRATED_ON})
 
-    def taught_by(self) -> tuple[set[int], set[str]]:
-        """Those seeds and digests without what only calibrated it: a calibration may be made anew."""
-        return _seeds(self.about, without=CALIBRATED_ON), _digests(self.about, without=CALIBRATED_ON)
+    def require_strangers(self, windows: PreparedWindows, folder: Path) -> None:
+        """``ConfigurationError`` when infants of the data set in that folder went into it."""
+        from neopain.training.fingerprints import fingerprints, read_note
+
+        digests = {note["digest"] for note in _dicts(self.about) if "windows" in note and "digest" in note}
+        asked = fingerprints(windows.segments, folder)
+        met = frozenset[str]().union(*(read_note(note) for note in _dicts(self.about)))
+        known = len(asked & met)
+        if windows.folder.name in digests or known:
+            who = f"{known} of the {len(asked)} infants" if known else "the infants"
+            raise ConfigurationError(f"{who} of {folder} went into {self.name}: take infants that it has never met")
 
 
 def find_model(given: Path | None, engine: str | None) -> EvaluatedModel:
@@ -151,22 +173,27 @@ def _checkpoint(path: Path) -> EvaluatedModel:
 
     about = load_checkpoint(path).about
     name = path.parent.name if path.name == CHECKPOINT_FILE else path.stem
-    return EvaluatedModel(name, about.get("weights", Weights.UNTRAINED.value), path, TORCH, about)
+    fitted_as = f"checkpoint-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    note = _note(path.with_name(NOTE_FILE), fitted_as)
+    weights = about.get("weights", Weights.UNTRAINED.value)
+    return EvaluatedModel(name, weights, path, TORCH, about | note, fitted_as)
 
 
-def _seeds(notes: object, *, without: str = "") -> set[int]:
-    found = _dicts(notes, without)
-    return {note["seed"] for note in found if "simulator" in note and isinstance(note.get("seed"), int)}
+def _note(path: Path, fitted_as: str) -> dict[str, Any]:
+    """What calibrated that checkpoint; a note of another one is not its."""
+    if not path.exists():
+        return {}
+    try:
+        found = dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"{path} cannot be read as JSON ({error}): calibrate again") from error
+    return {CALIBRATED_ON: found} if found.get("fitted_for") == fitted_as else {}
 
 
-def _digests(notes: object, *, without: str = "") -> set[str]:
-    return {note["digest"] for note in _dicts(notes, without) if "windows" in note and "digest" in note}
-
-
-def _dicts(notes: object, without: str) -> Iterator[dict[str, Any]]:
-    """Every dictionary in the notes, at any depth, but for what lies under that name."""
+def _dicts(notes: object) -> Iterator[dict[str, Any]]:
+    """Every dictionary in the notes, at any depth."""
     if isinstance(notes, dict):
         yield notes
-        notes = [value for name, value in notes.items() if name != without]
+        notes = list(notes.values())
     for value in notes if isinstance(notes, list) else ():
-        yield from _dicts(value, without)
+        yield from _dicts(value)

@@ -28,6 +28,7 @@ from neopain.models.networks import Networks, build_networks
 from neopain.training.baselines.saved import save_baselines
 from neopain.training.config import TrainConfig
 from neopain.training.course import Course, Outcome, Start
+from neopain.training.fingerprints import fingerprints, noted
 from neopain.training.leg import Leg, LegOver, Told
 from neopain.training.machine import Machine, find_machine, half_name
 from neopain.training.pool import Pool
@@ -146,6 +147,7 @@ def _facts(asked: Asked, windows: Sequence[PreparedWindows], start: dict[str, An
             "windows": len(one),
             "infants": len({segment.subject.id for segment in one.segments}),
             "dataset": _dataset(folder),
+            **noted(fingerprints(one.segments, folder)),
         }
         for folder, one in zip((*asked.data, *asked.heads_data), windows, strict=True)
     ]

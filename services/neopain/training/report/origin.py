@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from neopain.training.fingerprints import NOTE
+
 LEFT_OUT: Final = frozenset({"config", "weights", "baselines"})
 """Too long to read, or said elsewhere."""
 LONGEST: Final = 300
@@ -28,8 +30,12 @@ def origin(about: Notes) -> dict[str, str]:
         elif name == "figures" and isinstance(value, dict):
             told["stages"] = "; ".join(_stage(stage, one) for stage, one in value.get("stages", {}).items())
         elif name not in LEFT_OUT:
-            told[name] = value if isinstance(value, str) else json.dumps(value)
+            told[name] = value if isinstance(value, str) else json.dumps(_without_fingerprints(value))
     return {name: text for name, text in told.items() if text and (len(text) <= LONGEST or name in LONG)}
+
+
+def _without_fingerprints(value: object) -> object:
+    return {name: one for name, one in value.items() if name != NOTE} if isinstance(value, dict) else value
 
 
 def _beginning(one: Notes) -> str:

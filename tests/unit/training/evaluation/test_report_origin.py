@@ -30,6 +30,14 @@ def test_notes_that_nobody_would_read_are_left_out():
     assert origin({"start": "", "long": ["x" * 400], "half": {"cpu": "float32"}}) == {"half": '{"cpu": "float32"}'}
 
 
+def test_fingerprints_are_for_machines_alone() -> None:
+    known = {"fingerprints": " ".join(["0123456789abcdef"] * 300)}
+    assert origin({"calibrated_on": {"windows": 5, **known}, "data": [{"folder": "c", **known}]}) == {
+        "calibrated_on": '{"windows": 5}',
+        "data": "c: ? infants, ? windows",
+    }
+
+
 def test_it_says_whose_weights_a_training_began_with() -> None:
     cohort = {"folder": "c", "infants": 3, "windows": 9, "dataset": {"simulator": "1", "seed": 5}}
     encoders = {"model": "simulator-1", "weights": "trained on the simulator", "about": {"data": [cohort]}}
