@@ -6,14 +6,14 @@ behaviour, not of the latent pain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from neopain.domain.annotation import Scale, Segment
-from neopain.domain.prolonged import LEAST_MOMENTS, Moment, ProlongedPain, means
+from neopain.domain.prolonged import PROLONGED_MAX, Moment, ProlongedPain, means
 from neopain.errors import ConfigurationError
 from neopain.features.signature import QUANTILES
 from neopain.training.conformal import margin
@@ -27,6 +27,8 @@ SPAN_SECONDS: Final = 3600.0
 NPASS_MAX: Final = 10.0
 SHORTEST_SECONDS: Final = 3600.0
 """A session of less is no course."""
+_UNFITTED: Final = ProlongedPain(HALF_LIVES[0], 0.0, 0.0, 0.0, margin=0.0)
+"""Whether anything is estimated does not depend on the fit."""
 
 MEDIAN, LOW, HIGH = (QUANTILES.index(level) for level in (0.5, 0.05, 0.95))
 
@@ -59,20 +61,22 @@ def looks_of(segments: Sequence[Segment], answers: ModelPredictions) -> list[Loo
 
 def fit(looks: Sequence[Look]) -> ProlongedPain:
     """The aggregator with the least squared error over the half-lives; its margin holds 90 % of new infants' looks
-    (the whole scale with fewer than nine of them).
+    (the whole scale with fewer than nine of them), since it is that of errors on infants who were left out of a fit.
 
     ``ConfigurationError`` when there are too few courses.
     """
-    usable = [look for look in looks if len(look.moments) >= LEAST_MOMENTS]
-    if len({look.subject for look in usable}) < LEAST_COURSES:
-        raise ConfigurationError(
-            f"{len({look.subject for look in usable})} infants have a course of hours, fitting needs {LEAST_COURSES}"
-        )
-    fitted = [_fitted(usable, half_life) for half_life in HALF_LIVES]
-    best = min(fitted, key=lambda one: float(np.mean((_values(one, usable) - _targets(usable)) ** 2)))
-    errors = np.abs(_values(best, usable) - _targets(usable))
-    _, infants = np.unique([look.subject for look in usable], return_inverse=True)
-    return replace(best, margin=margin(errors, infants, level=0.9))
+    usable = [look for look in looks if _UNFITTED.estimate(look.moments) is not None]
+    names, infants = np.unique([look.subject for look in usable], return_inverse=True)
+    if len(names) < LEAST_COURSES:
+        raise ConfigurationError(f"{len(names)} infants have a course of hours, fitting needs {LEAST_COURSES}")
+    targets = _targets(usable)
+    rows = {half_life: _rows(usable, half_life) for half_life in HALF_LIVES}
+    errors = np.empty(len(usable))
+    for number in range(len(names)):
+        is_own = infants == number
+        others = _best({half_life: table[~is_own] for half_life, table in rows.items()}, targets[~is_own])
+        errors[is_own] = np.abs(_values(others, rows[others.half_life_seconds][is_own]) - targets[is_own])
+    return replace(_best(rows, targets), margin=margin(errors, infants, level=0.9))
 
 
 def prolonged_figures(aggregator: ProlongedPain, looks: Sequence[Look]) -> dict[str, Any]:
@@ -134,15 +138,25 @@ def _moment(segment: Segment, answers: ModelPredictions, row: int, now: float) -
     )
 
 
-def _fitted(looks: Sequence[Look], half_life: float) -> ProlongedPain:
-    rows = np.array([(1.0, *means(look.moments, half_life)) for look in looks])
-    offset, gain, sedation_gain = np.linalg.lstsq(rows, _targets(looks), rcond=None)[0]
+def _best(rows: Mapping[float, Floats], targets: Floats) -> ProlongedPain:
+    """Of the fits with each half-life, to its rows [n, 3], the one with the least squared error."""
+    fitted = [_fitted(half_life, table, targets) for half_life, table in rows.items()]
+    return min(fitted, key=lambda one: float(np.mean((_values(one, rows[one.half_life_seconds]) - targets) ** 2)))
+
+
+def _fitted(half_life: float, table: Floats, targets: Floats) -> ProlongedPain:
+    offset, gain, sedation_gain = np.linalg.lstsq(table, targets, rcond=None)[0]
     return ProlongedPain(half_life, float(offset), float(gain), float(sedation_gain), margin=0.0)
 
 
-def _values(aggregator: ProlongedPain, looks: Sequence[Look]) -> Floats:
-    estimates = (aggregator.estimate(look.moments) for look in looks)
-    return np.array([np.nan if one is None else one.value for one in estimates])
+def _rows(looks: Sequence[Look], half_life: float) -> Floats:
+    return np.array([(1.0, *means(look.moments, half_life)) for look in looks])
+
+
+def _values(aggregator: ProlongedPain, table: Floats) -> Floats:
+    """What it estimates of each row."""
+    gains = np.array([aggregator.offset, aggregator.gain, aggregator.sedation_gain])
+    return np.asarray(np.clip(table @ gains, 0.0, PROLONGED_MAX))
 
 
 def _targets(looks: Sequence[Look]) -> Floats:

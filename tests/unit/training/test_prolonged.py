@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,23 @@ def test_it_comes_nearer_to_the_raters_than_the_newest_score_and_the_plain_mean(
     assert found["mae"] < found["mae_mean_of_hour"]
     assert found["icc21"] > 0.8
     assert found["coverage90"] == pytest.approx(0.9, abs=0.06)
+
+
+def test_the_margin_of_few_infants_holds_for_others() -> None:
+    """Errors of a fit on its own infants are too small: with their margin it is 0.86."""
+    strangers = looks_of(*cohort(range(1000, 1050)))
+    fitted = [fit(looks_of(*cohort(range(first, first + 9)))) for first in range(0, 180, 9)]
+
+    assert np.mean([prolonged_figures(one, strangers)["coverage90"] for one in fitted]) > 0.9
+
+
+def test_a_look_whose_newest_moment_is_old_is_not_learnt_from() -> None:
+    looks = looks_of(*cohort(range(10)))
+    old = replace(
+        looks[-1], moments=tuple(replace(one, age_seconds=one.age_seconds + 1000) for one in looks[-1].moments)
+    )
+
+    assert fit([*looks[:-1], old]) == fit(looks[:-1])
 
 
 def test_sedation_that_hides_signs_raises_what_is_told() -> None:

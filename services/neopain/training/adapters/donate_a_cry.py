@@ -3,7 +3,8 @@
 For telling cries from other sounds, not for pain: nobody rated these, and the reasons are unchecked. A file's name is
 ``<app>-<epoch>-<version>-<sex>-<age>-<reason>``: the app's UUID, seconds (iOS) or milliseconds (Android) since 1970,
 ``m`` or ``f``, an age and a reason of two characters (github.com/gveres/donateacry-corpus). The folders do not matter:
-raw uploads and folders by class are both read. Data: ODbL 1.0, contents: DbCL 1.0.
+raw uploads and folders by class are both read; of an upload that lies in both, the cleaned WAV is taken. Data:
+ODbL 1.0, contents: DbCL 1.0.
 """
 
 from __future__ import annotations
@@ -61,22 +62,31 @@ def import_donate_a_cry(folder: Path, out: Path) -> Imported:
     """Copies the recordings below ``folder`` into a data set at ``out``, one segment for each.
 
     The class is the procedure, as ``cry:hungry``. One app is one infant, so that a home is never on both sides of a
-    split; its sex is left open where its uploads disagree. Files with other names, and files that cannot be decoded,
-    are left out and told. ``ConfigurationError`` when nothing is left, or ``out`` holds a data set already.
+    split; its sex is left open where its uploads disagree. Files with other names, files that cannot be decoded, and
+    second files of an upload are left out and told. ``ConfigurationError`` when nothing is left, or ``out`` holds a
+    data set already.
     """
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    uploads = {path.name: found for path in files if (found := _upload(path)) is not None}
+    uploads: dict[str, _Upload] = {}
+    left_out = []
+    # WAV first, then in the order of names: the first file of an upload is taken.
+    for path in sorted(files, key=lambda path: path.suffix.lower() != ".wav"):
+        upload = _upload(path)
+        if upload is None:
+            left_out.append(f"{path.name}: no name of Donate-a-cry")
+        elif (taken := uploads.setdefault(path.stem.lower(), upload)) is not upload:
+            left_out.append(f"{path.relative_to(folder)}: the same upload as {taken.path.relative_to(folder)}")
     if not uploads:
         raise ConfigurationError(
             f"{folder} holds no recording with a name of Donate-a-cry (uuid-epoch-version-sex-age-reason.wav): "
             "give the folder with the corpus"
         )
-    left_out = [f"{path.name}: no name of Donate-a-cry" for path in files if path.name not in uploads]
     sexes = _sexes(uploads.values())
     audio = open_folder(out) / "audio"
     audio.mkdir(exist_ok=True)
     segments = []
-    for name, upload in sorted(uploads.items()):
+    for upload in sorted(uploads.values(), key=lambda one: one.path.name):
+        name = upload.path.name
         try:
             seconds = sound_seconds(upload.path)
         except UnreadableRecording as error:

@@ -75,6 +75,18 @@ def test_the_same_upload_in_two_folders_is_one_segment(
     assert len(imported()) == 1
 
 
+def test_of_an_upload_and_its_cleaned_copy_the_wav_is_taken(
+    record: Write, imported: Callable[[], tuple[Segment, ...]], tmp_path: Path
+) -> None:
+    raw, cleaned = f"donateacry-ios-upload-bucket/{IOS}".replace(".wav", ".caf"), f"cleaned/belly_pain/{IOS}"
+    for name in (raw, cleaned.lower()):
+        record(name)
+
+    assert [one.recorded[Recorded.AUDIO].path for one in imported()] == [f"audio/{IOS.lower()}"]
+    (told,) = import_donate_a_cry(tmp_path / "corpus", tmp_path / "again").left_out
+    assert told == f"{raw}: the same upload as {cleaned.lower()}"
+
+
 def test_the_sex_of_an_app_whose_uploads_disagree_is_left_open(
     record: Write, imported: Callable[[], tuple[Segment, ...]]
 ) -> None:
