@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from neopain.domain.annotation import Rating, Scale, Segment, Subject
+from neopain.domain.prolonged import LEAST_MOMENTS
 from neopain.errors import ConfigurationError
 from neopain.features.signature import QUANTILES
+from neopain.training.conformal import margin
 from neopain.training.predictions import ModelPredictions
 from neopain.training.prolonged import fit, looks_of, prolonged_figures
 
@@ -54,12 +56,17 @@ def test_it_comes_nearer_to_the_raters_than_the_newest_score_and_the_plain_mean(
     assert found["coverage90"] == pytest.approx(0.9, abs=0.06)
 
 
-def test_the_margin_of_few_infants_holds_for_others() -> None:
-    """Errors of a fit on its own infants are too small: with their margin it is 0.86."""
-    strangers = looks_of(*cohort(range(1000, 1050)))
-    fitted = [fit(looks_of(*cohort(range(first, first + 9)))) for first in range(0, 180, 9)]
+def test_the_margin_is_that_of_errors_on_infants_whom_the_fit_did_not_know() -> None:
+    looks = [look for look in looks_of(*cohort(range(9))) if len(look.moments) >= LEAST_MOMENTS]
+    others = {one: fit([look for look in looks if look.subject != one]) for one in {look.subject for look in looks}}
+    errors = []
+    for look in looks:
+        estimate = others[look.subject].estimate(look.moments)
+        assert estimate is not None
+        errors.append(abs(estimate.value - look.target))
+    _, infants = np.unique([look.subject for look in looks], return_inverse=True)
 
-    assert np.mean([prolonged_figures(one, strangers)["coverage90"] for one in fitted]) > 0.9
+    assert fit(looks).margin == pytest.approx(margin(np.array(errors), infants, level=0.9))
 
 
 def test_a_look_whose_newest_moment_is_old_is_not_learnt_from() -> None:
