@@ -171,6 +171,7 @@ def _take_back(intake: Intake, unit: UnitOfWork, entry: StandingEntry | OwnEntry
     """Marks a charted entry as entered in error: the EHR is told, or does not get it if it has not been sent yet."""
     rows = outbox.locked_rows(unit.connection, entry.id)
     creation = rows[0]
+    # Of a refusal that leaves open whether the EHR has it there are words in place of a reference.
     was_refused = creation.state is RowState.REJECTED and not creation.ehr_reference
     may_be_there = (creation.attempted is not None or bool(creation.ehr_reference)) and not was_refused
     is_open = creation.state not in DONE and not may_be_there

@@ -16,7 +16,7 @@ from neopain.charting.database import translated
 from neopain.charting.ehr.channel import EhrChannel, Located, NotLocated, NotTaken
 from neopain.charting.entries import charted_entry
 from neopain.charting.outbox import Happening, OutboxRow, RowState
-from neopain.charting.outcome import NotShownYet, Outcome
+from neopain.charting.outcome import MayBeThere, NotShownYet, Outcome
 from neopain.charting.retry import RetryPolicy
 from neopain.charting.statuses import change_of, give_up, locked_entry
 from neopain.charting.tables import ENTRIES, OUTBOX, PATIENT_ID
@@ -163,14 +163,18 @@ class Deliverer:
                 str(error),
                 words=error.words,
                 may_be_there=may_be_there,
-                ehr_reference=self._doubt(row),
+                ehr_reference=self._doubt(row, error),
             )
         except ContractBroken as error:
             return Outcome(Happening.REFUSED, str(error))
 
-    def _doubt(self, row: OutboxRow) -> str | None:
-        """What a refusal leaves open: an EHR that cannot be asked may have what it did not answer before."""
-        if self.channel.reads_back or row.attempted is None:
+    def _doubt(self, row: OutboxRow, refusal: RejectedByEhr) -> str | None:
+        """What a refusal leaves open: an EHR may have what it did not answer before, or something else of it."""
+        if row.ehr_reference or (self.channel.reads_back and row.change != outbox.CREATION):
+            return None
+        if isinstance(refusal, MayBeThere):
+            return "sent and not read back as it was"
+        if row.attempted is None:
             return None
         return f"sent {row.attempted.astimezone(UTC).isoformat()} without an answer"
 
@@ -237,8 +241,16 @@ class Deliverer:
             raise RejectedByEhr("the EHR took the entry twice and shows it nowhere: it may be there, even twice")
 
     def _found(self, row: OutboxRow, entry: ChartEntry, located: Located) -> str | None:
-        """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it."""
-        return self.channel.find(entry, located, others=lambda: self._others(row, entry))
+        """What the EHR has of an entry that was sent; what is there as another one, which says the same, is not it.
+
+        ``MayBeThere`` where it refuses to tell, or has something of it that is not what was sent.
+        """
+        try:
+            return self.channel.find(entry, located, others=lambda: self._others(row, entry))
+        except NotLetIn:
+            raise
+        except RejectedByEhr as error:
+            raise MayBeThere(str(error), words=error.words) from error
 
     def _others(self, row: OutboxRow, entry: ChartEntry) -> frozenset[str]:
         """The references of the infant's other entries that the EHR has, from about the same time on."""
@@ -337,10 +349,10 @@ class Deliverer:
 
     def _infant_of(self, entry_id: str) -> str:
         with translated("reading the outbox"), self.engine.connect() as connection:
-            infant = connection.scalar(select(OUTBOX.c.infant).where(OUTBOX.c.entry_id == entry_id))
+            infant = outbox.infant_of(connection, entry_id)
         if infant is None:
             raise ContractBroken(f"entry {entry_id} is not in the outbox")
-        return str(infant)
+        return infant
 
     @contextmanager
     def _alone_with(self, infant: str) -> Iterator[bool]:

@@ -219,6 +219,16 @@ def _is_open(rows: FromClause) -> ColumnElement[bool]:
     return and_(rows.c.state == RowState.PENDING.value, or_(rows.c.change == CREATION, not_(is_stuck)))
 
 
+def infant_of(connection: Connection, entry_id: str) -> str | None:
+    """The infant in whose order the entry's oldest open row is delivered; None of an entry that is not in the outbox.
+
+    After a merge of numbers rows that were delivered before have the number of then.
+    """
+    order = (_is_open(OUTBOX).desc(), OUTBOX.c.place)
+    found = select(OUTBOX.c.infant).where(OUTBOX.c.entry_id == entry_id).order_by(*order).limit(1)
+    return connection.scalar(found)
+
+
 def oldest_open(connection: Connection, infant: str) -> OutboxRow | None:
     """The infant's oldest row that can be delivered: none may be delivered before it."""
     query = select(OUTBOX).where(OUTBOX.c.infant == infant, _is_open(OUTBOX)).order_by(OUTBOX.c.place).limit(1)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from neopain.charting.outbox import Happening
-from neopain.errors import EhrUnavailable, NotLetIn
+from neopain.errors import EhrUnavailable, NotLetIn, RejectedByEhr
+
+
+class MayBeThere(RejectedByEhr):
+    """An entry was sent, and the EHR has something of it that is not what was sent, or does not tell what it has."""
 
 
 class NotShownYet(EhrUnavailable):

@@ -319,6 +319,60 @@ def test_what_is_delivered_stays_where_the_ehr_has_it_after_a_merge(told: Told, 
     assert told.rows("SELECT state FROM outbox") == [{"state": "confirmed"}]
 
 
+def test_a_status_that_waits_during_a_merge_is_delivered_and_keeps_nothing_waiting(
+    told: Told, ehr: Any, sweep: Sweep, engine: Engine
+) -> None:
+    anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
+    told.ward.chart()
+    sweep(ehr.url)
+    (entry,) = told.rows("SELECT entry_id FROM entries")
+    with unit_of_work(engine, told.ward.clock) as unit:
+        wrong = EntryStatus.ENTERED_IN_ERROR
+        change_status(unit, entry["entry_id"], wrong, actor="nurse 12", cause="review", now=NOON)
+
+    told.tell(replace(told.state(-60), infant=Infant((told.bert,), formerly=(told.anna,))), 60)
+    told.ward.chart(first=100)
+    for _ in range(3):
+        told.ward.clock.advance(20)
+        sweep(ehr.url)
+
+    assert [one["status"] for one in ehr.observations(anna)] == ["entered-in-error"]
+    assert [one["status"] for one in ehr.observations(bert)] == ["preliminary", "preliminary"]
+
+
+@dataclass(slots=True)
+class Doubling:
+    """A channel to an EHR that files an entry twice."""
+
+    channel: Any
+    ehr: Any
+    patient: str
+
+    def create(self, entry: Any, located: Any) -> None:
+        self.channel.create(entry, located)
+        (filed,) = self.ehr.observations(self.patient)
+        self.ehr.post({name: value for name, value in filed.items() if name not in {"id", "meta"}})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.channel, name)
+
+
+def test_what_the_ehr_has_otherwise_than_it_was_sent_is_not_forgotten_when_it_is_another_infants(
+    told: Told, ehr: Any, deliverer_to: Callable[..., Any]
+) -> None:
+    anna = ehr.admit(told.anna)
+    told.ward.chart()
+    honest = deliverer_to(ehr.url)
+    deliverer = replace(honest, channel=Doubling(honest.channel, ehr, anna))
+    assert [deliverer.deliver(entry) for entry in deliverer.hand_out()] == [1]
+
+    told.tell(told.state(-60, told.bert), 60)
+
+    (wrong,) = told.rows("SELECT entry_id FROM entries WHERE state = 'withdrawn'")
+    waiting = f"SELECT change, state FROM outbox WHERE entry_id = '{wrong['entry_id']}' ORDER BY change"  # noqa: S608
+    assert told.rows(waiting) == [{"change": 0, "state": "rejected"}, {"change": 1, "state": "pending"}]
+
+
 def test_a_number_that_was_wrong_is_another_infants(told: Told, ehr: Any, sweep: Sweep) -> None:
     anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
     told.ward.chart()
