@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from neopain.codecs.manifest import write_manifest
+from neopain.codecs.manifest import read_manifest, write_manifest
 from neopain.codecs.vitals_table import VitalRow, write_vitals
 from neopain.domain.annotation import Availability, Rating, Recorded, Scale, Segment, Subject
 from neopain.domain.vitals import VitalKind
@@ -182,6 +182,17 @@ def test_the_checkpoint_says_what_it_was_made_of(run: Path) -> None:
     assert (about["data"][0]["windows"], about["infants"]) == (INFANTS * EACH, INFANTS)
     assert about["config"]["face"]["plan"]["steps"] == 20
     assert about["figures"]["baselines"]["ridge"]["trials"] == 2
+
+
+def test_it_remembers_whom_it_was_taught_by(run: Path, data: Path) -> None:
+    from neopain.models.checkpoint import load_checkpoint
+    from neopain.training.fingerprints import fingerprints, read_note
+
+    found = fingerprints(read_manifest((data / "manifest.csv").read_text()), data)
+    (noted,) = load_checkpoint(run / "checkpoint.pt").about["data"]
+
+    assert read_note(noted) == found
+    assert len(found) > 1
 
 
 def test_its_nets_and_baselines_predict_other_windows(run: Path, data: Path, tmp_path: Path) -> None:
