@@ -78,14 +78,20 @@ def taken_out(census: Census, event: CensusEvent, *, except_bed: BedId | None = 
 
 
 def renewed(census: Census, event: CensusEvent) -> list[BedState]:
-    """What is known of the infant, wherever it lies."""
+    """What is known of the infant, wherever it lies; for which visit it lies there, by an event of that stay only."""
     changed = []
     for state in beds_of(census, event.infant):
-        occupants = [
-            with_news(one, event.infant) if one.shares_identifier_with(event.infant) else one for one in state.occupants
-        ]
+        news = event.infant if _is_of_this_stay(state, event) else replace(event.infant, visit="")
+        occupants = [with_news(one, news) if one.shares_identifier_with(news) else one for one in state.occupants]
         changed.append(with_occupants(state, occupants, event))
     return changed
+
+
+def _is_of_this_stay(state: BedState, event: CensusEvent) -> bool:
+    # An infant may have a second visit, on its mother's ward or at billing, that is written on and closed meanwhile.
+    if event.has_left:
+        return False
+    return event.bed == state.bed or (event.bed is None and not is_of_another_visit(state, event))
 
 
 def disputed(states: list[BedState], infant: Infant, reason: str, *, bed: BedId | None = None) -> list[BedState]:

@@ -157,9 +157,29 @@ def test_a_number_without_an_authority_is_the_same_infant() -> None:
 
 def test_an_update_renews_what_is_known_and_keeps_the_rest() -> None:
     known = Infant(ANNA.identifiers, visit="V1", sex="F", gestational_age_days=224)
-    state = after(event(A01, known, ONE), event(A08, Infant(ANNA.identifiers, visit="V2")))[ONE]
+    state = after(event(A01, known, ONE), event(A08, Infant(ANNA.identifiers, visit="V2"), ONE))[ONE]
     assert state.infant == Infant(ANNA.identifiers, visit="V2", sex="F", gestational_age_days=224)
     assert state.since == BEGIN
+
+
+@pytest.mark.parametrize(
+    ("kind", "bed", "has_left"),
+    [(A08, None, False), (A08, TWO, False), (A08, ONE, True), (A01, None, False)],
+    ids=["no bed", "another bed", "its bed, and left", "admitted to no bed"],
+)
+def test_news_of_another_visit_leave_the_one_that_the_infant_lies_here_for(
+    kind: CensusEventKind, bed: BedId | None, has_left: bool
+) -> None:
+    care, birth = (Infant(ANNA.identifiers, visit=visit) for visit in ("V1", "V2"))
+    told = (event(A01, care, ONE), event(kind, birth, bed, has_left=has_left))
+    assert after(*told)[ONE].infant == care
+    assert ANOTHER_VISIT in after(*told, event(A03, birth))[ONE].held_reason
+
+
+def test_an_update_without_a_bed_tells_a_visit_that_was_not_known() -> None:
+    visit = Infant(ANNA.identifiers, visit="V1")
+    assert after(event(A01, ANNA, ONE), event(A08, visit))[ONE].infant == visit
+    assert after(event(A01, ANNA, ONE), event(A08, visit, has_left=True))[ONE].infant == ANNA
 
 
 def test_what_is_known_of_an_infant_moves_with_it() -> None:
