@@ -17,7 +17,6 @@ from neopain.domain.census import (
     CensusEvent,
     DeviceAssociation,
     Dispute,
-    beds_of,
 )
 from neopain.domain.identity import BedId, PatientId
 
@@ -32,8 +31,8 @@ def associate(census: Census, event: CensusEvent) -> list[BedState]:
     patient = event.infant.identifiers[0]
     after = census | _without(census, event.device)
     after[event.bed] = _with(after.get(event.bed) or BedState(event.bed, event.occurred), event, patient)
-    for state in beds_of(after, event.infant):
-        if state.bed != event.bed:
+    for state in [*after.values()]:
+        if state.bed != event.bed and any(one.has_any(event.infant.identifiers) for one in state.occupants):
             after[state.bed] = with_dispute(state, Dispute(event.device, ASSOCIATED_ELSEWHERE, patient, event.bed))
     return [state for bed, state in after.items() if state != census.get(bed)]
 

@@ -7,6 +7,7 @@ cannot be compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -20,6 +21,7 @@ DEVICE_DISAGREES = "a device in this bed names another infant"
 UPDATE_DISAGREES = "an ADT message that is not applied says that this infant lies elsewhere"
 TWO_BEDS = "a merge of identifiers leaves this infant in two beds"
 WHO_IS_WHO = "an ADT message that is not applied changes who this infant is, or deletes it"
+SEVERAL_MEANT = "an ADT message gives numbers of several infants, and this may be the one that it means"
 ANOTHER_VISIT = "ADT has discharged this infant from another visit than the one that it lies here for"
 UNLIKELY_MERGE = "a merge would make two people one who differ in birth date or sex"
 ASSOCIATION_DISAGREES = "a device at this bed is associated with another infant"
@@ -84,9 +86,25 @@ class Infant:
         """Whether the identifier is one of this infant's: same value, and same authority where both name one."""
         return any(is_one_identifier(own, other) for own in (*self.identifiers, *self.formerly))
 
+    def has_any(self, numbers: Iterable[PatientId]) -> bool:
+        """Whether one of the numbers is this infant's."""
+        return any(self.is_same_as(one) for one in numbers)
+
     def shares_identifier_with(self, other: Infant) -> bool:
-        """Whether both are one infant."""
-        return any(self.is_same_as(identifier) for identifier in (*other.identifiers, *other.formerly))
+        """Whether both are one infant: by a number of both, unless their medical record numbers say otherwise."""
+        return self.has_any((*other.identifiers, *other.formerly)) and not self.is_apart_from(other)
+
+    def is_apart_from(self, other: Infant) -> bool:
+        """Whether one authority has given them medical record numbers none of which is the same."""
+        own, others = self._record_numbers(), other._record_numbers()
+        return any(not own[authority] & others[authority] for authority in own.keys() & others.keys())
+
+    def _record_numbers(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for one in (*self.identifiers, *self.formerly):
+            if one.type_code == "MR":
+                found.setdefault(one.assigning_authority, set()).add(one.value)
+        return found
 
     def is_no_newborn(self, moment: datetime) -> bool:
         """Whether it is known to be too old for one."""
@@ -258,13 +276,19 @@ def with_news(known: Infant, news: Infant) -> Infant:
     formerly = tuple(dict.fromkeys((*known.formerly, *news.formerly)))
     identifiers = tuple(dict.fromkeys((*news.identifiers, *known.identifiers)))
     return Infant(
-        identifiers=without_identifiers(identifiers, formerly) or identifiers,
+        identifiers=fully_named(without_identifiers(identifiers, formerly) or identifiers),
         visit=news.visit or known.visit,
         gestational_age_days=news.gestational_age_days or known.gestational_age_days,
         born=news.born or known.born,
         sex=news.sex or known.sex,
         formerly=formerly,
     )
+
+
+def fully_named(identifiers: tuple[PatientId, ...]) -> tuple[PatientId, ...]:
+    """The identifiers, each once; a number that is there with its authority is not kept without one as well."""
+    complete = {one.value for one in identifiers if one.assigning_authority}
+    return tuple(dict.fromkeys(one for one in identifiers if one.assigning_authority or one.value not in complete))
 
 
 def without_identifiers(those: tuple[PatientId, ...], others: tuple[PatientId, ...]) -> tuple[PatientId, ...]:

@@ -20,6 +20,7 @@ from neopain.domain.census import (
     ANOTHER_VISIT,
     DEVICE_DISAGREES,
     NO_NEWBORN,
+    SEVERAL_MEANT,
     UPDATE_DISAGREES,
     UPDATES,
     WHO_IS_WHO,
@@ -33,6 +34,8 @@ from neopain.domain.census import (
     beds_of,
     place_among,
 )
+from neopain.domain.identity import BedId
+from neopain.domain.recognition import Meant, recognised
 
 
 def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
@@ -48,30 +51,32 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
     there alone. A message that is not applied holds the infant's bed where it contradicts the census. A release by a
     person leaves the named infant alone in its bed, and what disagreed holds it no more. A device that is associated
     with an infant (``association``) holds the bed while another lies there. An emptied bed is free of everything but
-    its devices.
+    its devices. Numbers that may be those of several infants (``recognition``) hold the beds of all of them.
     """
-    changed = RULES[event.kind](census, _identified(census, event))
+    meant = recognised(census, event)
+    changed = RULES[event.kind](census, meant.event) if meant.event else []
+    if meant.confused or meant.event is None:
+        changed = _doubted(census, changed, meant, event)
     return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
 
 
-def _identified(census: Census, event: CensusEvent) -> CensusEvent:
-    """The event of its infant under all numbers that the census knows it by; what changes numbers stays as it is."""
-    if event.kind in CHANGES_NUMBERS:
-        return event
-    known = [*(one for state in census.values() for one in state.occupants)]
-    known += [one.infant for state in census.values() for one in state.departures]
-    infant, found = event.infant, True
-    while found:
-        mine = [one for one in known if one.shares_identifier_with(infant)]
-        known = [one for one in known if one not in mine]
-        infant, found = _with_numbers_of(infant, mine), bool(mine)
-    return replace(event, infant=infant)
+def _doubted(census: Census, changed: list[BedState], meant: Meant, event: CensusEvent) -> list[BedState]:
+    """The beds of everybody whom the event may mean are held, and the one where it would have put an infant."""
+    after = census | {state.bed: state for state in changed}
+    everybody = [*meant.confused, *([meant.event.infant] if meant.event else [])] if meant.confused else []
+    for infant in everybody:
+        after |= {state.bed: state for state in disputed(beds_of(after, infant), infant, SEVERAL_MEANT)}
+    if meant.event is None and event.kind in PLACES and event.bed is not None and not event.has_left:
+        after |= {event.bed: _with_somebody(after.get(event.bed), event.bed, meant, event)}
+    return list(after.values())
 
 
-def _with_numbers_of(infant: Infant, others: list[Infant]) -> Infant:
-    identifiers = (*infant.identifiers, *(each for one in others for each in one.identifiers))
-    formerly = (*infant.formerly, *(each for one in others for each in one.formerly))
-    return replace(infant, identifiers=tuple(dict.fromkeys(identifiers)), formerly=tuple(dict.fromkeys(formerly)))
+def _with_somebody(present: BedState | None, bed: BedId, meant: Meant, event: CensusEvent) -> BedState:
+    # Who lies in no bed may be here by now, under this number; one that lies in a bed stays there.
+    present = present or BedState(bed, event.occurred)
+    if not meant.confused:
+        present = with_occupants(present, [*present.occupants, event.infant], event)
+    return disputed([present], present.infant, SEVERAL_MEANT)[0] if present.infant else present
 
 
 def _admitted(census: Census, event: CensusEvent) -> list[BedState]:
@@ -133,15 +138,16 @@ def _in_doubt(census: Census, event: CensusEvent) -> list[BedState]:
 
 
 def _contradicted(census: Census, event: CensusEvent) -> list[BedState]:
+    named = event.infant.identifiers
     present = census.get(event.bed) if event.bed else None
-    if present is None or present.infant is None or place_among(present.occupants, event.infant) is not None:
+    if present is None or present.infant is None or any(one.has_any(named) for one in present.occupants):
         return []
     return [with_dispute(present, Dispute(event.source, DEVICE_DISAGREES, event.infant.identifiers[0]))]
 
 
 def _confirmed(census: Census, event: CensusEvent) -> list[BedState]:
     present = census.get(event.bed) if event.bed else None
-    if present is None or present.infant is None or not present.infant.shares_identifier_with(event.infant):
+    if present is None or present.infant is None or not present.infant.has_any(event.infant.identifiers):
         return []
     return [without_dispute(present, event.source, None)]
 
@@ -170,8 +176,8 @@ def _dated(state: BedState, known: BedState | None, event: CensusEvent) -> BedSt
     )
 
 
-CHANGES_NUMBERS = frozenset(
-    {CensusEventKind.MERGED, CensusEventKind.VISIT_MOVED, CensusEventKind.RENUMBERED, CensusEventKind.IN_DOUBT}
+PLACES = frozenset(
+    {CensusEventKind.ADMITTED, CensusEventKind.TRANSFERRED, CensusEventKind.REGISTERED, CensusEventKind.UPDATED}
 )
 
 Rule = Callable[[Census, CensusEvent], list[BedState]]

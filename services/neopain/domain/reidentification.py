@@ -45,7 +45,7 @@ def merge(census: Census, event: CensusEvent) -> list[BedState]:
     survivor = replace(event.infant, formerly=retired)
 
     def renamed(infant: Infant) -> Infant:
-        if not infant.shares_identifier_with(survivor):
+        if not infant.has_any((*own, *retired)):
             return infant
         return with_news(replace(infant, formerly=without_identifiers(infant.formerly, own)), survivor)
 
@@ -58,7 +58,7 @@ def renumber(census: Census, event: CensusEvent) -> list[BedState]:
     wrong = without_identifiers(event.prior, own)
 
     def renamed(infant: Infant) -> Infant:
-        if not _is_named(infant, wrong):
+        if not infant.has_any(wrong):
             return infant
         formerly = without_identifiers(infant.formerly, (*wrong, *own))
         kept = replace(infant, identifiers=without_identifiers(infant.identifiers, wrong), formerly=formerly)
@@ -80,7 +80,7 @@ def move_visit(census: Census, event: CensusEvent) -> list[BedState]:
     known = _known_of(census, right)
 
     def renamed(infant: Infant) -> Infant:
-        return with_news(known, right) if _is_named(infant, wrong) and infant.visit == visit else infant
+        return with_news(known, right) if infant.has_any(wrong) and infant.visit == visit else infant
 
     return _in_one_bed(census, _renamed(census, renamed, event), event)
 
@@ -145,16 +145,12 @@ def _known_of(census: Census, infant: Infant) -> Infant:
 
 
 def _lying(census: Census, identifiers: tuple[PatientId, ...]) -> list[Infant]:
-    return [one for state in census.values() for one in state.occupants if _is_named(one, identifiers)]
+    return [one for state in census.values() for one in state.occupants if one.has_any(identifiers)]
 
 
 def _is_unlikely(census: Census, retired: tuple[PatientId, ...], survivor: Infant) -> bool:
     survivors = [survivor, *_lying(census, survivor.identifiers)]
     return any(_are_unlikely_one(one, other) for one in _lying(census, retired) for other in survivors)
-
-
-def _is_named(infant: Infant, identifiers: tuple[PatientId, ...]) -> bool:
-    return any(infant.is_same_as(one) for one in identifiers)
 
 
 def _are_unlikely_one(one: Infant, other: Infant) -> bool:
