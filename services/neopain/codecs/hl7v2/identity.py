@@ -27,9 +27,17 @@ NULL = '""'
 PLACEHOLDERS = frozenset({"", NULL, "-", "--", "---", "?", "*", "n/a", "na", "nil", "none", "null", "unk", "unknown"})
 """What monitors and registration desks write when they do not know; also any number of zeros."""
 
-# Table 0203: types that do not name one person (a newborn may carry the mother's insurance or social security number),
-# or that name a stay.
-NOT_PERSONAL = frozenset({"AN", "BC", "CC", "DL", "HC", "MA", "MC", "PN", "PPN", "SB", "SS", "VN", "VS", "XX"})
+NOT_PERSONAL = frozenset(
+    (
+        *("AN", "ANC", "AND", "ANT", "BA", "BC", "CC", "GL", "VN"),  # accounts and stays
+        *("AM", "DI", "DS", "MS", "VS"),  # cards of banks, until v2.4
+        *("GI", "GN", "HC", "MA", "MB", "MC", "NH", "SB", "SN"),  # guarantors, and what a family is insured by
+        *("DL", "EI", "MCT", "MI", "PEN", "PPN", "RR", "SS", "WCN"),  # a parent's papers, work and pension
+        *("EN", "FI", "NE", "NII", "NIIP", "XX"),  # organisations
+        "PN",  # a person's, it is not said whose
+    )
+)
+"""Types of table 0203 that do not name one newborn: it may carry them of its mother or family, or of its stay."""
 PREFERRED_TYPES = ("MR", "PI", "PT")
 
 _CACHED = 1024

@@ -35,9 +35,17 @@ def test_a_placeholder_names_nobody(blank: str) -> None:
     assert read_patients(segment(f"PID|1||{blank}||^"), 3) == ()
 
 
-@pytest.mark.parametrize("type_code", ["SS", "AN", "VN", "HC", "MA", "DL"])
+@pytest.mark.parametrize(
+    "type_code",
+    ["SS", "AN", "VN", "HC", "MA", "DL", "SN", "MB", "GI", "GN", "ANC", "AND", "ANT", "BA", "NH", "MI", "EN"],
+)
 def test_numbers_that_a_family_shares_or_that_name_a_stay_name_nobody(type_code: str) -> None:
     assert read_patients(segment(f"PID|1||123456789^^^USSSA^{type_code}"), 3) == ()
+
+
+@pytest.mark.parametrize("type_code", ["MR", "MRT", "PI", "PT", "NI", "NNDNK", "JHN", "BR", "SR", "ANON", "U", "99OWN"])
+def test_numbers_of_one_person_name_it_under_every_other_type(type_code: str) -> None:
+    assert read_patients(segment(f"PID|1||77^^^HOSP^{type_code}"), 3) == (PatientId("77", "HOSP", type_code),)
 
 
 def test_the_medical_record_number_comes_first_among_repetitions() -> None:
