@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from neopain.domain import association, cancellation, reidentification
+from neopain.domain import association, cancellation, reidentification, separation
 from neopain.domain.bedside import (
     disputed,
     is_of_another_visit,
@@ -51,12 +51,17 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
     there alone. A message that is not applied holds the infant's bed where it contradicts the census. A release by a
     person leaves the named infant alone in its bed, and what disagreed holds it no more. A device that is associated
     with an infant (``association``) holds the bed while another lies there. An emptied bed is free of everything but
-    its devices. Numbers that may be those of several infants (``recognition``) hold the beds of all of them.
+    its devices. Numbers that may be those of several infants (``recognition``) hold the beds of all of them. Tests
+    (MSH-11 D, T) never reach an infant of production (``separation``).
     """
-    meant = recognised(census, event)
-    changed = RULES[event.kind](census, meant.event) if meant.event else []
+    view = separation.seen(census, event)
+    if view is None:
+        return ()
+    meant = recognised(view, event)
+    changed = RULES[event.kind](view, meant.event) if meant.event else []
     if meant.confused or meant.event is None:
-        changed = _doubted(census, changed, meant, event)
+        changed = _doubted(view, changed, meant, event)
+    changed = separation.rejoined(census, view, changed, event)
     return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
 
 
@@ -158,7 +163,8 @@ def _released(census: Census, event: CensusEvent) -> list[BedState]:
     if present is None or place is None or not present.is_held:
         return []
     chosen = present.occupants[place]
-    gone = tuple(Departure(one, event.kind, event.heard) for one in present.occupants if one is not chosen)
+    others = [one for one in present.occupants if one is not chosen]
+    gone = tuple(Departure(one, event.kind, event.heard, processing=present.processing) for one in others)
     alone = with_occupants(replace(present, departures=(*gone, *present.departures)), [chosen], event)
     age = (Dispute(UPDATES, NO_NEWBORN, chosen.identifiers[0]),) if chosen.is_no_newborn(present.since) else ()
     overruled = tuple(dict.fromkeys((*alone.overruled, *present.disputes, *alone.contradicting, *age)))

@@ -313,8 +313,8 @@ def test_telling_an_event_twice_changes_nothing_more(told: list[CensusEvent], la
 def test_a_bed_with_a_training_infant_stays_training_when_another_is_placed_there_and_leaves() -> None:
     bed = after(
         event(A01, ANNA, ONE, processing=Processing.TRAINING),
-        event(A01, BERT, ONE),
-        event(A02, BERT, TWO),
+        event(A01, BERT, ONE, processing=Processing.DEBUGGING),
+        event(A02, BERT, TWO, processing=Processing.DEBUGGING),
     )
     assert who(bed, ONE) == "77"
     assert bed[ONE].processing is Processing.TRAINING
