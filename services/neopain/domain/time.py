@@ -13,6 +13,7 @@ from enum import Enum
 
 SKEW_LIMIT = timedelta(seconds=2)
 SKEW_ABSENT = timedelta(seconds=30)
+MINUTE = timedelta(minutes=1)
 
 
 class TimeQuality(Enum):
@@ -25,7 +26,7 @@ class TimeQuality(Enum):
     SKEWED = "skewed"
     """The source's clock is off by 2 to 30 s: receive time."""
     UNUSABLE = "unusable"
-    """The source's clock is off by more than 30 s: the modality is absent."""
+    """The source's clock is off by more than 30 s, or its time says nothing of now: the modality is absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,13 @@ class SkewEstimate:
         """How far the source's clock is behind ours; None before the first delay."""
         return timedelta(seconds=self.rising[0][2]) if self.rising else None
 
-    def timing_of(self, *, received: datetime, source: datetime | None, source_text: str = "") -> Timing:
-        """The times of an item, by the estimate as it stands."""
+    def timing_of(
+        self, *, received: datetime, source: datetime | None, source_text: str = "", minute: datetime | None = None
+    ) -> Timing:
+        """The times of an item, by the estimate as it stands; ``minute`` is that of a time without seconds."""
         skew = self.skew
+        if source is None and not may_be_of(received, source_text=source_text, minute=minute):
+            return Timing(received, received, TimeQuality.UNUSABLE, source, source_text)
         if source is None or skew is None:
             return Timing(received, received, TimeQuality.NO_SOURCE_TIME, source, source_text)
         if abs(skew) > SKEW_ABSENT:
@@ -86,6 +91,14 @@ class SkewEstimate:
         if abs(skew) > SKEW_LIMIT:
             return Timing(received, received, TimeQuality.SKEWED, source, source_text)
         return Timing(received, source + skew, TimeQuality.SOURCE, source, source_text)
+
+
+def may_be_of(moment: datetime, *, source_text: str, minute: datetime | None) -> bool:
+    """Whether a value without a source time to the second is taken as of the moment that it came: where none is given,
+    or where its minute (the begin of it) is that moment's, as far as a clock may be off."""
+    if minute is None:
+        return not source_text
+    return minute - SKEW_ABSENT <= moment <= minute + MINUTE + SKEW_ABSENT
 
 
 def recorded_timing(*, received: datetime, source: datetime, source_text: str = "") -> Timing:

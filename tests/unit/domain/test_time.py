@@ -36,6 +36,28 @@ def test_without_a_source_time_the_receive_time_stands_in_and_is_flagged() -> No
 
 
 @pytest.mark.parametrize(
+    ("after", "quality"),
+    [
+        (-31, TimeQuality.UNUSABLE),
+        (-30, TimeQuality.NO_SOURCE_TIME),
+        (0, TimeQuality.NO_SOURCE_TIME),
+        (90, TimeQuality.NO_SOURCE_TIME),
+        (91, TimeQuality.UNUSABLE),
+        (2700, TimeQuality.UNUSABLE),
+    ],
+)
+def test_a_minute_is_of_now_as_far_as_a_clock_may_be_off(after: float, quality: TimeQuality) -> None:
+    received = NOON + seconds(after)
+    timing = SkewEstimate().timing_of(received=received, source=None, source_text="202607041200", minute=NOON)
+    assert timing == Timing(received, received, quality, None, "202607041200")
+
+
+def test_a_time_that_means_no_minute_says_nothing_of_now() -> None:
+    timing = SkewEstimate().timing_of(received=NOON, source=None, source_text="yesterday")
+    assert (timing.quality, timing.source_text) == (TimeQuality.UNUSABLE, "yesterday")
+
+
+@pytest.mark.parametrize(
     ("off", "quality"),
     [
         (2.0, TimeQuality.SOURCE),

@@ -17,7 +17,7 @@ from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.form import REPEATED, Filled, forms_of
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.identity import bed_in, patients_in, read_bed, read_patients
+from neopain.codecs.hl7v2.identity import NULL, bed_in, patients_in, read_bed, read_patients
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
 from neopain.codecs.hl7v2.observation import (
     Dialect,
@@ -29,7 +29,7 @@ from neopain.codecs.hl7v2.observation import (
     unknown_code,
     worth_of,
 )
-from neopain.codecs.hl7v2.time import offset_zone, to_the_second
+from neopain.codecs.hl7v2.time import offset_zone, to_the_minute, to_the_second
 from neopain.codecs.hl7v2.waveform import Skipped, read_waveforms
 from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import Validity, VitalKind
@@ -44,7 +44,7 @@ _LENGTH = _TIME + 1
 
 class Reading(NamedTuple):
     """One number in the unit that its kind is carried in. ``source`` is None where no time is given to the second;
-    ``source_text`` is that time exactly as sent."""
+    ``source_text`` is that time exactly as sent, ``minute`` the one that it means where it has no seconds."""
 
     kind: VitalKind
     value: float
@@ -53,13 +53,16 @@ class Reading(NamedTuple):
     source: datetime | None
     source_text: str
     rank: int = 0
+    minute: datetime | None = None
 
 
 class Instant(NamedTuple):
-    """A time as sent, and in UTC where it is one to the second."""
+    """A time as sent, empty where none is given, and in UTC where it is one to the second; else the minute that it
+    means, if it means one."""
 
     utc: datetime | None
     text: str
+    minute: datetime | None = None
 
 
 class _Candidate(NamedTuple):
@@ -117,7 +120,16 @@ def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default
     moment = moment_of(filled, delimiters, zone)
     patients = patients_in(filled.patient, "PID-3", delimiters)
     readings = tuple(
-        Reading(kind, filled.numbers[number] * scale, known.validity, known.code, moment.utc, moment.text, known.rank)
+        Reading(
+            kind,
+            filled.numbers[number] * scale,
+            known.validity,
+            known.code,
+            moment.utc,
+            moment.text,
+            known.rank,
+            moment.minute,
+        )
         for number, known, kind, scale, _ in filled.form.winners
     )
     return VitalsReport(
@@ -176,20 +188,20 @@ def _report(message: Message, infant: _Infant, reader: _Reader, default_facility
         skipped=(*found.skipped, *(waves.skipped if waves else ())),
         unmapped=tuple(dict.fromkeys((*found.unmapped, *(waves.unmapped if waves else ())))),
         waves=waves.pieces if waves else (),
-        newest=max({moment for _, moment in found.best if moment is not None}, default=None),
+        newest=max({place for _, place in found.best if isinstance(place, datetime)}, default=None),
     )
 
 
 def _reading(kind: VitalKind, one: _Candidate) -> Reading:
     meaning, moment = one.meaning, one.moment
-    return Reading(kind, one.value, one.validity, meaning.code, moment.utc, moment.text, meaning.rank)
+    return Reading(kind, one.value, one.validity, meaning.code, moment.utc, moment.text, meaning.rank, moment.minute)
 
 
 @dataclass(slots=True)
 class _Found:
     """What the OBX of one infant say; of several numbers of one kind for one time the most believable."""
 
-    best: dict[tuple[VitalKind, datetime | None], _Candidate] = field(default_factory=dict)
+    best: dict[tuple[VitalKind, datetime | str], _Candidate] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     unmapped: list[UnknownCode] = field(default_factory=list)
     has_waveforms: bool = False
@@ -236,7 +248,7 @@ class _Reader:
                     own = moments.get(time) or self._moment(time)
                     moment = own if own.text else of_the_order
                 kind, scale, worth = meaning.plain
-                place = (kind, moment.utc)
+                place = (kind, moment.utc or moment.text)
                 known = best.get(place)
                 if known is None or worth < known.worth:
                     best[place] = _Candidate(worth, number * scale, meaning, meaning.validity, moment)
@@ -270,7 +282,7 @@ class _Reader:
                 moment = own if own.text else of_the_order
                 validity = _censored(meaning.validity) if number.is_censored else meaning.validity
                 worth = worth_of(validity, meaning.rank)
-                place, scaled = (meaning.kind, moment.utc), number.value * meaning.scale
+                place, scaled = (meaning.kind, moment.utc or moment.text), number.value * meaning.scale
                 if place not in found.best or worth < found.best[place].worth:
                     found.best[place] = _Candidate(worth, scaled, meaning, validity, moment)
 
@@ -288,9 +300,11 @@ class _Reader:
 
 
 def _moment_of(raw: str, zone: tzinfo, delimiters: Delimiters) -> Instant:
-    # A time that cannot be read, or not to the second, is no measuring time: the receive time will stand in.
     text = text_of(raw, 1, 1, delimiters)
-    return Instant(to_the_second(text, zone=zone) if text else None, text)
+    if text in ("", NULL):
+        return Instant(None, "")
+    utc = to_the_second(text, zone=zone)
+    return Instant(utc, text, None if utc is not None else to_the_minute(text, zone=zone))
 
 
 def _padded(fields: list[str]) -> list[str]:

@@ -152,6 +152,15 @@ def _no_time(location: str) -> MalformedMessage:
     return MalformedMessage(location, "must be a time, YYYYMMDDHHMMSS[.S...][+/-ZZZZ]", code=DATA_TYPE_ERROR)
 
 
+def to_the_minute(text: str, *, zone: tzinfo) -> datetime | None:
+    """The begin of the minute, in UTC, that a time without seconds means; None when it is none, or another time."""
+    try:
+        moment = read_moment(text, zone=zone, location="OBX-14")
+    except MalformedMessage:
+        return None
+    return moment.utc if moment.precision is Precision.MINUTE else None
+
+
 def to_the_second(text: str, *, zone: tzinfo) -> datetime | None:
     """A time that an observation can be placed by, in UTC; None when it is none, or less exact than a second."""
     usual = _USUAL.fullmatch(text)

@@ -144,7 +144,7 @@ class VitalsIntake:
         skew = self.clocks.named(familiar.clock)
         if moment.utc is not None:
             skew.observe(received=received, source=moment.utc)
-        timing = skew.timing_of(received=received, source=moment.utc, source_text=moment.text)
+        timing = skew.timing_of(received=received, source=moment.utc, source_text=moment.text, minute=moment.minute)
         parts, numbers = parts_of(filled.form), filled.numbers
         values = [numbers[number] * scale for number, _, _, scale, _ in filled.form.winners]
         payload = encode_repeated(familiar.before + parts.unmapped, found.control_id, parts.kinds, values, timing)
@@ -203,7 +203,7 @@ def _samples(report: VitalsReport, received: datetime, skew: SkewEstimate) -> tu
     for reading in report.readings:
         if reading.source_text not in timings:
             timings[reading.source_text] = skew.timing_of(
-                received=received, source=reading.source, source_text=reading.source_text
+                received=received, source=reading.source, source_text=reading.source_text, minute=reading.minute
             )
     return tuple(
         VitalSample(one.kind, one.value, timings[one.source_text], one.validity, one.code) for one in report.readings

@@ -13,7 +13,7 @@ from neopain.codecs.hl7v2.message import messages_in, parse
 from neopain.codecs.hl7v2.pcd01 import Reading, VitalsReport, read_reports
 from neopain.codecs.hl7v2.time import Precision, read_moment
 from neopain.domain.identity import BedId, SourceId
-from neopain.domain.time import recorded_timing
+from neopain.domain.time import may_be_of, recorded_timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.errors import MalformedMessage, UnreadableRecording
 from neopain.ingest.stream.container import check_file
@@ -47,7 +47,10 @@ class _Said:
         return max((at for reading in self.report.readings if (at := self.time_of(reading))), default=None)
 
     def time_of(self, reading: Reading) -> datetime | None:
-        return reading.source or self.moment
+        if reading.source is not None or self.moment is None:
+            return reading.source
+        is_its = may_be_of(self.moment, source_text=reading.source_text, minute=reading.minute)
+        return self.moment if is_its else None
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ def _notes(said: _Said) -> list[str]:
     if labels := [code.label for code in report.unmapped]:
         notes.append(f"{len(labels)} codes that are not scored: {_some(labels)}")
     untimed = sum(said.time_of(reading) is None for reading in report.readings)
-    return [*notes, f"{untimed} values without a time were left out"] if untimed else notes
+    return [*notes, f"{untimed} values without a time to the second were left out"] if untimed else notes
 
 
 def _batches(said: _Said, bed: BedId) -> list[tuple[datetime, VitalsBatch]]:

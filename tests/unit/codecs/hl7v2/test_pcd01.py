@@ -175,10 +175,34 @@ def test_a_time_without_an_offset_has_that_of_msh_7_else_the_site_s_zone(
     assert found.readings[0].source == expected
 
 
-@pytest.mark.parametrize("written", ["", "202607041200", "yesterday", "20260704"])
-def test_a_time_that_is_not_given_to_the_second_is_no_measuring_time(written: str) -> None:
-    reading = report(PV1, f"OBR|1||||||{written}", "OBX|1|NM|HR||142|/min").readings[0]
-    assert (reading.source, reading.source_text) == (None, written)
+@pytest.mark.parametrize(
+    ("written", "text", "minute"),
+    [
+        ("", "", None),
+        ('""', "", None),
+        ("202607041400", "202607041400", datetime(2026, 7, 4, 12, 0, tzinfo=UTC)),
+        ("202607041230+0030", "202607041230+0030", datetime(2026, 7, 4, 12, 0, tzinfo=UTC)),
+        ("yesterday", "yesterday", None),
+        ("2026070412", "2026070412", None),
+        ("20260704", "20260704", None),
+    ],
+)
+@pytest.mark.parametrize("order", [True, False], ids=["OBR-7", "OBX-14"])
+def test_a_time_that_is_not_given_to_the_second_is_no_measuring_time(
+    written: str, text: str, minute: datetime | None, order: bool
+) -> None:
+    lines = (
+        (f"OBR|1||||||{written}", "OBX|1|NM|HR||142|/min") if order else ("OBX|1|NM|HR||142|/min" + "|" * 8 + written,)
+    )
+    for _ in range(2):  # the second is read by its form
+        reading = report(PV1, *lines, zone="Europe/Berlin", time="").readings[0]
+        assert (reading.source, reading.source_text, reading.minute) == (None, text, minute)
+
+
+def test_a_value_of_an_earlier_minute_does_not_stand_in_for_one_of_now() -> None:
+    old = "OBX|2|NM|59408-5^SpO2^LN||71|%" + "|" * 8 + "202607041000"
+    found = report(PV1, "OBX|1|NM|150456^^MDC||97|%", old).readings
+    assert [(one.value, one.source_text) for one in found] == [(97.0, ""), (71.0, "202607041000")]
 
 
 def test_the_electrical_heart_rate_is_kept_where_a_pulse_rate_says_the_same_second() -> None:

@@ -74,6 +74,24 @@ def test_values_without_a_time_of_their_own_have_the_message_s(read: Callable[..
     assert read(bare).batches[0][0].second == 5
 
 
+def test_a_value_of_an_earlier_minute_is_left_out_and_told(read: Callable[..., Hl7Values], pcd01: Message) -> None:
+    header, *lines = pcd01(5).split("\r")
+    older = [line.replace("20260302080005+0000", "202603020700+0000") for line in lines]
+    values = read("\r".join([header, *older]))
+    assert (values.batches, "2 values without a time to the second were left out" in " ".join(values.notes)) == (
+        [],
+        True,
+    )
+
+
+def test_a_value_of_the_minute_of_its_message_has_that_one_s_time(
+    read: Callable[..., Hl7Values], pcd01: Message
+) -> None:
+    header, *lines = pcd01(5).split("\r")
+    bare = "\r".join([header, *(line.replace("20260302080005+0000", "202603020800+0000") for line in lines)])
+    assert read(bare).batches[0][0].second == 5
+
+
 def test_a_message_that_cannot_be_read_is_told_beside_good_ones(read: Callable[..., Hl7Values], pcd01: Message) -> None:
     values = read(pcd01(0) + pcd01(1).replace("C1|T|2.6", "C1|X|2.6") + pcd01(2))
     assert len(values.batches) == 2
