@@ -121,6 +121,8 @@ def _as_page(kept: Kept) -> Iterator[str]:
     yield f"received    {letter.received:%Y-%m-%d %H:%M:%S.%f}Z, {len(letter.raw)} bytes"
     yield f"origin      {letter.origin}"
     yield f"source      {letter.source}{f' at {letter.address}' if letter.address else ''}"
+    if letter.names:
+        yield f"certificate {', '.join(letter.names)}"
     yield f"control id  {letter.control_id or '-'}"
     yield f"place       {letter.location or '-'}"
     yield f"rule        {letter.reason}"

@@ -13,8 +13,9 @@ from neopain.domain.identity import SourceId
 class DeadLetter:
     """``origin`` is the way it came by: ``hl7``, ``device``, ``dicom``, or the name of a stream. ``location`` is in
     the protocol's words (``OBX[3]-5``). A DICOM object stays in its spool: its file there is the location,
-    and ``raw`` is empty. ``address`` is the sender's network address where it has one; ``fault`` says what was wrong
-    with the framing: such bytes are cut off, and must not be believed whatever else is put right."""
+    and ``raw`` is empty. ``address`` is the sender's network address where it has one, ``names`` are those of its
+    certificate; ``fault`` says what was wrong with the framing: such bytes are cut off, and must not be believed
+    whatever else is put right."""
 
     origin: str
     source: SourceId
@@ -25,6 +26,7 @@ class DeadLetter:
     control_id: str = ""
     address: str = ""
     fault: str = ""
+    names: tuple[str, ...] = ()
 
 
 class ReplayOutcome(Enum):

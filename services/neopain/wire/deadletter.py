@@ -19,6 +19,7 @@ def encode_dead_letter(letter: DeadLetter) -> bytes:
         control_id=letter.control_id,
         address=letter.address,
         fault=letter.fault,
+        certificate_names=letter.names,
     ).SerializeToString()
 
 
@@ -35,6 +36,7 @@ def decode_dead_letter(data: bytes) -> DeadLetter:
         control_id=wire.control_id,
         address=wire.address,
         fault=wire.fault,
+        names=tuple(wire.certificate_names),
     )
 
 

@@ -19,8 +19,14 @@ import pytest
 from neopain.bus.deadletters import list_letters, list_replays, put_aside
 from neopain.bus.streams import CENSUS, DRUGS, VITALS
 from neopain.cli import run
+from neopain.codecs.mllp import Frame
 from neopain.domain.deadletter import DeadLetter, ReplayOutcome
 from neopain.domain.identity import BedId, SourceId
+from neopain.ingest.hl7.intake import Intake
+from neopain.ingest.hl7.sender import Sender
+from neopain.ingest.hl7.sources import SourceFacts, Sources
+from neopain.ingest.settings import IngestSettings
+from neopain.runtime.clock import SystemClock
 
 Command = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,6 +96,23 @@ async def test_once_the_sender_has_its_bed_the_message_is_stored_as_the_listener
     ((_, letter),) = await list_letters(door.bus)
     assert (batch.control_id, str(batch.source), batch.samples[0].value) == ("17", "hl7:MON/NICU", 142.0)
     assert batch.samples[0].timing.received == letter.received
+
+
+async def test_a_sender_that_is_told_by_its_certificate_is_known_again(
+    door: Any, text: Any, letters: Command, tmp_path: Path
+) -> None:
+    settings, sender = IngestSettings(), Sender("127.0.0.1", ("gateway.east.example",))
+    intake = Intake(door.bus, settings, SystemClock(), Sources((), SourceFacts(UTC)))
+    await intake.take(Frame(text.vitals(control="17", bed="")), sender)
+    letter_id = await the_letter(door)
+    _, out, _ = await letters("show", letter_id)
+    assert out[4] == "certificate gateway.east.example"
+    file, authority = tmp_path / "sources.toml", tmp_path / "senders.pem"
+    file.write_text('[[source]]\nname = "gw"\ncertificates = ["gateway.east.example"]\nbed = "NICU/1/9@EAST"\n')
+    files = {"NEOPAIN_INGEST_HL7_SOURCES": str(file), "NEOPAIN_INGEST_HL7_TLS_CLIENT_CA": str(authority)}
+    code, out, _ = await letters("replay", letter_id, *BY, **files)
+    assert (code, out) == (0, [f"{letter_id}  accepted"])
+    assert len(await door.batches("NICU/1/9@EAST")) == 1
 
 
 async def test_who_replayed_it_and_why_is_a_fact_before_and_after(door: Any, text: Any, letters: Command) -> None:

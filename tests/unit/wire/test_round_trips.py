@@ -179,7 +179,9 @@ drugs = st.builds(
     words,
     processings,
 )
-letters = st.builds(DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words, words, words)
+letters = st.builds(
+    DeadLetter, words, sources, st.binary(max_size=64), words, words, moments, words, words, words, several(words)
+)
 disclosures = st.builds(
     Disclosure, sources, words, words, words, moments, several(patients), words, words, several(patients), several(beds)
 )

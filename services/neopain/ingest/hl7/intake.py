@@ -104,7 +104,7 @@ class Intake:
         ``OutOfDate`` when it must not be applied any more, and what ``take`` raises: nothing is known to be stored
         then, call again.
         """
-        sender = Sender(letter.address or letter.source.name)
+        sender = Sender(letter.address or letter.source.name, letter.names)
         opened = _Opened(letter.received, self.sources.of(sender, "", ""), letter_id)
         frame = Frame(letter.raw, letter.fault)
         _, error = await self._attempt(frame, sender, opened)
@@ -233,6 +233,7 @@ class Intake:
             control_id=opened.addressing.control_id,
             address=sender.address,
             fault=frame.fault,
+            names=sender.names,
         )
         mark = mark_of(source, letter.control_id, frame.payload)
         await self._until_stored(partial(put_aside, self.bus, letter, mark=mark))

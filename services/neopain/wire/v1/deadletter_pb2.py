@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from neopain.wire.v1 import common_pb2 as neopain_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n neopain/wire/v1/deadletter.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xbd\x01\n\nDeadLetter\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\x0b\n\x03raw\x18\x03 \x01(\x0c\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0breceived_us\x18\x06 \x01(\x10\x12\x12\n\ncontrol_id\x18\x07 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x08 \x01(\t\x12\r\n\x05\x66\x61ult\x18\t \x01(\t\"\xa2\x01\n\x06Replay\x12\x0e\n\x06letter\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tmoment_us\x18\x05 \x01(\x10\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\'\n\x06source\x18\x07 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\x12\n\ncontrol_id\x18\x08 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n neopain/wire/v1/deadletter.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xd8\x01\n\nDeadLetter\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\'\n\x06source\x18\x02 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\x0b\n\x03raw\x18\x03 \x01(\x0c\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x13\n\x0breceived_us\x18\x06 \x01(\x10\x12\x12\n\ncontrol_id\x18\x07 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x08 \x01(\t\x12\r\n\x05\x66\x61ult\x18\t \x01(\t\x12\x19\n\x11\x63\x65rtificate_names\x18\n \x03(\t\"\xa2\x01\n\x06Replay\x12\x0e\n\x06letter\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tmoment_us\x18\x05 \x01(\x10\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\'\n\x06source\x18\x07 \x01(\x0b\x32\x17.neopain.wire.v1.Source\x12\x12\n\ncontrol_id\x18\x08 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'neopain.wire.v1.deadletter_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEADLETTER']._serialized_start=84
-  _globals['_DEADLETTER']._serialized_end=273
-  _globals['_REPLAY']._serialized_start=276
-  _globals['_REPLAY']._serialized_end=438
+  _globals['_DEADLETTER']._serialized_end=300
+  _globals['_REPLAY']._serialized_start=303
+  _globals['_REPLAY']._serialized_end=465
 # @@protoc_insertion_point(module_scope)

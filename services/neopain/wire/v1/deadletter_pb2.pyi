@@ -3,8 +3,10 @@
 isort:skip_file
 What could not be processed, with its raw bytes and a readable diagnosis."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from neopain.wire.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -30,6 +32,7 @@ class DeadLetter(_message.Message):
     CONTROL_ID_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_NAMES_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """The stream or way that it came by: "hl7", "device", or the name of a stream."""
     raw: _builtins.bytes
@@ -43,6 +46,10 @@ class DeadLetter(_message.Message):
     fault: _builtins.str
     @_builtins.property
     def source(self) -> _common_pb2.Source: ...
+    @_builtins.property
+    def certificate_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the certificate that the sender showed, in lower case."""
+
     def __init__(
         self,
         *,
@@ -55,10 +62,11 @@ class DeadLetter(_message.Message):
         control_id: _builtins.str = ...,
         address: _builtins.str = ...,
         fault: _builtins.str = ...,
+        certificate_names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "control_id", b"control_id", "fault", b"fault", "location", b"location", "origin", b"origin", "raw", b"raw", "reason", b"reason", "received_us", b"received_us", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "certificate_names", b"certificate_names", "control_id", b"control_id", "fault", b"fault", "location", b"location", "origin", b"origin", "raw", b"raw", "reason", b"reason", "received_us", b"received_us", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
