@@ -13,7 +13,7 @@ from enum import Enum
 
 from neopain.codecs.hl7v2.gestation import read_gestational_age
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.identity import names_a_bed, read_bed, read_own_identifiers, read_patients
+from neopain.codecs.hl7v2.identity import NULL, names_a_bed, read_bed, read_own_identifiers, read_patients
 from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, Message, Segment
 from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
 from neopain.domain.census import CensusEvent, CensusEventKind, Infant
@@ -171,7 +171,7 @@ def _reidentifying(message: Message, told: _Told) -> tuple[CensusEvent, ...]:
             if not prior:
                 raise MalformedMessage(segment.place(1), "the prior identifier is required", code=FIELD_MISSING)
             infant = _infant(message, pid, _visit_of(message, place), told)
-            events.append(replace(told.event(kind, infant), prior=prior, prior_visit=segment.text(5)))
+            events.append(replace(told.event(kind, infant), prior=prior, prior_visit=_said(segment, 5)))
     return tuple(events)
 
 
@@ -192,7 +192,7 @@ def _doubts(message: Message, told: _Told) -> tuple[CensusEvent, ...]:
         named = [read_patients(pid, 3) for pid in message.all("PID")]
         named += [read_patients(mrg, 1) for mrg in message.all("MRG")]
         pv1 = message.first("PV1") if trigger == "A23" else None
-        visit = pv1.text(19) if pv1 is not None else ""
+        visit = _said(pv1, 19)
         return tuple(told.event(CensusEventKind.IN_DOUBT, Infant(one, visit)) for one in named if one)
     if trigger not in MOVES:
         return ()
@@ -213,11 +213,17 @@ def _infant(message: Message, pid: Segment, pv1: Segment | None, told: _Told) ->
     kind = (APPLIED | REIDENTIFIES)[told.header.trigger]
     return Infant(
         identifiers=read_own_identifiers(pid),
-        visit=pv1.text(19) if pv1 is not None and kind not in PERSON_ONLY else "",
+        visit=_said(pv1, 19) if kind not in PERSON_ONLY else "",
         gestational_age_days=read_gestational_age(message.all("OBX"), born=born, occurred=told.occurred),
         born=born,
-        sex=pid.text(8)[:1].upper(),
+        sex=_said(pid, 8)[:1].upper(),
     )
+
+
+def _said(segment: Segment | None, field: int) -> str:
+    """The field's text; an explicit null says that there is none (v2.6 chapter 2.5.3)."""
+    text = segment.text(field) if segment is not None else ""
+    return "" if text == NULL else text
 
 
 def _bed(pv1: Segment | None, field: int, default_facility: str) -> BedId | None:

@@ -120,7 +120,7 @@ def _patients_in(raw: str, location: str, delimiters: Delimiters) -> tuple[Patie
 
 def _patient(raw: str, location: str, delimiters: Delimiters) -> PatientId | None:
     value = part(raw, 1, 1, delimiters)
-    type_code = part(raw, 5, 1, delimiters).upper()
+    type_code = _said(part(raw, 5, 1, delimiters)).upper()
     if is_placeholder(value) or type_code in NOT_PERSONAL:
         return None
     return PatientId(
@@ -131,7 +131,11 @@ def _patient(raw: str, location: str, delimiters: Delimiters) -> PatientId | Non
 
 
 def _authority(raw: str, delimiters: Delimiters) -> str:
-    return part(raw, 4, 1, delimiters) or part(raw, 4, 2, delimiters)
+    return _said(part(raw, 4, 1, delimiters)) or _said(part(raw, 4, 2, delimiters))
+
+
+def _said(text: str) -> str:
+    return "" if text == NULL else text
 
 
 def _rank(patient: PatientId) -> int:

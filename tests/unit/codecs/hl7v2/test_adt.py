@@ -43,6 +43,15 @@ def test_an_admission_gives_infant_bed_visit_and_time() -> None:
     assert (found.control_id, found.processing) == ("4711", Processing.TRAINING)
 
 
+def test_an_explicit_null_is_no_visit_and_no_sex() -> None:
+    pid, pv1 = PID.replace("|F", '|""'), PV1.replace("V42^^^HOSP^VN", '""')
+    found = event(EVN, pid, pv1, trigger="A08")
+    assert (found.infant.visit, found.infant.sex) == ("", "")
+    (deletion,) = read(EVN, pid, pv1, trigger="A23").events
+    (moved,) = read(EVN, pid, 'MRG|88^^^HOSP^MR||||""', pv1, trigger="A45").events
+    assert (deletion.infant.visit, moved.prior_visit, moved.infant.visit) == ("", "", "")
+
+
 @pytest.mark.parametrize(
     ("trigger", "kind"),
     [

@@ -22,6 +22,8 @@ def segment(line: str, *, charset: str = "", encoding: str = "utf-8") -> Segment
         ("77^5^M11^HOSP&1.2.3&ISO^PI", PatientId("77", "HOSP", "PI")),
         ("77^^^&1.2.3&ISO^MR", PatientId("77", "1.2.3", "MR")),
         ("77", PatientId("77", "", "MR")),
+        ('77^^^""^""', PatientId("77", "", "MR")),
+        ('77^^^""&1.2.3&ISO^MR', PatientId("77", "1.2.3", "MR")),
         ("  77 ^^^HOSP", PatientId("77", "HOSP", "MR")),
         (r"7\S\7^^^HOSP", PatientId("7^7", "HOSP", "MR")),
     ],
