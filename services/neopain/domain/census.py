@@ -90,6 +90,10 @@ class Infant:
         """Whether one of the numbers is this infant's."""
         return any(self.is_same_as(one) for one in numbers)
 
+    def is_meant_by(self, numbers: tuple[PatientId, ...]) -> bool:
+        """Whether a device that gives these numbers means this infant; a number alone may be of any type."""
+        return self.has_any(numbers) and (len(numbers) == 1 or not self.is_apart_from(Infant(numbers)))
+
     def shares_identifier_with(self, other: Infant) -> bool:
         """Whether both are one infant: by a number of both, unless their medical record numbers say otherwise."""
         return self.has_any((*other.identifiers, *other.formerly)) and not self.is_apart_from(other)

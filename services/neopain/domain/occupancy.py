@@ -145,14 +145,14 @@ def _in_doubt(census: Census, event: CensusEvent) -> list[BedState]:
 def _contradicted(census: Census, event: CensusEvent) -> list[BedState]:
     named = event.infant.identifiers
     present = census.get(event.bed) if event.bed else None
-    if present is None or present.infant is None or any(one.has_any(named) for one in present.occupants):
+    if present is None or present.infant is None or any(one.is_meant_by(named) for one in present.occupants):
         return []
     return [with_dispute(present, Dispute(event.source, DEVICE_DISAGREES, event.infant.identifiers[0]))]
 
 
 def _confirmed(census: Census, event: CensusEvent) -> list[BedState]:
     present = census.get(event.bed) if event.bed else None
-    if present is None or present.infant is None or not present.infant.has_any(event.infant.identifiers):
+    if present is None or present.infant is None or not present.infant.is_meant_by(event.infant.identifiers):
         return []
     return [without_dispute(present, event.source, None)]
 

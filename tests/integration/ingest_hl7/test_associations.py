@@ -11,7 +11,8 @@ from neopain.bus.census import BedReader
 from neopain.bus.streams import VITALS
 from neopain.domain.census import ASSOCIATION_DISAGREES, CensusEventKind
 from neopain.domain.identity import BedId, PatientId, SourceId
-from neopain.ingest.hl7.association import Association
+from neopain.domain.vitals import Processing
+from neopain.ingest.hl7.association import Association, Said
 
 NOON = datetime(2026, 7, 4, 12, tzinfo=UTC)
 
@@ -62,17 +63,20 @@ async def test_beds_are_looked_up_again_when_the_census_has_changed_and_not_befo
     monkeypatch.setattr(BedReader, "read", watched)
     await door.ask(text.adt("A01", control="1"))
     one, two = BedId("NICU/1/3"), BedId("NICU/1/4")
-    known, monitor = Association(door.bus), SourceId("hl7", "MON")
+    known = Association(door.bus)
+
+    def said(bed: BedId, moment: datetime) -> Said:
+        return Said(bed, (PatientId("77", "HOSP"),), SourceId("hl7", "MON"), Processing.PRODUCTION, moment)
 
     async def judged(bed: BedId, second: float) -> CensusEventKind | None:
         moment = NOON + timedelta(seconds=second)
-        found = await known.judge(bed, PatientId("77", "HOSP"), monitor, moment)
-        assert known.is_settled(bed, PatientId("77", "HOSP"), monitor, moment) is (found is None)
+        found = await known.judge(said(bed, moment))
+        assert known.is_settled(said(bed, moment)) is (found is None)
         return found
 
     assert [await judged(bed, second) for second in (0, 1.5, 3, 4.5) for bed in (one, two)] == [None] * 8
     assert read == [one, two]
-    assert not known.is_settled(one, PatientId("77", "HOSP"), monitor, NOON + timedelta(seconds=6))
+    assert not known.is_settled(said(one, NOON + timedelta(seconds=6)))
     await door.ask(text.adt("A01", control="2", mrn="88", bed="NICU^1^4"))
     assert [await judged(bed, 5) for bed in (one, two)] == [None, None]
     assert [await judged(bed, 6) for bed in (one, two)] == [None, CensusEventKind.CONTRADICTED]

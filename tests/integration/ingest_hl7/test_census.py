@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from neopain.bus.census import Written, read_census, write_beds
 from neopain.bus.streams import CENSUS
 from neopain.domain.census import DEVICE_DISAGREES, TWO_INFANTS, UPDATE_DISAGREES, BedState
+from neopain.domain.identity import PatientId
+from neopain.ingest.hl7 import association
 from neopain.wire.census import decode_bed_state
 
 
@@ -93,8 +98,9 @@ async def test_two_infants_in_one_bed_hold_it_until_one_leaves(door: Any, text: 
 
 
 async def test_a_device_that_names_another_infant_holds_the_bed_until_it_agrees(
-    door: Any, text: Any, eventually: Any
+    door: Any, text: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(association, "QUIET", timedelta(0))
     await door.ask(text.adt("A01", control="1", mrn="77"))
     await door.ask(text.vitals(control="2", mrn="88"))
     assert (await door.bed("NICU/1/3")).held_reason == DEVICE_DISAGREES
@@ -107,6 +113,13 @@ async def test_a_device_that_names_another_infant_holds_the_bed_until_it_agrees(
         return not (await door.bed("NICU/1/3")).is_held
 
     assert await eventually(is_free)
+
+
+async def test_a_device_that_names_the_infant_by_its_second_number_agrees(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", control="1", mrn="77"))
+    await door.ask(text.vitals(control="2", mrn="X9^^^CENTRAL^MR~77"))
+    assert not (await door.bed("NICU/1/3")).is_held
+    assert [one.patient for one in await door.batches()] == [PatientId("77", "HOSP")]
 
 
 async def test_a_device_that_names_nobody_or_the_right_infant_holds_nothing(door: Any, text: Any) -> None:

@@ -27,7 +27,8 @@ REPEATED = (2, 3, 6, 8, 11)
 """The fields of an OBX that count and that a monitor repeats: type, identifier, unit, flags, status."""
 _VALUE, _TIME = 5, 14
 _READ = {"PID": 3, "PV1": 3, "OBR": 7}
-"""What is read of other segments."""
+"""What is read of other segments, beside PID-21."""
+_MOTHER = "PID-21"
 _NOT_AFTER = {"PID": {"PID", "PV1"}, "PV1": {"PV1"}, "OBR": {"OBR", "OBX"}}
 """Where one of those came before, it is another infant or another time that begins."""
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -58,7 +59,8 @@ class Form:
     same in all, ``named`` not empty.
 
     ``winners`` are the values that are kept, in their order: of several of one kind the most believable. ``patient``,
-    ``bed`` and ``time`` are the places of PID-3, PV1-3 and OBR-7, that of an empty text where there are none.
+    ``mother``, ``bed`` and ``time`` are the places of PID-3, PID-21, PV1-3 and OBR-7, that of an empty text where there
+    are none.
     """
 
     segments: int
@@ -70,6 +72,7 @@ class Form:
     named: Take
     unmapped: tuple[UnknownCode, ...]
     patient: int
+    mother: int
     bed: int
     time: int
 
@@ -88,10 +91,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form and what a message fills it with: PID-3, PV1-3, OBR-7 and the one OBX-14 as sent, and its values."""
+    """A form and what a message fills it with: PID-3, PID-21, PV1-3, OBR-7 and the one OBX-14 as sent, and values."""
 
     form: Form
     patient: str
+    mother: str
     bed: str
     time: str
     own_time: str
@@ -117,7 +121,8 @@ class Forms:
             numbers = form.numbers(fields, segments)
             if numbers is not None:
                 own_time = form.own_times(fields)[0]
-                return Filled(form, fields[form.patient], fields[form.bed], fields[form.time], own_time, numbers)
+                who = fields[form.patient], fields[form.mother]
+                return Filled(form, *who, fields[form.bed], fields[form.time], own_time, numbers)
         return None
 
     def learn(self, message: Message) -> None:
@@ -183,6 +188,7 @@ class _Outline:
             named=_take(self.named),
             unmapped=tuple(dict.fromkeys(self.unmapped)),
             patient=self.places.get("PID", 0),
+            mother=self.places.get(_MOTHER, 0),
             bed=self.places.get("PV1", 0),
             time=self.places.get("OBR", 0),
         )
@@ -195,6 +201,8 @@ class _Outline:
         self.same.append(start)
         if name in _READ:
             self.places[name] = self._place(start, end, _READ[name])
+        if name == "PID":
+            self.places[_MOTHER] = self._place(start, end, 21)
         return name != "OBX" or self._takes_observation(start, end)
 
     def _takes_observation(self, start: int, end: int) -> bool:

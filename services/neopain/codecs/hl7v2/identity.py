@@ -72,6 +72,15 @@ def read_own_identifiers(pid: Segment) -> tuple[PatientId, ...]:
     return own
 
 
+def own_patients_in(raw: str, mother: str, delimiters: Delimiters) -> tuple[PatientId, ...]:
+    """Whom PID-3 names, without the mother's numbers of PID-21, both as sent; nobody where there is only the mother."""
+    own = patients_in(raw, "PID-3", delimiters)
+    try:
+        return without_identifiers(own, patients_in(mother, "PID-21", delimiters)) if own and mother else own
+    except MalformedMessage:
+        return own  # what cannot be read is none of those that can
+
+
 def read_bed(segment: Segment, field: int, *, default_facility: str = "") -> BedId | None:
     """The bed of a PL field, None where it names no place at all.
 

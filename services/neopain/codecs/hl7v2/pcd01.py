@@ -17,7 +17,7 @@ from neopain.codecs.hl7v2 import codes
 from neopain.codecs.hl7v2.codes import BUILT_IN, VitalCodes
 from neopain.codecs.hl7v2.form import REPEATED, Filled, forms_of
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.identity import NULL, bed_in, patients_in, read_bed, read_patients
+from neopain.codecs.hl7v2.identity import NULL, bed_in, own_patients_in, read_bed
 from neopain.codecs.hl7v2.message import Delimiters, Message, Segment, text_of
 from neopain.codecs.hl7v2.observation import (
     Dialect,
@@ -78,7 +78,8 @@ class _Candidate(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class VitalsReport:
     """What an ORU^R01 says of one infant; ``bed`` is None where PV1-3 names no place, ``patient`` where PID-3 names
-    nobody. ``newest`` is the newest source time of its readings."""
+    nobody, or its mother alone; ``others`` are further numbers there. ``newest`` is the newest source time of its
+    readings."""
 
     bed: BedId | None
     patient: PatientId | None
@@ -87,6 +88,12 @@ class VitalsReport:
     unmapped: tuple[UnknownCode, ...] = ()
     waves: tuple[WavePiece, ...] = ()
     newest: datetime | None = None
+    others: tuple[PatientId, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[PatientId, ...]:
+        """Every number that names the infant."""
+        return (self.patient, *self.others) if self.patient is not None else ()
 
 
 def read_reports(
@@ -118,7 +125,7 @@ def moment_of(filled: Filled, delimiters: Delimiters, zone: tzinfo) -> Instant:
 
 def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default_facility: str) -> VitalsReport:
     moment = moment_of(filled, delimiters, zone)
-    patients = patients_in(filled.patient, "PID-3", delimiters)
+    patients = own_patients_in(filled.patient, filled.mother, delimiters)
     readings = tuple(
         Reading(
             kind,
@@ -135,6 +142,7 @@ def _filled_report(filled: Filled, delimiters: Delimiters, zone: tzinfo, default
     return VitalsReport(
         bed=bed_in(filled.bed, "PV1-3", delimiters, default_facility),
         patient=patients[0] if patients else None,
+        others=patients[1:],
         readings=readings,
         unmapped=filled.form.unmapped,
         newest=moment.utc,
@@ -175,7 +183,8 @@ def _infants(message: Message) -> list[_Infant]:
 
 
 def _report(message: Message, infant: _Infant, reader: _Reader, default_facility: str) -> VitalsReport:
-    patients = read_patients(infant.pid, 3) if infant.pid else ()
+    pid = infant.pid
+    patients = own_patients_in(pid.raw(3), pid.raw(21), pid.delimiters) if pid else ()
     found = reader.read(message.lines[infant.begin : infant.end])
     waves = None
     if found.has_waveforms:
@@ -184,6 +193,7 @@ def _report(message: Message, infant: _Infant, reader: _Reader, default_facility
     return VitalsReport(
         bed=read_bed(infant.pv1, 3, default_facility=default_facility) if infant.pv1 else None,
         patient=patients[0] if patients else None,
+        others=patients[1:],
         readings=tuple(_reading(kind, one) for (kind, _), one in found.best.items()),
         skipped=(*found.skipped, *(waves.skipped if waves else ())),
         unmapped=tuple(dict.fromkeys((*found.unmapped, *(waves.unmapped if waves else ())))),

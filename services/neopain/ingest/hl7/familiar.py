@@ -1,9 +1,9 @@
 """Vitals that come as they came before: sender, infant, bed and form are known, and only times, control id and numbers
 are looked at (docs/adr/0029).
 
-What stands in the same words means the same. A message is familiar when its MSH, but for time and control id, its PID-3
-and its PV1-3 are those of one that was read the usual way, and its other segments have a form that was learned then
-(``codecs.hl7v2.form``). Every other message takes the usual way.
+What stands in the same words means the same. A message is familiar when its MSH, but for time and control id, its
+PID-3, PID-21 and PV1-3 are those of one that was read the usual way, and its other segments have a form that was
+learned then (``codecs.hl7v2.form``). Every other message takes the usual way.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Key(NamedTuple):
     codec: str
     sender: Sender
     patient: str
+    mother: str
     bed: str
 
 
@@ -137,7 +138,7 @@ class FamiliarMessages:
 
     def learn(self, one: Received, report: VitalsReport, bed: BedId, addressing: Addressing) -> None:
         """Keeps what a message that was read has in common with those after it, if it can be familiar at all."""
-        is_whole = bool(report.readings) and not (report.waves or report.skipped or one.letter)
+        is_whole = bool(report.readings) and not (report.waves or report.skipped or report.others or one.letter)
         if not is_whole or one.message.codec in SWITCHED_CHARSETS.values():
             return
         opened = self._open(Frame(one.raw), one.sender)
@@ -179,11 +180,16 @@ class FamiliarMessages:
         fields[_TIME] = fields[_ID] = ""
         if len(fields) > _SEQUENCE:
             fields[_SEQUENCE] = ""
-        return _Opened(Key("|".join(fields), codec, sender, filled.patient, filled.bed), filled, control_id, time_text)
+        return _Opened(
+            Key("|".join(fields), codec, sender, filled.patient, filled.mother, filled.bed),
+            filled,
+            control_id,
+            time_text,
+        )
 
 
 def _length(key: Key) -> int:
-    return len(key.head) + len(key.patient) + len(key.bed)
+    return len(key.head) + len(key.patient) + len(key.mother) + len(key.bed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from neopain.codecs.hl7v2.message import FIELD_MISSING
 from neopain.codecs.hl7v2.observation import UnknownCode
 from neopain.codecs.hl7v2.pcd01 import VitalsReport, read_reports
 from neopain.codecs.hl7v2.site_codes import read_site_codes
-from neopain.domain.identity import BedId, SourceId, is_unit_alone
+from neopain.domain.identity import BedId, PatientId, SourceId, is_unit_alone
 from neopain.domain.receipt import Stored
 from neopain.domain.time import SkewEstimate, Timing
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.errors import ConfigurationError, MalformedMessage
-from neopain.ingest.hl7.association import Association
+from neopain.ingest.hl7.association import Association, Said
 from neopain.ingest.hl7.familiar import FamiliarReceived, parts_of
 from neopain.ingest.hl7.received import Received, mark_of
 from neopain.ingest.hl7.sender import Clocks
@@ -100,21 +100,23 @@ class VitalsIntake:
         for each in placed:
             if each.bed is None:
                 continue
+            numbers = each.report.numbers
+            named = await self.association.number_of(each.bed, numbers, one.received) if numbers else None
             if each.report.readings:
-                stored.append(await self._publish(each.report, each.bed, one))
+                stored.append(await self._publish(each.report, each.bed, named, one))
             if each.report.waves:
-                stored += await self.waveforms.store(each.report.waves, each.bed, each.report.patient, one)
-            if each.report.patient is not None:
-                await self.association.compare(each.bed, each.report.patient, one)
+                stored += await self.waveforms.store(each.report.waves, each.bed, named, one)
+            if numbers:
+                await self.association.compare(each.bed, numbers, one)
         return tuple(stored)
 
-    async def _publish(self, report: VitalsReport, bed: BedId, one: Received) -> Stored:
+    async def _publish(self, report: VitalsReport, bed: BedId, named: PatientId | None, one: Received) -> Stored:
         batch = VitalsBatch(
             bed=bed,
             source=one.source,
             samples=_samples(report, one.received, self.clocks.of(one.source, bed)),
             processing=one.header.processing,
-            patient=report.patient,
+            patient=named,
             control_id=one.header.control_id,
             unmapped=tuple(code.label for code in report.unmapped),
         )
@@ -131,10 +133,8 @@ class VitalsIntake:
 
     def is_settled(self, one: FamiliarReceived) -> bool:
         """Whether it is known, without reading, that the message changes nothing in the census."""
-        familiar = one.found.familiar
-        if familiar.patient is None:
-            return True
-        return self.association.is_settled(familiar.bed, familiar.patient, familiar.source, one.received)
+        said = _said_by(one)
+        return said is None or self.association.is_settled(said)
 
     def begin_familiar(self, one: FamiliarReceived) -> Begun:
         """Puts a familiar message on its way to the bus; may be called again, nothing is stored twice."""
@@ -161,12 +161,10 @@ class VitalsIntake:
 
     async def store_familiar(self, one: FamiliarReceived) -> tuple[Stored, ...]:
         """What ``store`` does, of a familiar message."""
-        begun, familiar = self.begin_familiar(one), one.found.familiar
+        begun = self.begin_familiar(one)
         await begun.published
-        if familiar.patient is not None:
-            kind = await self.association.judge(familiar.bed, familiar.patient, familiar.source, one.received)
-            if kind is not None:
-                await self.association.tell(kind, familiar.bed, familiar.patient, one.read_whole())
+        if (said := _said_by(one)) is not None and (kind := await self.association.judge(said)) is not None:
+            await self.association.tell(kind, said.bed, said.numbers, one.read_whole())
         return self.finish_familiar(one, begun)
 
     def tell_unknown(self, unmapped: Sequence[UnknownCode], source: SourceId) -> None:
@@ -182,6 +180,14 @@ class VitalsIntake:
             if skipped.unknown is not None:
                 self.unknown.count(one.source, skipped.unknown)
         self.tell_unknown(report.unmapped, one.source)
+
+
+def _said_by(one: FamiliarReceived) -> Said | None:
+    """Whom the message names, None if nobody."""
+    known = one.found.familiar
+    if known.patient is None:
+        return None
+    return Said(known.bed, (known.patient,), known.source, known.header.processing, one.received)
 
 
 def _bed_of(named: BedId | None, given: BedId | None) -> BedId | None:

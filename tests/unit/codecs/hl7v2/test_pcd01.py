@@ -234,6 +234,30 @@ def test_a_blank_or_unknown_patient_is_none(pid: str) -> None:
     assert report(pid, PV1, OBR, "OBX|1|NM|HR||142|/min").patient is None
 
 
+@pytest.mark.parametrize(
+    ("pid", "mother", "numbers"),
+    [
+        ("77^^^HOSP^MR~X9^^^CENTRAL^PI", "", [("77", "HOSP"), ("X9", "CENTRAL")]),
+        ("66^^^HOSP^MR~77^^^HOSP^MR", "66^^^HOSP^MR", [("77", "HOSP")]),
+        ("66^^^HOSP^MR", "66^^^HOSP^MR", []),
+        ("77^^^HOSP^MR", "66^^^HOSP^MR", [("77", "HOSP")]),
+        ("77^^^HOSP^MR", '""', [("77", "HOSP")]),
+    ],
+)
+def test_every_number_but_the_mother_s_names_the_infant(pid: str, mother: str, numbers: list[tuple[str, str]]) -> None:
+    line = f"PID|||{pid}" + "|" * 18 + mother
+    for value in ("142", "143"):  # the second is read by the form of the first
+        found = report(line, PV1, OBR, f"OBX|1|NM|HR||{value}|/min")
+        assert [(one.value, one.assigning_authority) for one in found.numbers] == numbers
+
+
+def test_a_form_does_not_keep_the_mother_of_one_message_for_another() -> None:
+    line = "PID|||66^^^HOSP^MR~77^^^HOSP^MR" + "|" * 18
+    for mother, expected in (("66^^^HOSP^MR", "77"), ("77^^^HOSP^MR", "66")):
+        found = report(line + mother, PV1, OBR, "OBX|1|NM|HR||142|/min")
+        assert [one.value for one in found.numbers] == [expected]
+
+
 def test_a_message_without_patient_and_place_still_gives_its_numbers() -> None:
     found = report(OBR, "OBX|1|NM|HR||142|/min")
     assert (found.bed, found.patient, len(found.readings)) == (None, None, 1)
