@@ -18,7 +18,7 @@ from neopain.charting.audit.verify import verify_audit
 from neopain.charting.disclosures import READS
 from neopain.charting.facts import take_fact
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.codecs.fhir.audit_event import READ
+from neopain.codecs.fhir.audit_event import READ, SEARCHED
 from neopain.domain.census import BedState, Infant
 from neopain.domain.identity import PatientId
 from neopain.errors import ConfigurationError
@@ -83,6 +83,33 @@ def test_a_read_of_several_infants_is_told_of_each_without_the_others(
     for number in (ward.infant.value, "another"):
         (read,) = [row for row in ask(number=number, authority=authority).rows if row.event == READ]
         assert (read.actor, read.patient, read.detail) == ("nurse-9", f"HOSP|{number}", {"told": 2})
+
+
+def test_the_numbers_of_others_in_a_search_are_not_told(ask: Ask, ward: Any) -> None:
+    own, other = ward.infant.value, f"B-{ward.infant.value}"
+    asked = f"Observation?patient.identifier=urn%3Ahosp%7C{own}%2Curn%3Ahosp%7C{other}&_count=1"
+    infants = [f"HOSP|{own}", f"HOSP|{other}"]
+    ward.chart()
+    with unit_of_work(ward.engine, ward.clock) as unit:
+        event = AuditEvent(SEARCHED, "nurse-9", detail={"asked": asked}, infants=infants)
+        append(unit.connection, [event], now=ward.clock.now(), chain=READS)
+
+    (searched,) = [row for row in ask().rows if row.event == SEARCHED]
+
+    assert searched.detail["asked"] == f"Observation?patient.identifier=urn%3Ahosp%7C{own}%2Canother+infant&_count=1"
+
+
+def test_whose_an_entry_was_charted_to_instead_is_not_told_by_number(ask: Ask, ward: Any) -> None:
+    other = PatientId(f"B-{ward.infant.value}", "HOSP")
+    ward.chart()
+    # A late fact: another infant lay in the bed all the time.
+    state = BedState(ward.bed, ward.clock.now() - timedelta(hours=1), Infant((other,), visit="V2"))
+    take_fact(ward.intake, fact_id=uuid.uuid4().hex, state=state, arrived=ward.clock.now())
+
+    (withdrawn,) = [row for row in ask().rows if row.event == "entry_withdrawn"]
+    (charted,) = [row for row in ask(number=other.value).rows if row.event == "entry_charted"]
+
+    assert (withdrawn.detail["instead_of"], charted.detail["replaces_entry_of"]) == ("another infant",) * 2
 
 
 def test_the_number_before_a_merge_is_the_same_infants(ask: Ask, ward: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Text, and_, cast, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -18,7 +19,7 @@ from neopain.charting.audit.chain import AuditEvent, append
 from neopain.charting.disclosures import READS
 from neopain.charting.tables import AUDIT
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
-from neopain.codecs.fhir.audit_event import INFANTS, infants_of
+from neopain.codecs.fhir.audit_event import ANOTHER, SEARCHED, detail_about, infants_of
 from neopain.codecs.fhir.ids import patient_id_of_key
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import Clock
@@ -34,6 +35,8 @@ WITH RECURSIVE found AS (
 ) SELECT patient FROM found WHERE patient IS NOT NULL
 """
 """The infants that rows are about, each found by the index: they are few beside the rows."""
+BY_NUMBER = ("identifier", "patient.identifier", "subject.identifier")
+"""Parameters of a search that name infants by their numbers."""
 FORMER = "was_entry_of"
 """In the detail of ``RENUMBERED``: the number that the infant had before."""
 
@@ -147,6 +150,8 @@ def _rows(connection: Connection, asked: AskedOf, numbers: tuple[str, ...]) -> t
 
 def _told(row: Row[Any], numbers: tuple[str, ...]) -> ToldRow:
     detail: dict[str, object] = json.loads(row.detail)
+    if row.event == SEARCHED:
+        detail["asked"] = _asked_about(str(detail.get("asked", "")), numbers)
     own = [one for one in infants_of(row.patient, detail) if one in numbers]
     return ToldRow(
         place=f"{row.chain}/{row.position}",
@@ -155,8 +160,22 @@ def _told(row: Row[Any], numbers: tuple[str, ...]) -> ToldRow:
         actor=row.actor,
         entry_id=row.entry_id,
         patient=own[0],
-        detail={name: value for name, value in detail.items() if name != INFANTS},
+        detail=detail_about(detail, numbers),
     )
+
+
+def _asked_about(asked: str, numbers: Collection[str]) -> str:
+    """A search as it may be told of one infant: without the numbers of others that it was for, too."""
+    what, _, query = asked.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    own = {number.partition("|")[2] for number in numbers}
+    told = [(name, _without_others(value, own) if name in BY_NUMBER else value) for name, value in pairs]
+    return asked if told == pairs else f"{what}?{urlencode(told)}"
+
+
+def _without_others(values: str, own: Collection[str]) -> str:
+    tokens = (token if token.rpartition("|")[2] in own else ANOTHER for token in values.split(","))
+    return ",".join(dict.fromkeys(tokens))
 
 
 def is_about_one_of(ids: Collection[str]) -> ColumnElement[bool]:

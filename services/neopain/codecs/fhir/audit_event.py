@@ -10,7 +10,7 @@ kept.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,6 +26,10 @@ NOTIFIED = "subscription_notified"
 """The endpoint of a subscription is told of infants."""
 INFANTS = "infants"
 """In the detail of a row about several infants: their keys."""
+NAMED = {"patients": "; ", "instead_of": ", ", "replaces_entry_of": ", "}
+"""What else of a detail names infants, and what stands between their keys."""
+ANOTHER = "another infant"
+NOBODY = "nobody"
 
 EVENTS = f"{terms.BASE}/CodeSystem/audit-event"
 EVENT_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -115,9 +119,8 @@ class AuditRow:
         if len(self.infants) < 2:
             yield self
             return
-        detail = {name: value for name, value in self.detail.items() if name != INFANTS}
         for number, infant in enumerate(self.infants, start=1):
-            yield replace(self, patient=infant, detail=detail, number=number)
+            yield replace(self, patient=infant, detail=detail_about(self.detail, {infant}), number=number)
 
     @property
     def infants(self) -> tuple[str, ...]:
@@ -131,6 +134,20 @@ def infants_of(patient: str, detail: Mapping[str, object]) -> tuple[str, ...]:
     if isinstance(several, list):
         return tuple(str(one) for one in several)
     return (patient,) if patient else ()
+
+
+def detail_about(detail: Mapping[str, object], own: Container[str]) -> dict[str, object]:
+    """A detail as it may be told of one infant, whose keys are ``own``: others are in it without their numbers."""
+    return {
+        name: _without_others(str(value), NAMED[name], own) if name in NAMED else value
+        for name, value in detail.items()
+        if name != INFANTS
+    }
+
+
+def _without_others(named: str, between: str, own: Container[str]) -> str:
+    parts = (one if one in own or one in ("", NOBODY) else ANOTHER for one in named.split(between))
+    return between.join(dict.fromkeys(parts))
 
 
 def audit_events_of(row: AuditRow) -> Iterator[Json]:

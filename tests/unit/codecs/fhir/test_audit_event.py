@@ -40,6 +40,14 @@ def test_a_row_about_two_is_an_audit_event_for_each_that_names_nobody_else() -> 
     AuditEvent.model_validate(second)
 
 
+def test_whom_a_census_query_was_for_is_told_of_the_own_infant_alone() -> None:
+    detail = {"patients": "HOSP|1; HOSP|2; HOSP|3", "infants": ["HOSP|1", "HOSP|2"]}
+
+    first, _ = audit_events_of(replace(ROW, event="census_queried", detail=detail))
+
+    assert first["entity"][0]["detail"] == [{"type": "patients", "valueString": "HOSP|1; another infant"}]
+
+
 def test_a_row_about_one_is_its_own_audit_event() -> None:
     row = replace(ROW, patient="HOSP|1", detail={"asked": "Observation"})
 
