@@ -41,7 +41,8 @@ class Watching:
         with self._lock:
             for infant in infants:
                 standing = self._standing.get((watcher, infant))
-                if standing is not None and now < standing.until:
+                # One that begins after now was written by a clock that was ahead: it would stand until then.
+                if standing is not None and standing.until - self.stands_for <= now < standing.until:
                     standing.repeated += 1
                 else:
                     before = {"repeated": standing.repeated} if standing is not None else {}
