@@ -18,10 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from neopain.charting.aggregates import drop_days, ensure_days
 from neopain.charting.audit import AuditEvent, anchor_heads, append
+from neopain.charting.audit.anchor import valid_anchors
 from neopain.charting.audit.checkpoint import read_trusted_keys
 from neopain.charting.audit.export import ExportAsked, export_audit
 from neopain.charting.audit.exported import verify_export
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.restored import accept_restore
 from neopain.charting.audit.verify import verify_audit
 from neopain.charting.retention import rows as rows_of
 from neopain.charting.retention.holds import place_hold, release_hold
@@ -411,6 +413,26 @@ def test_a_month_that_names_a_held_infant_stays_and_the_others_go(months: Engine
     export_audit(months, shelf.ward.clock, ExportAsked(path, by="auditor", reason="inspection"))
     assert verify_export(path, trusted=trusted).reason == ""
     assert verify_export(path).reason.endswith("were not looked at, since no keys were given")
+
+
+def test_after_a_restore_anchors_around_a_dropped_month_still_count(
+    months: Engine, shelf: Shelf, key_path: Path, tmp_path: Path
+) -> None:
+    anchors = tmp_path / "anchors.jsonl"
+    rows = shelf.rows("SELECT chain, position, hash FROM audit WHERE chain = 'charting' ORDER BY position")
+    lost = {"chain": "charting", "position": 500, "hash": "0" * 64}
+    anchors.write_text("".join(json.dumps({**row, "anchored": "2026-06-01"}) + "\n" for row in [*rows, lost]))
+    # The infant of the third row: its month stays, and that after it goes.
+    place_hold(months, shelf.ward.clock, "2", "HOSP", by="legal", reason="case 12")
+    shelf.clean(
+        retention_entries_days=30, retention_alerts_days=30, retention_audit_months=5, audit_signing_key=key_path
+    )
+
+    accepted = accept_restore(months, shelf.ward.clock, anchors, by="dba", reason="the disk was lost")
+
+    assert [(one.first, one.last) for one in accepted.values()] == [(500, 500)]
+    assert len(valid_anchors(anchors)) == len(rows)
+    assert verify_audit(shelf.url, anchor_path=anchors, trusted=read_trusted_keys(None, key_path)).is_whole
 
 
 def test_no_month_of_a_broken_trail_is_dropped(months: Engine, shelf: Shelf, key_path: Path) -> None:

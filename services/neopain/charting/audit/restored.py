@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from neopain.charting.audit.anchor import Anchor, Loss, valid_anchors, write_losses
 from neopain.charting.audit.chain import AuditEvent, Value
-from neopain.charting.tables import AUDIT
+from neopain.charting.tables import AUDIT, AUDIT_HEADS
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.errors import ConfigurationError
 from neopain.runtime.clock import Clock
@@ -44,12 +44,17 @@ def accept_restore(engine: Engine, clock: Clock, path: Path, *, by: str, reason:
 
 
 def _lost(connection: Connection, anchors: Sequence[Anchor]) -> Iterator[int]:
-    """The anchored positions of a chain where the database has no row, or another; what was dropped is not lost."""
+    """The anchored positions of a chain that are beyond its head, or where another row is: what a restore loses.
+
+    A month that was dropped is no loss, nor is a hole: the anchors around it count.
+    """
     chain = anchors[0].chain
-    oldest = connection.scalar(select(func.min(AUDIT.c.position)).where(AUDIT.c.chain == chain)) or 1
+    head = connection.scalar(select(AUDIT_HEADS.c.position).where(AUDIT_HEADS.c.chain == chain)) or 0
     for start in range(0, len(anchors), PAGE):
-        page = [one for one in anchors[start : start + PAGE] if one.position >= oldest]
+        page = anchors[start : start + PAGE]
         positions = [one.position for one in page]
         query = select(AUDIT.c.position, AUDIT.c.hash).where(AUDIT.c.chain == chain, AUDIT.c.position.in_(positions))
         there = {row.position: row.hash for row in connection.execute(query)}
-        yield from (one.position for one in page if there.get(one.position) != one.hash)
+        yield from (
+            one.position for one in page if one.position > head or there.get(one.position, one.hash) != one.hash
+        )
