@@ -12,6 +12,8 @@ import pytest
 
 from neopain.charting.procedures import Documented, chart_due_procedures, document
 from neopain.charting.retention.rows import CLASSES, delete_batch
+from neopain.charting.retention.run import run_retention
+from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
 from neopain.domain.identity import PatientId
@@ -142,6 +144,24 @@ def test_the_command_documents_one(
     told = capsys.readouterr().out
     assert told.startswith("not charted: it ")
     assert rows("SELECT count(*) AS rows FROM procedures") == [{"rows": 0}]
+
+
+def test_retention_takes_a_procedure_that_no_entry_came_of(infant: Any, owner_engine: Any, rows: Rows) -> None:
+    infant.clock.advance(100)
+    documented(infant, begin=160, end=180)
+    settings = ChartingSettings(database_url="postgresql+psycopg2://none", retention_entries_days=30)
+    infant.clock.advance(timedelta(days=31).total_seconds())
+    run_retention(owner_engine, infant.clock, settings, by="test", say=print)
+    # It waits for the consumer.
+    assert rows("SELECT state FROM procedures") == [{"state": "waiting"}]
+    assert chart_due_procedures(infant.intake, now=infant.clock.now()) == 0
+    assert rows("SELECT state FROM procedures") == [{"state": "not-charted"}]
+
+    run_retention(owner_engine, infant.clock, settings, by="test", say=print)
+
+    assert rows("SELECT count(*) AS rows FROM procedures") == [{"rows": 0}]
+    (deleted,) = rows("SELECT detail FROM audit WHERE event = 'retention_deleted'")
+    assert json.loads(deleted["detail"])["class"] == "procedures"
 
 
 def test_retention_takes_a_procedure_with_its_entry(

@@ -100,7 +100,10 @@ def test_entries_go_with_all_that_hangs_on_them_and_it_is_in_the_audit_trail(she
     )
     shelf.ward.clock.advance(timedelta(days=30, seconds=60).total_seconds())
 
-    assert shelf.clean(retention_entries_days=30) == ["entries: 1 deleted, from before 2026-10-05"]
+    assert shelf.clean(retention_entries_days=30) == [
+        "entries: 1 deleted, from before 2026-10-05",
+        "procedures: 0 deleted, from before 2026-10-05",
+    ]
 
     assert [row["entry_id"] for row in shelf.rows("SELECT entry_id FROM entries")] == [new["entry_id"]]
     assert {table: shelf.count(table) for table in ("outbox", "entry_statuses", "reviews")} == {
@@ -200,7 +203,7 @@ def test_a_run_that_was_killed_between_two_batches_goes_on(shelf: Shelf, monkeyp
             shelf.clean(retention_entries_days=30)
     assert shelf.count("entries") == 3
 
-    assert shelf.clean(retention_entries_days=30) == ["entries: 3 deleted, from before 2026-10-15"]
+    assert shelf.clean(retention_entries_days=30)[0] == "entries: 3 deleted, from before 2026-10-15"
 
 
 # -- holds -------------------------------------------------------------------------------------------------------------
@@ -368,7 +371,7 @@ def test_a_month_is_dropped_for_a_signed_checkpoint_and_the_rest_is_verified(
 
     said = shelf.clean(**settings, audit_signing_key=key_path)
 
-    assert said[2:] == ["audit: 2026-01 dropped, 4 rows, signed", "audit: 2026-02 dropped, 2 rows, signed"]
+    assert said[3:] == ["audit: 2026-01 dropped, 4 rows, signed", "audit: 2026-02 dropped, 2 rows, signed"]
     assert shelf.rows("SELECT to_regclass('audit_2026_01') AS january") == [{"january": None}]
     trusted = read_trusted_keys(key_path.with_name("public.pem"))
     found = verify_audit(shelf.url, anchor_path=anchors, trusted=trusted)
@@ -401,8 +404,8 @@ def test_a_month_that_names_a_held_infant_stays_and_the_others_go(months: Engine
         retention_entries_days=30, retention_alerts_days=30, retention_audit_months=5, audit_signing_key=key_path
     )
 
-    assert said[2] == "audit: 2026-03 kept for holds"
-    assert [line.split()[1:3] for line in said[3:]] == [
+    assert said[3] == "audit: 2026-03 kept for holds"
+    assert [line.split()[1:3] for line in said[4:]] == [
         ["2026-01", "dropped,"],
         ["2026-02", "dropped,"],
         ["2026-04", "dropped,"],
@@ -471,6 +474,7 @@ def test_the_commands_show_hold_run_and_release(
     assert neopain("show") == [
         "entries     kept 1 days  1 rows due",
         "alerts      kept for good",
+        "procedures  kept 1 days  0 rows due",
         "audit       kept for good",
         "aggregates  kept 7 days  dropped by the consumer, whole days",
         "no hold is in force",

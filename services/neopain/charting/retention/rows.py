@@ -1,4 +1,4 @@
-"""Deleting entries and alerts that are older than the site keeps them, a batch at a time, each in the audit trail.
+"""Deleting entries, alerts and procedures that are older than the site keeps them, a batch at a time, audited.
 
 What a person is still needed for is kept however old it is: entries that are held, or have not reached the EHR.
 """
@@ -28,6 +28,7 @@ from sqlalchemy import (
 from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.entries import EntryState
 from neopain.charting.outbox import DONE
+from neopain.charting.procedures import ProcedureState
 from neopain.charting.retention.holds import extend_holds, is_held, lock_holds
 from neopain.charting.tables import (
     ALERT_EVENTS,
@@ -83,6 +84,18 @@ CLASSES = (
         "opened",
         (ALERT_EVENTS,),
         exists().where(ALERT_WATCHES.c.alert_id == ALERTS.c.alert_id),
+    ),
+    # Those that no entry came of: the others go with their entry.
+    RowClass(
+        "procedures",
+        PROCEDURES,
+        "procedure_id",
+        "ends",
+        (),
+        or_(
+            PROCEDURES.c.state == ProcedureState.WAITING.value,
+            exists().where(ENTRIES.c.entry_id == PROCEDURES.c.entry_id),
+        ),
     ),
 )
 

@@ -129,5 +129,5 @@ def _due_months(connection: Connection, settings: ChartingSettings, *, now: date
 
 
 def _before(rows: RowClass, settings: ChartingSettings, *, now: datetime) -> datetime | None:
-    days = settings.retention_entries_days if rows.name == "entries" else settings.retention_alerts_days
+    days = settings.retention_alerts_days if rows.name == "alerts" else settings.retention_entries_days
     return now - timedelta(days=days) if days is not None else None
