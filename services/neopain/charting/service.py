@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -203,19 +205,18 @@ class ChartingConsumer:
                 await asyncio.to_thread(nudge, app)
 
     async def _tend(self, running: Running) -> None:
-        anchored = housekept = self.clock.now()
+        now = self.clock.now()
+        anchor_every = timedelta(seconds=self.settings.audit_anchor_seconds)
+        regularly = (
+            _Regularly(self._anchor, anchor_every, done=now),
+            _Regularly(partial(asyncio.to_thread, self._keep_house), HOUSEKEEPING, done=now),
+        )
         while await running.pause(TEND_SECONDS):
-            now = self.clock.now()
-            try:
-                await self.close_silent_beds()
-                if now - anchored >= timedelta(seconds=self.settings.audit_anchor_seconds):
-                    await self._anchor()
-                    anchored = now
-                if now - housekept >= HOUSEKEEPING:
-                    await asyncio.to_thread(self._keep_house)
-                    housekept = now
-            except (TransientError, ConfigurationError) as error:
-                LOG.warning("tending_waits", why=error)
+            # One that fails keeps none of the others waiting.
+            await _tended(self.close_silent_beds())
+            for chore in regularly:
+                if chore.is_due(self.clock.now()):
+                    await _tended(chore.do(self.clock.now()))
 
     async def _aggregate(self, running: Running) -> None:
         while await running.pause(AGGREGATE_SECONDS):
@@ -256,6 +257,29 @@ class ChartingConsumer:
             ensure_partitions(unit.connection, now=now)
             ensure_days(unit.connection, now=now)
         LOG.info("house_kept", windows_forgotten=forgotten, aggregate_days_dropped=dropped)
+
+
+@dataclass(slots=True)
+class _Regularly:
+    """A chore that is due again a while after it was done; by a clock that was ahead it is due at once."""
+
+    chore: Callable[[], Awaitable[None]]
+    every: timedelta
+    done: datetime
+
+    def is_due(self, now: datetime) -> bool:
+        return not self.done <= now < self.done + self.every
+
+    async def do(self, now: datetime) -> None:
+        await self.chore()
+        self.done = now
+
+
+async def _tended(chore: Awaitable[None]) -> None:
+    try:
+        await chore
+    except (TransientError, ConfigurationError) as error:
+        LOG.warning("tending_waits", why=error)
 
 
 def _bed_of(entry: Entry) -> str:
