@@ -30,6 +30,8 @@ from neopain.domain.identity import BedId, PatientId
 from neopain.domain.vitals import PLAUSIBLE, Processing, VitalKind
 from neopain.domain.window import VITALS_SPAN
 
+SCORE_BED = f"{terms.EXTENSIONS}/score-bed"
+"""Extension of a newest score: the bed, so that nobody shows it at the one in which the infant lay before."""
 NOT_CHARTED = "Charted nowhere; no medical record and no alarm."
 VITAL_CODES = {
     VitalKind.HEART_RATE: "aggregated-heart-rate",
@@ -109,6 +111,7 @@ def live_observation(live: LiveScore, whose: Whose) -> Json:
             **_head(live_id(whose), whose, code=terms.LIVE_SCORE, category=terms.LIVE),
             "meta": {"lastUpdated": live.taken.isoformat(), "security": labels_of(draft)},
             "contained": [device_of(draft)],
+            "extension": [{"url": SCORE_BED, "valueString": whose.bed}],
             "effectivePeriod": {"start": (end - VITALS_SPAN).isoformat(), "end": end.isoformat()},
             **told,
             "note": [{"text": f"{SUGGESTION} {NOT_CHARTED} {_model(draft)}{note}"}],

@@ -59,6 +59,9 @@ def test_the_newest_score_says_its_age_and_that_it_is_investigational(api: Any, 
     }
     assert live["note"][0]["text"].startswith("Investigational")
     assert live["meta"]["security"][0]["code"] == "AIAST"
+    assert live["extension"] == [
+        {"url": "https://neopain.org/fhir/StructureDefinition/score-bed", "valueString": ward.bed}
+    ]
     assert live["effectivePeriod"]["end"] == "2026-10-05T12:00:03+00:00"
     assert api.read(live["subject"]["reference"])["identifier"][0]["value"] == ward.infant.value
     assert api.read(f"Observation/{live['id']}") == live

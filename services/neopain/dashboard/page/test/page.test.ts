@@ -6,6 +6,7 @@ import { ownScore, readEntry } from "../src/fhir/entry";
 import { levelOf, readScore, STUDY_MODE } from "../src/fhir/score";
 import { Chores } from "../src/state/chores";
 import { Series } from "../src/state/series";
+import { beds, haveMoved, takePlaces, takeScores } from "../src/state/ward";
 import { span } from "../src/strings";
 
 const STREAM =
@@ -89,4 +90,30 @@ test("a score that is kept for a study has no number, and an entry of one is kno
   const score = readScore(structuredClone(masked) as never, { at: 0 } as never);
   assert.deepEqual([score.value, score.reason], [null, STUDY_MODE]);
   assert.equal(readEntry(structuredClone(masked) as never).isOfStudy, true);
+});
+
+test("a score is shown at no bed that its infant has left, and the census is read again", () => {
+  const scored = (patient: string, bed: string, value: number) =>
+    readScore(
+      {
+        resourceType: "Observation",
+        status: "preliminary",
+        code: {},
+        subject: { reference: `Patient/${patient}` },
+        extension: [{ url: "https://neopain.org/fhir/StructureDefinition/score-bed", valueString: bed }],
+        valueQuantity: { value },
+      },
+      { steady: 0, wall: 0 },
+    );
+  const place = (bed: string, patient: string) => ({ bed, patient, held: "", isTest: false });
+  takePlaces([place("NICU/1/1", "anna"), place("NICU/1/2", "bert")]);
+  takeScores([scored("anna", "NICU/1/1", 1), scored("bert", "NICU/1/2", 7)]);
+  assert.deepEqual([beds().map((one) => one.score?.value), haveMoved()], [[1, 7], false]);
+
+  // They have changed beds, and the places are of before.
+  takeScores([scored("anna", "NICU/1/2", 1), scored("bert", "NICU/1/1", 7)]);
+  assert.deepEqual([beds().map((one) => one.score), haveMoved()], [[null, null], true]);
+
+  takePlaces([place("NICU/1/1", "bert"), place("NICU/1/2", "anna")]);
+  assert.deepEqual([beds().map((one) => one.score?.value), haveMoved()], [[7, 1], false]);
 });

@@ -1,7 +1,18 @@
 // An Observation as a score: a number with its interval, or the reason why there is none.
 import type { Observation } from "fhir/r4";
 import { type Mark, secondsSince, serverNow } from "../state/moment";
-import { component, componentNumber, endOf, hasCode, isTestData, LOINC, NIPS, numberOf, SCORES } from "./coded";
+import {
+  component,
+  componentNumber,
+  endOf,
+  extension,
+  hasCode,
+  isTestData,
+  LOINC,
+  NIPS,
+  numberOf,
+  SCORES,
+} from "./coded";
 
 export type Level = "low" | "mild" | "moderate" | "severe";
 
@@ -25,6 +36,8 @@ export interface Presence {
 export interface Score {
   id: string;
   patient: string;
+  /** The bed in which it was scored, as the census has it; empty where the server does not say. */
+  bed: string;
   value: number | null;
   low: number | null;
   high: number | null;
@@ -58,6 +71,7 @@ export function readScore(of: Observation, told: Mark): Score {
   return {
     id: of.id ?? "",
     patient: of.subject?.reference?.split("/").at(-1) ?? "",
+    bed: extension(of, "score-bed")?.valueString ?? "",
     value: isOwn || value === null ? value : (value * 10) / 7,
     low: componentNumber(of, "interval-low"),
     high: componentNumber(of, "interval-high"),

@@ -10,7 +10,18 @@ import { course } from "./course";
 import { down, hear, link, pause, SILENCE_SECONDS, silentFor, up, waitAfter } from "./link";
 import { mark, secondsSince, serverNow } from "./moment";
 import { endSession, readSession, type Session, session } from "./session";
-import { forgetWard, HOUR, markTrends, places, takeAlerts, takePlaces, takeScores, takeTrend, trendOf } from "./ward";
+import {
+  forgetWard,
+  HOUR,
+  haveMoved,
+  markTrends,
+  places,
+  takeAlerts,
+  takePlaces,
+  takeScores,
+  takeTrend,
+  trendOf,
+} from "./ward";
 
 const POLL_MS = 5_000;
 const SHORTEST_SECONDS = 5;
@@ -114,14 +125,18 @@ async function poll(now: Session): Promise<void> {
 function choresOf(now: Session): Chores {
   const searches = new Searches(now.fhir, now.source === "neopain");
   course.searches = searches;
-  return new Chores({
+  const chores: Chores = new Chores({
     places: async () => takePlaces(await searches.places()),
-    scores: async () => takeScores(await searches.newest()),
+    scores: async () => {
+      takeScores(await searches.newest());
+      if (haveMoved()) void chores.want("places");
+    },
     alerts: async () => takeAlerts(await searches.alerts()),
     trend: () => later(readTrends(searches)),
     course: () => later(course.readNewest()),
     entries: () => course.readEntries(),
   });
+  return chores;
 }
 
 /** What is long, and is wanted again with the next sum: where it is not had, the plot has a gap, and no more is lost. */

@@ -103,7 +103,18 @@ export function beds(): Bed[] {
 function ofPlace(place: Place | null): { score: Score | null; alert: Alert | null } {
   if (place === null) return { score: null, alert: null };
   const alert = alerts.value.get(place.patient) ?? null;
-  return { score: place.held ? null : (scores.value.get(place.patient) ?? null), alert };
+  const score = scores.value.get(place.patient) ?? null;
+  return { score: place.held || isElsewhere(place, score) ? null : score, alert };
+}
+
+/** Whether an infant was scored in another bed than the one in which the census had it when it was last read. */
+function isElsewhere(place: Place, score: Score | null): boolean {
+  return score !== null && score.bed !== "" && score.bed !== place.bed;
+}
+
+/** Whether the census says otherwise by now than what is shown. */
+export function haveMoved(): boolean {
+  return (places.value ?? []).some((one) => isElsewhere(one, scores.value.get(one.patient) ?? null));
 }
 
 /** Whether a number may look as if it were of now. Without a connection none does. */
