@@ -214,8 +214,7 @@ class Deliverer:
 
         ``NotTaken`` where it said that it did not, and it is not there.
         """
-        with unit_of_work(self.engine, self.clock) as unit:
-            outbox.begin_attempt(unit.connection, row, now=self.clock.now())
+        self._begin(row, sent=self.clock.now())
         told: str | None = None
         denial: NotTaken | None = None
         try:
@@ -270,8 +269,7 @@ class Deliverer:
         """To an EHR that cannot be asked: after an unknown outcome it gets the same as before, so that it can tell."""
         sent = row.attempted or self.clock.now()
         if row.attempted is None:
-            with unit_of_work(self.engine, self.clock) as unit:
-                outbox.begin_attempt(unit.connection, row, now=sent)
+            self._begin(row, sent=sent)
         return Outcome(Happening.ACCEPTED, ehr_reference=self.channel.create(replace(entry, sent=sent), located))
 
     def _send_status(self, row: OutboxRow, entry: ChartEntry) -> Outcome:
@@ -282,13 +280,16 @@ class Deliverer:
             located = self.channel.locate(entry)
             if isinstance(located, NotLocated):
                 return Outcome(Happening.NOT_IDENTIFIED, located.reason, due=self.clock.now() + self.retry.held)
-        with unit_of_work(self.engine, self.clock) as unit:
-            # To an EHR that cannot be asked it goes out again as it was, with the time of the first sending.
-            attempted = self.clock.now() if self.channel.reads_back else sent
-            outbox.begin_attempt(unit.connection, row, now=attempted)
+        # To an EHR that cannot be asked it goes out again as it was, with the time of the first sending.
+        self._begin(row, sent=self.clock.now() if self.channel.reads_back else sent)
         told = self.channel.change(replace(entry, sent=sent), change, reference)
         done = Happening.CONFIRMED if self.channel.reads_back else Happening.ACCEPTED
         return Outcome(done, ehr_reference=told)
+
+    def _begin(self, row: OutboxRow, *, sent: datetime) -> None:
+        until = self.retry.doubted_until(self.clock.now())
+        with unit_of_work(self.engine, self.clock) as unit:
+            outbox.begin_attempt(unit.connection, row, now=sent, until=until)
 
     def _change(self, row: OutboxRow) -> tuple[StatusChange, str]:
         """The change that a row is about, and the entry's reference at the EHR, where it was created before."""
@@ -313,6 +314,8 @@ class Deliverer:
             values["due"] = outcome.due
         if not outcome.may_be_there:
             values["attempted"] = None
+        elif self.channel.reads_back:
+            values["attempted"] = outbox.given_up(row, now=self.clock.now())
         match outcome.happening:
             case Happening.CONFIRMED | Happening.ACCEPTED:
                 values["confirmed"] = self.clock.now()

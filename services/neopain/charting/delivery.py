@@ -108,6 +108,7 @@ def retry_policy(settings: ChartingSettings) -> RetryPolicy:
         first=timedelta(seconds=settings.retry_first_seconds),
         longest=timedelta(seconds=settings.retry_longest_seconds),
         doubt=timedelta(seconds=settings.doubt_seconds),
+        request=timedelta(seconds=settings.ehr_timeout_seconds),
         held=timedelta(seconds=settings.held_retry_seconds),
         taken=timedelta(seconds=settings.taken_seconds),
     )

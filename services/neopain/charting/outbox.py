@@ -114,9 +114,9 @@ CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR;
-    ``taken``: when the EHR said that it took it, and did not show it; ``ehr_reference``: as what the EHR has it; or in
-    words, ``TAKEN`` for instance, that it may have it.
+    """One row. ``attempts`` counts those that failed; ``attempted``: when it was last sent, and may be in the EHR, or
+    when that sending was given up; ``taken``: when the EHR said that it took it, and did not show it;
+    ``ehr_reference``: as what the EHR has it; or in words, ``TAKEN`` for instance, that it may have it.
 
     ``change`` is the number of the entry's status that the EHR is to be told, ``CREATION`` of the row that creates it.
     """
@@ -159,7 +159,7 @@ def hand_out(
     """The entries whose rows are the oldest open one of their infant, due and in nobody's hands; marks them as handed
     out.
 
-    One that was sent less than ``doubt`` ago without an answer is not due: the EHR may still be at work on it.
+    One that was given up less than ``doubt`` ago is not due: the EHR may still be at work on it.
 
     Held rows whose time has come are made pending first, so that they are tried again; and so that none waits for a
     clock that was ahead: ``farthest`` is how far a row may be put off.
@@ -184,7 +184,7 @@ def hand_out(
 
 
 def is_in_doubt(row: OutboxRow, *, now: datetime, doubt: timedelta) -> bool:
-    """Whether the EHR may still be at work on it, having been sent it less than ``doubt`` ago."""
+    """Whether the EHR may still be at work on it, its sending having been given up less than ``doubt`` ago."""
     # Later than now by more than clocks differ: the clock was ahead, and ``_set_right`` has had the row wait.
     return row.attempted is not None and now - doubt < row.attempted <= _ahead(now, doubt)
 
@@ -197,9 +197,10 @@ def _set_right(connection: Connection, *, now: datetime, doubt: timedelta, farth
     """Makes due, after the time of doubt, what a clock that was ahead has put off. When it was sent stays as it is."""
     ahead = _ahead(now, doubt)
     rows = OUTBOX.c
+    is_untried = and_(rows.attempts == 0, rows.attempted.is_(None))
     is_put_off = or_(
         rows.due > ahead + farthest,
-        and_(rows.due > ahead, or_(rows.attempts == 0, rows.attempted > ahead), rows.state == RowState.PENDING.value),
+        and_(rows.due > ahead, or_(is_untried, rows.attempted > ahead), rows.state == RowState.PENDING.value),
         rows.handed_out > ahead,
     )
     is_waiting = rows.state.in_([RowState.PENDING.value, RowState.HELD.value])
@@ -259,10 +260,11 @@ def doubt_unsent(connection: Connection, *, now: datetime) -> int:
     return connection.execute(update(OUTBOX).where(unsent).values(attempted=now)).rowcount
 
 
-def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> None:
+def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime, until: datetime) -> None:
     """Says, before anything is sent, that the EHR may have it from now on. ``Overtaken``: read it again.
 
-    The lock of an infant does not keep a merge from giving the row another one.
+    It is due at ``until`` where nobody says what the attempt came to, its worker being dead. The lock of an infant does
+    not keep a merge from giving the row another one.
     """
     is_as_read = and_(
         OUTBOX.c.place == row.place,
@@ -270,8 +272,13 @@ def begin_attempt(connection: Connection, row: OutboxRow, *, now: datetime) -> N
         OUTBOX.c.state == row.state.value,
         OUTBOX.c.attempted.is_not_distinct_from(row.attempted),
     )
-    if connection.execute(update(OUTBOX).where(is_as_read).values(attempted=now, taken=None)).rowcount != 1:
+    if connection.execute(update(OUTBOX).where(is_as_read).values(attempted=now, due=until, taken=None)).rowcount != 1:
         raise Overtaken(f"outbox row {row.entry_id} was changed by another before it was sent")
+
+
+def given_up(row: OutboxRow, *, now: datetime) -> ColumnElement[datetime | None]:
+    """``attempted`` at the end of an attempt: now where it has sent the row, which was read before; else as it was."""
+    return case((OUTBOX.c.attempted.is_distinct_from(row.attempted), now), else_=OUTBOX.c.attempted)
 
 
 def settle(connection: Connection, row: OutboxRow, happening: Happening, **values: object) -> RowState:

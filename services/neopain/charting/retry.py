@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 LONGEST_ASKED_SECONDS = 86_400.0
 """What an EHR asks for beyond a day is a slip, or no date that it means: it is asked again after a day."""
@@ -17,7 +17,9 @@ class RetryPolicy:
     first: timedelta = timedelta(seconds=1)
     longest: timedelta = timedelta(seconds=60)
     doubt: timedelta = timedelta(seconds=10)
-    """A request without an answer may still be at work at the EHR for this long: not sent again before."""
+    """A request may still be at work at the EHR for this long after it was given up: not sent again before."""
+    request: timedelta = timedelta(seconds=10)
+    """How long a request waits for its answer. One whose worker died was given up after that, as far as is known."""
     held: timedelta = timedelta(minutes=10)
     taken: timedelta = timedelta(hours=1)
     """How long an EHR may take to show what it said that it took: before that, nothing is sent again."""
@@ -26,6 +28,10 @@ class RetryPolicy:
     def farthest(self) -> timedelta:
         """How long a row is put off at most."""
         return max(self.longest, self.held, timedelta(seconds=LONGEST_ASKED_SECONDS))
+
+    def doubted_until(self, now: datetime) -> datetime:
+        """Until when what is sent now may be at work at the EHR where the worker does not live to give it up."""
+        return now + self.request + self.doubt
 
     def wait(self, attempts: int, *, asked_for: float | None) -> timedelta:
         """How long to wait after so many failed attempts; at least what the EHR asked for, up to a day."""

@@ -123,7 +123,7 @@ class ChartingSettings(ServiceSettings):
     sweep_seconds: float = Field(2.0, gt=0, description="How often beat looks for due outbox rows")
     retry_first_seconds: float = Field(1.0, gt=0, description="First wait after a failed delivery; it doubles")
     retry_longest_seconds: float = Field(60.0, gt=0, description="Longest wait between two deliveries of an entry")
-    doubt_seconds: float = Field(10.0, ge=0, description="How long a request without answer may go on at the EHR")
+    doubt_seconds: float = Field(10.0, ge=0, description="How long a request goes on at the EHR after it was given up")
     taken_seconds: float = Field(
         3600.0, ge=0, description="How long the EHR may take to show what it said that it took, before it gets it again"
     )

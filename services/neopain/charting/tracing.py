@@ -41,8 +41,9 @@ Stretch = tuple[BedId, datetime, datetime]
 class TracedEntry:
     """An entry and its way to the EHR. ``delivery`` is the state of its outbox row; empty when it is not to be sent.
 
-    ``due`` is when it is tried next, ``attempted`` when it was last sent (first, to an EHR that cannot be asked),
-    ``confirmed`` when it was read back or accepted. ``ehr_words`` are the EHR's own about a refusal: patient data.
+    ``due`` is when it is tried next, ``attempted`` when it was last sent or given up (first sent, to an EHR that cannot
+    be asked), ``confirmed`` when it was read back or accepted. ``ehr_words`` are the EHR's own about a refusal: patient
+    data.
 
     ``status`` is what the entry stands at, ``told`` the status that the row tells the EHR of, empty where it creates
     the entry; ``changes`` are the rows of the statuses after that.

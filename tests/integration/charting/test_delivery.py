@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine, text
 
@@ -209,6 +210,60 @@ def test_a_request_in_doubt_is_not_repeated_before_it_must_have_ended(
     ward.clock.advance(1)
     sweep(faulty_ehr.url)
     assert faulty_ehr.asked.count("POST") == 2
+
+
+def test_a_time_out_is_followed_by_the_whole_time_of_doubt(
+    ward: Any, ehr: Any, faulty_ehr: Any, sweep: Sweep, states: States
+) -> None:
+    patient = ehr.admit(ward.infant)
+    ward.chart()
+    at_work: list[httpx.Request] = []
+    forward = faulty_ehr.forward
+
+    def keep_at_work(request: httpx.Request) -> httpx.Response:
+        if request.method != "POST":
+            return forward(request)
+        at_work.append(request)
+        ward.clock.advance(10)
+        return httpx.Response(504)
+
+    faulty_ehr.forward = keep_at_work
+    faulty_ehr.drop_headers.add("if-none-exist")
+    faulty_ehr.fail("POST")
+    sweep(faulty_ehr.url)
+    ward.clock.advance(9)
+    sweep(faulty_ehr.url)
+    faulty_ehr.forward = forward
+    forward(at_work[0])
+    ward.clock.advance(1)
+    sweep(faulty_ehr.url)
+
+    assert states() == ["confirmed"]
+    assert (len(at_work), len(ehr.observations(patient))) == (1, 1)
+
+
+def test_what_a_worker_sent_that_died_is_left_alone_for_a_time_out_and_the_time_of_doubt(
+    ward: Any, ehr: Any, faulty_ehr: Any, deliverer_to: To, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(channel: R4Channel, entry: ChartEntry, located: Located) -> None:
+        raise Killed
+
+    ehr.admit(ward.infant)
+    ward.chart()
+    deliverer = deliverer_to(faulty_ehr.url)
+    (head,) = deliverer.hand_out()
+    with monkeypatch.context() as dying:
+        dying.setattr(R4Channel, "create", killed)
+        with pytest.raises(Killed):
+            deliverer.deliver(head)
+
+    ward.clock.advance(19)
+    assert (deliverer.hand_out(), deliverer.deliver(head)) == ([], 0)
+    ward.clock.advance(1)
+    assert (deliverer.hand_out(), deliverer.deliver(head)) == ([head], 1)
 
 
 def test_a_message_that_the_broker_repeats_does_not_hurry_a_request_in_doubt(
