@@ -103,6 +103,22 @@ def test_a_renewed_certificate_is_shown_from_the_next_connection_on(
     assert [one["peer"] for one in hospital.server.seen] == ["neopain-renewed"]
 
 
+def test_a_renewed_certificate_is_taken_where_the_old_one_gets_no_token(
+    hospital: Hospital, connect: Callable[..., R4Channel], tmp_path: Path
+) -> None:
+    own, elsewhere = Issued(tmp_path / "own.pem", tmp_path / "own.key"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place(Authority(elsewhere).issue("neopain"), own)
+    channel = connect(shown=own)
+    with pytest.raises(EhrUnavailable, match=r"smart-configuration: (Read|Connect|RemoteProtocol)Error"):
+        channel.check()
+
+    place(hospital.ours, own)
+    channel.check()
+
+    assert [one["peer"] for one in hospital.server.seen] == ["neopain"]
+
+
 def place(issued: Issued, own: Issued) -> None:
     """Puts a certificate and its key where ours are."""
     for source, target in ((issued.key, own.key), (issued.certificate, own.certificate)):

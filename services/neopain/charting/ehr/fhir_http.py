@@ -133,6 +133,7 @@ class FhirHttp:
 
     def _ask(self, request: Request) -> httpx.Response:
         """The answer; where the EHR does not take the token any more, that to a second try with a new one."""
+        self._tls.refresh()
         if self._tokens is None:
             return self._answer(request)
         token = self._tokens.token()
@@ -155,7 +156,6 @@ class FhirHttp:
         return EhrUnavailable(text, retry_after_seconds=retry_after(answer))
 
     def _send(self, request: Request) -> httpx.Response:
-        self._tls.refresh()
         typed = {} if request.resource is None else {"Content-Type": "application/fhir+json"}
         try:
             return self._client.request(
