@@ -17,6 +17,7 @@ from neopain.charting.tables import CENSUS_FACTS
 from neopain.charting.unit_of_work import UnitOfWork
 from neopain.domain.assignment import CensusFact, fact_of, names_the_same
 from neopain.domain.census import BedState, Release
+from neopain.domain.departed import renamed_departures, under_numbers_of_now
 from neopain.domain.identity import BedId
 from neopain.domain.window import VITALS_SPAN
 
@@ -66,14 +67,16 @@ def add_fact(unit: UnitOfWork, *, fact_id: str, state: BedState, arrived: dateti
 
 
 def _told_since_somebody_came(connection: Connection, state: BedState) -> list[CensusFact]:
-    """What a new fact of the bed may say otherwise: everything since the infant came that lay there until now, and of
-    mere news the last fact alone."""
+    """What a new fact of the bed may say otherwise: everything since the infant came that lay there until now, of mere
+    news the last fact alone, and of who had left it before all."""
     last = connection.execute(
         select(CENSUS_FACTS).where(CENSUS_FACTS.c.bed == state.bed).order_by(CENSUS_FACTS.c.place.desc()).limit(1)
     ).one_or_none()
     if last is None:
         return []
     previous = _fact(last)
+    if any(renamed_departures(previous.state, state)):
+        return history_of(connection, state.bed)
     if names_the_same(state, previous.state):
         return [previous]
     since = min(state.since, previous.state.since, previous.effective)
@@ -96,12 +99,15 @@ def _released(state: BedState, release: Release, arrived: datetime) -> AuditEven
 
 
 def history_of(connection: Connection, bed: BedId, *, since: datetime | None = None) -> list[CensusFact]:
-    """A bed's facts in the order they were told: all, or what is needed to tell who lay there from ``since`` on."""
+    """A bed's facts in the order they were told: all, or what is needed to tell who lay there from ``since`` on.
+
+    Whoever has left it is in them under its numbers of now.
+    """
     if since is None:
         found = connection.execute(HISTORY, {"own_bed": bed})
     else:
         found = connection.execute(HISTORY_SINCE, {"own_bed": bed, "since": since})
-    return [_fact(row) for row in found]
+    return list(under_numbers_of_now([_fact(row) for row in found]))
 
 
 def _fact(row: Row[Any]) -> CensusFact:

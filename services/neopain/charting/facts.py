@@ -35,8 +35,8 @@ def take_fact(intake: Intake, *, fact_id: str, state: BedState, arrived: datetim
             return TakenFact(is_new=False)
         charted = correct_entries(intake, unit, added)
         disown_alert(unit, state.bed)
-        if state.infant is not None:
-            _note_merge(unit, state.infant)
+        for infant in filter(None, (state.infant, *(one.infant for one in state.departures))):
+            _note_merge(unit, infant)
         return TakenFact(is_new=True, charted=charted)
 
 

@@ -174,6 +174,11 @@ def departure_of(state: BedState | None, infant: Infant) -> Departure | None:
     return next((one for one in gone if one.infant.shares_identifier_with(infant)), None)
 
 
+def is_one_departure(one: Departure, other: Departure) -> bool:
+    """Whether both are of one going, whatever the infant is called by now."""
+    return (one.went, one.cause, one.came) == (other.went, other.cause, other.came)
+
+
 def arrival_of(state: BedState, infant: Infant) -> Arrival | None:
     """How an occupant came into the bed, None if it came from no other one."""
     return next((one for one in state.arrivals if infant.is_same_as(one.patient)), None)

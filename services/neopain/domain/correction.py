@@ -15,6 +15,7 @@ from enum import Enum
 
 from neopain.domain.assignment import Assignment, CensusFact, assign, state_at
 from neopain.domain.census import is_one_identifier
+from neopain.domain.departed import under_numbers_of_now
 from neopain.domain.identity import PatientId
 from neopain.domain.runs import Run
 from neopain.domain.vitals import Processing
@@ -79,8 +80,9 @@ def timeline(history: Iterable[CensusFact]) -> Timeline:
 
 def changed(told: Sequence[CensusFact], fact: CensusFact) -> list[Stretch]:
     """Where a fact changes whose a window is, or what the infant is known by; ``told`` are those of its bed before."""
-    after = [*told, fact]
-    moments = [fact.effective, fact.state.since, *([fact.settles] if fact.settles is not None else [])]
+    told, after = under_numbers_of_now(told), under_numbers_of_now([*told, fact])
+    renamed = [one.effective for one, other in zip(told, after, strict=False) if one != other]
+    moments = [fact.effective, fact.state.since, *renamed, *([fact.settles] if fact.settles is not None else [])]
     bounds = [bound for bound in timeline(after).bounds if bound >= min(moments)]
     stretches: list[Stretch] = []
     for begin, end in zip(bounds, [*bounds[1:], None], strict=True):

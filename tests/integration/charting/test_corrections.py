@@ -340,6 +340,70 @@ def test_a_status_that_waits_during_a_merge_is_delivered_and_keeps_nothing_waiti
     assert [one["status"] for one in ehr.observations(bert)] == ["preliminary", "preliminary"]
 
 
+def went_and_is_renumbered(told: Told, kind: CensusEventKind) -> None:
+    """Anna goes to another bed, and is told to be Bert; as ingest tells it."""
+    other = BedId(f"{told.ward.bed}-2")
+    census: Census = {told.ward.bed: told.state(-60, told.anna)}
+    moved = CensusEvent(CensusEventKind.TRANSFERRED, Infant((told.anna,), visit="V1"), at(20), bed=other)
+    same = CensusEvent(kind, Infant((told.bert,), visit="V1"), at(60), prior=(told.anna,), prior_visit="V1")
+    for event, second in ((moved, 20), (same, 60)):
+        for state in apply(census, replace(event, source="hl7:ADT")):
+            census[state.bed] = state
+            told.tell(state, second)
+
+
+def test_a_merge_renumbers_what_was_charted_in_a_bed_that_the_infant_has_left(
+    told: Told, ehr: Any, sweep: Sweep
+) -> None:
+    bert = ehr.admit(told.bert)
+    told.ward.take(told.ward.score(5), told.ward.score(15))
+
+    went_and_is_renumbered(told, CensusEventKind.MERGED)
+    sweep(ehr.url)
+
+    assert told.entries == [("charted", "bert", "")]
+    assert len(ehr.observations(bert)) == 1
+
+
+def test_what_is_charted_late_of_a_bed_that_the_infant_has_left_has_the_number_of_now(told: Told) -> None:
+    told.ward.take(told.ward.score(5))
+
+    went_and_is_renumbered(told, CensusEventKind.MERGED)
+    told.ward.take(told.ward.score(95))
+
+    assert told.entries[0] == ("charted", "bert", "")
+
+
+def test_a_merge_after_a_discharge_is_written_down_for_who_asks_about_the_number_of_now(told: Told) -> None:
+    census: Census = {told.ward.bed: told.state(-60, told.anna)}
+    gone = CensusEvent(CensusEventKind.DISCHARGED, Infant((told.anna,)), at(20), source="hl7:ADT")
+    same = CensusEvent(CensusEventKind.MERGED, Infant((told.bert,)), at(60), source="hl7:ADT", prior=(told.anna,))
+    for event, second in ((gone, 20), (same, 60)):
+        for state in apply(census, event):
+            census[state.bed] = state
+            told.tell(state, second)
+
+    noted = told.audited("entry_renumbered")
+    assert (noted["patient"], noted["was_entry_of"]) == (key(told.bert), key(told.anna))
+
+
+@pytest.mark.parametrize("kind", [CensusEventKind.RENUMBERED, CensusEventKind.VISIT_MOVED])
+def test_a_number_that_was_never_the_infants_is_taken_back_in_a_bed_that_it_has_left(
+    told: Told, ehr: Any, sweep: Sweep, kind: CensusEventKind
+) -> None:
+    anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
+    told.ward.take(told.ward.score(5), told.ward.score(15))
+    sweep(ehr.url)
+
+    went_and_is_renumbered(told, kind)
+    for _ in range(2):
+        sweep(ehr.url)
+
+    assert told.entries == [("withdrawn", "anna", ""), ("charted", "bert", "")]
+    assert [one["status"] for one in ehr.observations(anna)] == ["entered-in-error"]
+    assert [one["status"] for one in ehr.observations(bert)] == ["preliminary"]
+
+
 @dataclass(slots=True)
 class Doubling:
     """A channel to an EHR that files an entry twice."""
