@@ -62,6 +62,7 @@ OWN_ID: ColumnElement[str] = collate(
     + cast(cast(func.extract("epoch", AGGREGATES.c.begins), BigInteger), AGGREGATES.c.bed.type),
     "C",
 )
+FIRST = datetime.min.replace(tzinfo=UTC)
 SORTS: dict[str, ColumnElement[datetime]] = {"date": AGGREGATES.c.ends, "_lastUpdated": AGGREGATES.c.written}
 IS_SERVED: Condition = AGGREGATES.c.patient_value.is_not(None)
 
@@ -117,7 +118,7 @@ def in_order(query: Select[Any], search: Search) -> Select[Any]:
     # By begin is by end, and the index is over begins.
     moment = AGGREGATES.c.begins if search.sorts_by == "date" else AGGREGATES.c.written
     if search.after is not None and search.after.moment is not None:
-        there = search.after.moment - SLOT if search.sorts_by == "date" else search.after.moment
+        there = _a_slot_before(search.after.moment) if search.sorts_by == "date" else search.after.moment
         here = tuple_(moment, OWN_ID)
         place = tuple_(there, search.after.id)
         # The first condition is for the index.
@@ -143,7 +144,7 @@ def _condition(criterion: Criterion, connection: Connection, scene: Scene) -> Co
     match criterion:
         case Dates("date", values):
             earliest = earliest_of(values, now=scene.now)
-            coarse = true() if earliest is None else AGGREGATES.c.begins >= earliest - SLOT
+            coarse = true() if earliest is None else AGGREGATES.c.begins >= _a_slot_before(earliest)
             return and_(coarse, any_date(values, AGGREGATES.c.begins, AGGREGATES.c.ends, now=scene.now))
         case Dates("_lastUpdated", values):
             earliest = earliest_of(values, now=scene.now)
@@ -167,6 +168,11 @@ def _condition(criterion: Criterion, connection: Connection, scene: Scene) -> Co
         case Tokens("identifier"):
             return false()
     raise NotImplementedError(f"a criterion of the table that is not made into SQL: {criterion.name}")
+
+
+def _a_slot_before(moment: datetime) -> datetime:
+    """The begin of a slot that ends then, or the first moment that there is: a client may ask for any."""
+    return max(moment, FIRST + SLOT) - SLOT
 
 
 def _has_id(own_id: str) -> Condition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event
 from neopain.charting.aggregates import sum_up_scores, vital_row, write
 from neopain.charting.census import history_of
 from neopain.charting.unit_of_work import unit_of_work
+from neopain.codecs.fhir.cursor import Place, write_cursor
 from neopain.codecs.fhir.ids import patient_id
 from neopain.domain.aggregate import VitalAggregate
 from neopain.domain.identity import BedId, PatientId
@@ -147,6 +148,25 @@ def test_an_aggregate_of_vitals_says_its_values_or_why_there_is_none(api: Any, w
     assert newest["dataAbsentReason"]["text"] == "invalid-values"
     assert "valueQuantity" not in newest
     assert "valueQuantity" not in component(newest, "low")
+
+
+FIRST_PLACE = write_cursor(Place("a.b.c.1", datetime.min.replace(tzinfo=UTC)), sort="date")
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("date=ge0001-01-01", 1),
+        ("date=ap0001", 0),
+        ("date=0001-01-01T00:00:05Z", 0),
+        ("date=le9999-12-31T23:59:59Z", 1),
+        (f"_sort=date&_cursor={FIRST_PLACE}", 1),
+    ],
+)
+def test_any_moment_that_there_is_can_be_asked_for(api: Any, ward: Any, query: str, number: int) -> None:
+    measure(ward, 0)
+
+    assert len(api.found(f"Observation?code=aggregated-heart-rate&{query}")) == number
 
 
 @pytest.mark.parametrize(
