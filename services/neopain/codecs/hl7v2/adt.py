@@ -15,7 +15,7 @@ from neopain.codecs.hl7v2.gestation import read_gestational_age
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import NULL, names_a_bed, read_bed, read_own_identifiers, read_patients
 from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, Message, Segment
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.time import Precision, offset_zone, told_moment
 from neopain.domain.census import CensusEvent, CensusEventKind, Infant
 from neopain.domain.identity import BedId
 from neopain.errors import MalformedMessage
@@ -245,11 +245,8 @@ def _occurred(message: Message, zone: tzinfo) -> datetime | None:
 
 
 def _moment(segment: Segment, field: int, zone: tzinfo, least: Precision = Precision.DAY) -> datetime | None:
-    try:
-        moment = read_moment(segment.text(field), zone=zone, location=segment.place(field))
-    except MalformedMessage:
-        return None
-    return moment.utc if moment.precision >= least else None
+    moment = told_moment(segment.text(field), zone=zone)
+    return moment.utc if moment is not None and moment.precision >= least else None
 
 
 def _required(message: Message, name: str) -> Segment:

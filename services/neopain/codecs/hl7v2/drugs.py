@@ -16,7 +16,7 @@ from neopain.codecs.drug_codes import LONGEST_EFFECT_MINUTES, DrugCode, DrugCode
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import read_own_identifiers
 from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, Message, Segment, part
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.time import Precision, offset_zone, told_moment
 from neopain.domain.drugs import Basis, DrugClass, DrugFact
 from neopain.domain.identity import PatientId
 from neopain.errors import MalformedMessage
@@ -240,11 +240,8 @@ class _Told:
         return next((moment for moment in found if moment is not None), None)
 
     def _moment(self, segment: Segment, number: int, component: int = 1) -> datetime | None:
-        try:
-            moment = read_moment(segment.text(number, component), zone=self.zone, location=segment.place(number))
-        except MalformedMessage:
-            return None
-        return moment.utc if moment.precision >= Precision.HOUR else None
+        moment = told_moment(segment.text(number, component), zone=self.zone)
+        return moment.utc if moment is not None and moment.precision >= Precision.HOUR else None
 
 
 def _given(segment: Segment, number: int, components: Sequence[Segment], codes: DrugCodes) -> _Given:

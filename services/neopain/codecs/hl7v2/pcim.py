@@ -10,7 +10,7 @@ from datetime import datetime, tzinfo
 from neopain.codecs.hl7v2.header import Header
 from neopain.codecs.hl7v2.identity import names_a_bed, read_bed, read_own_identifiers, readable
 from neopain.codecs.hl7v2.message import FIELD_MISSING, SEGMENT_SEQUENCE_ERROR, VALUE_NOT_FOUND, Message, Segment
-from neopain.codecs.hl7v2.time import Precision, offset_zone, read_moment
+from neopain.codecs.hl7v2.time import Precision, offset_zone, told_moment
 from neopain.domain.census import CensusEvent, CensusEventKind, Infant
 from neopain.domain.identity import BedId
 from neopain.errors import MalformedMessage
@@ -116,11 +116,8 @@ def _bed(pv1: Segment | None, subject: Segment | None, default_facility: str) ->
 def _occurred(message: Message, header: Header, site_zone: tzinfo) -> datetime | None:
     order, zone = message.first("OBR"), offset_zone(header.time_text) or site_zone
     for text in (order.text(7) if order is not None else "", header.time_text):
-        try:
-            moment = read_moment(text, zone=zone, location="OBR-7")
-        except MalformedMessage:
-            continue
-        if moment.precision >= Precision.MINUTE:
+        moment = told_moment(text, zone=zone)
+        if moment is not None and moment.precision >= Precision.MINUTE:
             return moment.utc
     return None
 

@@ -23,6 +23,7 @@ _DTM = re.compile(
 _USUAL = re.compile(r"([0-9]{8})((?:[01][0-9]|2[0-3])[0-9]{4}(?:\.[0-9]{1,6})?)([+-][0-9]{4})?")
 """A time to the second as the standard has it and most senders write it."""
 _LARGEST_OFFSET = timedelta(hours=14)
+_YEARS = range(1900, 9999)
 _HOUR = 3600
 """Seconds."""
 
@@ -65,6 +66,19 @@ def read_moment(text: str, *, zone: tzinfo, location: str) -> Moment:
         return Moment(local.astimezone(UTC), Precision(len(given)), text)
     except (ValueError, OverflowError) as error:
         raise _no_time(location) from error
+
+
+def told_moment(text: str, *, zone: tzinfo) -> Moment | None:
+    """The time in a field that may be empty; None when it is none.
+
+    Nor is it one in a year before 1900 or in 9999: systems write that where they have none (the first and the last
+    moment of .NET, day 0 of OLE), and what is added to it would lie outside the calendar.
+    """
+    try:
+        moment = read_moment(text, zone=zone, location="")
+    except MalformedMessage:
+        return None
+    return moment if moment.utc.year in _YEARS else None
 
 
 def offset_zone(text: str) -> tzinfo | None:

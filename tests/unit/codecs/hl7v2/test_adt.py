@@ -52,6 +52,16 @@ def test_an_explicit_null_is_no_visit_and_no_sex() -> None:
     assert (deletion.infant.visit, moved.prior_visit, moved.infant.visit) == ("", "", "")
 
 
+@pytest.mark.parametrize("none", ["00010101000000", "18991230000000", "99991231235959"])
+def test_what_systems_write_where_they_have_no_time_is_none(none: str) -> None:
+    gone = PV1 + "|" * 26 + none
+
+    found = event(f"EVN|A08|{none}||||{none}", PID.replace("20260702081500+0000", none), gone, trigger="A08")
+
+    assert found.occurred == datetime(2026, 7, 4, 11, 59, 59, tzinfo=UTC)
+    assert (found.infant.born, found.has_left) == (None, False)
+
+
 @pytest.mark.parametrize(
     ("trigger", "kind"),
     [

@@ -68,6 +68,12 @@ def test_a_rate_without_an_end_is_an_infusion_that_goes_on() -> None:
     assert given("RXA|0|1|20260704113000+0000||N05CD08^Midazolam^ATC|0.06|mg/h").is_infusion
 
 
+def test_an_infusion_that_ends_with_the_calendar_goes_on() -> None:
+    fact = given("RXA|0|1|20260704113000+0000|99991231235959|N05CD08^Midazolam^ATC|0.06|mg|||||h")
+
+    assert [period.until for period in periods([fact])] == [None]
+
+
 def test_a_rate_of_zero_is_a_stop() -> None:
     assert given("RXA|0|2|20260704113000+0000||N05CD08^Midazolam^ATC|0|mg|||||h").is_stop
 
