@@ -105,7 +105,7 @@ class DeviceStream(Generic[M]):
         return len(self._waiting) + len(self._unanswered)
 
     def send(self, message: M) -> int:
-        """Takes a message, sets its number and returns it; it goes out when it can.
+        """Takes a copy of a message and returns its number; it goes out when it can. The message may be used again.
 
         Raises ``BufferFull`` where nothing may be dropped and no more can be held: the message was not taken. Raises
         ``MalformedMessage`` for one that the server would not take for its size.
@@ -115,8 +115,10 @@ class DeviceStream(Generic[M]):
         if self.held >= self._limits.held:
             self._make_room()
         self.count.taken += 1
-        message.sequence = self.count.taken
-        self._waiting.append(_Held(message))
+        own = type(message)()
+        own.CopyFrom(message)
+        own.sequence = self.count.taken
+        self._waiting.append(_Held(own))
         self._news.set()
         return self.count.taken
 

@@ -206,6 +206,19 @@ async def test_what_a_device_gives_up_is_told_and_the_rest_goes_through(door: Do
     assert found == [1, 2, 3, 4, 5, 9]
 
 
+async def test_a_message_that_its_maker_uses_again_goes_out_as_it_was_sent(door: Door) -> None:
+    bus, beds = Bus(door.address), (BedId("NICU/again/1"), BedId("NICU/again/2"))
+    message = beat(1)
+    async with DeviceClient(door.target, device="again", processing="T", limits=LIMITS) as device:
+        for number, bed in enumerate(beds, 1):
+            message.bed, message.values[0].value = bed, 400.0 + number
+            device.vitals.send(message)
+        assert await device.settled(within_seconds=60)
+    found = [[decode_batch(one.payload) for one in await bus.read_range(VITALS, bed=bed)] for bed in beds]
+    await bus.aclose()
+    assert [[one.samples[0].value for one in batches] for batches in found] == [[401.0], [402.0]]
+
+
 async def test_frames_that_cannot_be_sent_are_dropped_oldest_first() -> None:
     limits = DeviceLimits(frames=Limits(held=3))
     async with DeviceClient(Target("127.0.0.1:1"), device="cam", limits=limits) as device:
