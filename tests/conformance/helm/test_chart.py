@@ -418,6 +418,20 @@ def test_alerts_speak_of_metrics_that_exist_and_are_explained(render: Render) ->
         assert f"| `{rule['alert']}` |" in page
 
 
+def test_the_page_has_messages_replayed_where_the_listeners_settings_are(render: Render) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    named = re.findall(r"exec \w+/neopain-(\S+) -- python -m neopain dead-letters replay", page)
+    assert named
+    pods = pod_specs(render("ward"))
+    for component in named:
+        told = {one["name"]: one.get("value") for one in containers_of(pods[component])[0]["env"]}
+        assert (told["NEOPAIN_INGEST_SITE_ZONE"], told["NEOPAIN_INGEST_HL7_DEFAULT_FACILITY"]) == (
+            "Europe/Berlin",
+            "EAST",
+        )
+        assert "NEOPAIN_INGEST_HL7_SOURCES" in told
+
+
 def test_doors_keep_serving_until_balancers_have_learnt(render: Render) -> None:
     pods = pod_specs(render("ward"))
     assert {name for name, pod in pods.items() if "lifecycle" in pod["containers"][0]} == DOORS
