@@ -418,6 +418,18 @@ def test_alerts_speak_of_metrics_that_exist_and_are_explained(render: Render) ->
         assert f"| `{rule['alert']}` |" in page
 
 
+def test_the_first_of_its_kind_is_told_of(render: Render) -> None:
+    """A labelled counter has no 0 before its first: an increase alone would say nothing of that one."""
+    rules = next(one for one in render("ward") if one["kind"] == "PrometheusRule")["spec"]["groups"][0]["rules"]
+    told_at_once = [
+        one for one in rules if "increase(" in one["expr"] and one["expr"].endswith("> 0") and "for" not in one
+    ]
+    assert len(told_at_once) >= 4
+    for rule in told_at_once:
+        (metric, span), *_ = re.findall(r"increase\((.*?)\[(\w+)\]\)", rule["expr"])
+        assert f"or ({metric} unless {metric} offset {span})" in rule["expr"], rule["alert"]
+
+
 def test_the_page_has_messages_replayed_where_the_listeners_settings_are(render: Render) -> None:
     page = (ROOT / "docs/operations.md").read_text()
     named = re.findall(r"exec \w+/neopain-(\S+) -- python -m neopain dead-letters replay", page)
