@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from neopain.embedded.loopback import free_port
 from neopain.errors import ConfigurationError
 from neopain.ingest.credentials import token_sha256
 from neopain.ingest.device.service import listen, make_server
-from neopain.ingest.device.tls import server_credentials
+from neopain.ingest.device.tls import tls_of
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import SystemClock
 from neopain.wire.v1 import device_pb2 as pb
@@ -80,7 +81,7 @@ def told(pki: Path, **fields: object) -> IngestSettings:
 @asynccontextmanager
 async def serving(bus: Bus, settings: IngestSettings) -> AsyncIterator[str]:
     server, _ = make_server(bus, settings, SystemClock())
-    listen(server, settings)
+    listen(server, settings, tls_of(settings))
     await server.start()
     yield f"localhost:{settings.device_port}"
     await server.stop(0)
@@ -196,9 +197,51 @@ def test_a_wrong_file_stops_the_start_by_its_setting(pki: Path, fields: dict[str
     wrong = {key: pki / name if name else None for key, name in fields.items()}
     settings = told(pki).model_copy(update=wrong)
     with pytest.raises(ConfigurationError, match=rule):
-        server_credentials(settings)
+        tls_of(settings)
 
 
 def test_right_files_are_taken(pki: Path) -> None:
-    assert server_credentials(told(pki, device_tls_client_ca=pki / "ca.pem")) is not None
-    assert server_credentials(IngestSettings()) is None
+    assert tls_of(told(pki, device_tls_client_ca=pki / "ca.pem")) is not None
+    assert tls_of(IngestSettings()) is None
+
+
+@pytest.fixture
+def renewable(pki: Path, tmp_path: Path) -> IngestSettings:
+    """A door whose files can be replaced; at first they are another authority's, which no device of ours trusts."""
+    replaced(tmp_path, pki, "stranger")
+    return told(pki, device_credentials=pki / "devices.toml").model_copy(
+        update={"device_tls_certificate": tmp_path / "own.pem", "device_tls_key": tmp_path / "own.key"}
+    )
+
+
+def replaced(folder: Path, pki: Path, name: str) -> None:
+    for kind in ("pem", "key"):
+        shutil.copyfile(pki / f"{name}.{kind}", folder / f"new.{kind}")
+        (folder / f"new.{kind}").replace(folder / f"own.{kind}")
+
+
+def end_told() -> float:
+    return REGISTRY.get_sample_value("neopain_ingest_certificate_end_seconds", {"door": "device"}) or 0.0
+
+
+async def test_a_renewed_certificate_greets_the_next_connection_and_its_end_is_told(
+    bus: Bus, pki: Path, tmp_path: Path, renewable: IngestSettings
+) -> None:
+    async with serving(bus, renewable) as address:
+        ours = Target(address, TOKEN, pki / "ca.pem")
+        assert await answer(ours) is grpc.StatusCode.UNAVAILABLE
+        before = end_told()
+        replaced(tmp_path, pki, "door")
+        assert await answer(ours) is grpc.StatusCode.OK
+    in_two_days = time.time() + 2 * 86_400
+    assert before == pytest.approx(in_two_days, abs=600)
+    assert end_told() == pytest.approx(in_two_days, abs=600)
+
+
+async def test_a_renewal_that_cannot_be_used_leaves_the_door_as_it_is(
+    bus: Bus, pki: Path, tmp_path: Path, renewable: IngestSettings
+) -> None:
+    replaced(tmp_path, pki, "door")
+    async with serving(bus, renewable) as address:
+        replaced(tmp_path, pki, "old-door")
+        assert await answer(Target(address, TOKEN, pki / "ca.pem")) is grpc.StatusCode.OK

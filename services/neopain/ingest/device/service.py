@@ -20,7 +20,7 @@ from neopain.ingest.device.call import Calls
 from neopain.ingest.device.gate import make_gate
 from neopain.ingest.device.outlet import Outlet
 from neopain.ingest.device.servicer import DeviceIngestServicer
-from neopain.ingest.device.tls import server_credentials
+from neopain.ingest.device.tls import DeviceTls, tls_of
 from neopain.ingest.fitness import wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import Clock, SystemClock
@@ -57,25 +57,25 @@ async def serve_device(running: Running, *, settings: IngestSettings, bus_settin
 
 async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
     server, probe = make_server(bus, settings, SystemClock())
-    address = listen(server, settings)
+    tls = tls_of(settings)
+    address = listen(server, settings, tls)
     await server.start()
     await _say(probe, is_serving=True)
     running.health.ready()
     LOG.info("device_api_listening", address=address)
-    await _watch(bus, running, probe)
+    await _watch(bus, running, probe, tls)
     await probe.enter_graceful_shutdown()
     await server.stop(settings.device_drain_seconds)
 
 
-def listen(server: grpc.aio.Server, settings: IngestSettings) -> str:
-    """Binds the settings' address, with TLS where they ask for it; ``ConfigurationError`` names what is wrong."""
-    credentials = server_credentials(settings)
+def listen(server: grpc.aio.Server, settings: IngestSettings, tls: DeviceTls | None) -> str:
+    """Binds the settings' address; ``ConfigurationError`` when it cannot be had."""
     address = f"{settings.device_host}:{settings.device_port}"
     try:
-        if credentials is None:
+        if tls is None:
             server.add_insecure_port(address)
         else:
-            server.add_secure_port(address, credentials)
+            server.add_secure_port(address, tls.credentials())
     except RuntimeError as error:
         raise ConfigurationError(
             f"the device API cannot listen on {address} ({error}); set NEOPAIN_INGEST_DEVICE_HOST and _PORT"
@@ -83,9 +83,11 @@ def listen(server: grpc.aio.Server, settings: IngestSettings) -> str:
     return address
 
 
-async def _watch(bus: Bus, running: Running, probe: Probe) -> None:
+async def _watch(bus: Bus, running: Running, probe: Probe, tls: DeviceTls | None) -> None:
     # While the bus is away nothing gets a receipt: both probes say so, and a balancer sends devices elsewhere.
     while await running.pause(WATCH_SECONDS):
+        if tls is not None:
+            tls.refresh()
         try:
             await bus.check()
         except (BusUnavailable, ConfigurationError) as error:

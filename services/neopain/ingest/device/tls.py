@@ -1,6 +1,7 @@
 """TLS of the device API: 1.2 or newer, with devices' certificates where an authority is named.
 
-Files are tried first, so that a wrong one stops the start and not the first device.
+Files are tried first, so that a wrong one stops the start and not the first device. Renewed ones are taken for the
+connections to come.
 """
 
 from __future__ import annotations
@@ -13,38 +14,73 @@ import grpc
 
 from neopain.errors import ConfigurationError
 from neopain.ingest.settings import IngestSettings
+from neopain.ingest.tls import TlsFiles, files_of
 from neopain.runtime.log import Log
+from neopain.runtime.metrics import counter, gauge
 
 LOG = Log(__name__)
 
-CERTIFICATE = "NEOPAIN_INGEST_DEVICE_TLS_CERTIFICATE"
-KEY = "NEOPAIN_INGEST_DEVICE_TLS_KEY"
-CLIENT_CA = "NEOPAIN_INGEST_DEVICE_TLS_CLIENT_CA"
+DOOR = "device"
+SETTING = "NEOPAIN_INGEST_DEVICE_TLS"
+CERTIFICATE, KEY, CLIENT_CA = f"{SETTING}_CERTIFICATE", f"{SETTING}_KEY", f"{SETTING}_CLIENT_CA"
 
 
-def server_credentials(settings: IngestSettings) -> grpc.ServerCredentials | None:
-    """The credentials that the settings ask for, None for plain TCP.
+def tls_of(settings: IngestSettings) -> DeviceTls | None:
+    """TLS with the settings' files, None for plain TCP.
 
     Raises ``ConfigurationError`` that names the setting whose file is missing, no PEM, expired, or not of its key.
     """
-    certificate, key, client_ca = (
-        settings.device_tls_certificate,
-        settings.device_tls_key,
-        settings.device_tls_client_ca,
-    )
-    if certificate is None or key is None:
-        if certificate or key or client_ca:
-            raise ConfigurationError(f"TLS of the device API needs both {CERTIFICATE} and {KEY}")
-        return None
-    pair = _read(KEY, key), _read(CERTIFICATE, certificate)
-    _check_pair(certificate, key)
-    if client_ca is not None:
-        _check_authority(client_ca)
-    return grpc.ssl_server_credentials(
-        [pair],
-        root_certificates=_read(CLIENT_CA, client_ca) if client_ca is not None else None,
-        require_client_auth=client_ca is not None,
-    )
+    files = files_of(SETTING, settings.device_tls_certificate, settings.device_tls_key, settings.device_tls_client_ca)
+    return DeviceTls(files) if files is not None else None
+
+
+class DeviceTls:
+    """What new connections are greeted with. ``ConfigurationError`` as for ``tls_of``."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self.files = files
+        self._seen = files.fingerprint()
+        self._configuration = _checked(files)
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For a port; gRPC asks for each connection what holds now."""
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration,
+            self._renewed,
+            require_client_authentication=self.files.client_ca is not None,
+        )
+
+    def refresh(self) -> None:
+        """Takes renewed files; from those that cannot be used, the door goes on with what it has."""
+        seen = self.files.fingerprint()
+        if seen == self._seen:
+            return
+        # Also of files that are refused: half of a renewal is seen again when the other half is there.
+        self._seen = seen
+        try:
+            self._configuration = _checked(self.files)
+        except ConfigurationError as error:
+            counter("ingest_certificate_reloads_total").labels(DOOR, "refused").inc()
+            LOG.error("certificate_not_taken", door=DOOR, why=error)
+            return
+        counter("ingest_certificate_reloads_total").labels(DOOR, "taken").inc()
+        LOG.info("certificate_renewed", door=DOOR)
+
+    def _renewed(self) -> grpc.ServerCertificateConfiguration:
+        # Called on a thread of gRPC's.
+        self.refresh()
+        return self._configuration
+
+
+def _checked(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    pair = _read(KEY, files.key), _read(CERTIFICATE, files.certificate)
+    ends = _check_pair(files.certificate, files.key)
+    if files.client_ca is not None:
+        _check_authority(files.client_ca)
+    gauge("ingest_certificate_end_seconds").labels(DOOR).set(ends.timestamp())
+    LOG.info("device_tls_certificate", until=ends)
+    authorities = _read(CLIENT_CA, files.client_ca) if files.client_ca is not None else None
+    return grpc.ssl_server_certificate_configuration([pair], root_certificates=authorities)
 
 
 def _read(setting: str, path: Path) -> bytes:
@@ -54,7 +90,7 @@ def _read(setting: str, path: Path) -> bytes:
         raise ConfigurationError(f"{setting}: {path} cannot be read ({error.strerror})") from error
 
 
-def _check_pair(certificate: Path, key: Path) -> None:
+def _check_pair(certificate: Path, key: Path) -> datetime:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key)
@@ -63,11 +99,10 @@ def _check_pair(certificate: Path, key: Path) -> None:
             f"{CERTIFICATE}, {KEY}: {certificate} and {key} are not a certificate and its key in PEM ({error})"
         ) from error
     try:
-        ends = _tried(context, certificate)
+        return _tried(context, certificate)
     except ssl.SSLError as error:
         why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
         raise ConfigurationError(f"{CERTIFICATE}: no device would take {certificate} ({why})") from error
-    LOG.info("device_tls_certificate", until=ends)
 
 
 def _tried(server_side: ssl.SSLContext, certificate: Path) -> datetime:
