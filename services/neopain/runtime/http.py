@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from neopain.errors import ConfigurationError
+
 
 class Health:
     """What the probes are told. Live from the start; ready when the service says so, and not while it drains."""
@@ -36,12 +38,13 @@ class Health:
 
 
 class HealthServer:
-    """Serves the probes until closed; ``port`` 0 starts nothing."""
+    """Serves the probes until closed; ``port`` 0 starts nothing. ``ConfigurationError`` when the address cannot be
+    had."""
 
     def __init__(self, health: Health, *, host: str, port: int) -> None:
         self._server: ThreadingHTTPServer | None = None
         if port:
-            self._server = ThreadingHTTPServer((host, port), _handler_for(health))
+            self._server = _bound(host, port, health)
             self._server.daemon_threads = True
             # A stop is noticed within a tenth of a second, not half of one.
             threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True).start()
@@ -62,6 +65,16 @@ def serving_health(*, host: str, port: int) -> Iterator[Health]:
         yield health
     finally:
         server.close()
+
+
+def _bound(host: str, port: int, health: Health) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer((host, port), _handler_for(health))
+    except OSError as error:
+        raise ConfigurationError(
+            f"/live, /ready and /metrics cannot listen on {host}:{port} ({error.strerror}): set the service's "
+            "HTTP_HOST and HTTP_PORT"
+        ) from error
 
 
 def _handler_for(health: Health) -> type[BaseHTTPRequestHandler]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from neopain.embedded.loopback import free_port
+from neopain.errors import ConfigurationError
 from neopain.runtime.http import Health, HealthServer
 from neopain.runtime.metrics import counter
 
@@ -37,6 +38,14 @@ def probe() -> Iterator[Probe]:
     probe = Probe()
     yield probe
     probe.server.close()
+
+
+def test_an_address_that_cannot_be_had_is_told_with_the_setting(probe: Probe) -> None:
+    for host, port in (("127.0.0.1", probe.port), ("no.host.invalid", free_port())):
+        with pytest.raises(
+            ConfigurationError, match=rf"cannot listen on {host}:{port} .*: set the service's HTTP_HOST"
+        ):
+            HealthServer(Health(), host=host, port=port)
 
 
 def test_a_service_is_live_from_the_start(probe: Probe) -> None:
