@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from neopain.bus.connection import BusAddress
 from neopain.errors import ConfigurationError
+
+SERVER_URL = re.compile(
+    r"rediss?://([^/?#\[\]]*@)?(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]]+)(:[0-9]{1,5})?(/[0-9]*)?(\?[^#]*)?|unix://.+"
+)
+"""What redis-py takes for a server, and nothing that it reads otherwise than it is meant: behind a sign of its own in
+a password it looks for host, port or path."""
 
 
 class ServiceSettings(BaseSettings):
@@ -29,6 +36,18 @@ class BusSettings(BaseSettings):
     url: str = Field(description="URL of the durable server, redis://[:password@]host:port/0")
     media_urls: tuple[str, ...] = Field(description="URLs of the media servers as a JSON list; beds are shared out")
     namespace: str = Field("neopain", pattern="^[A-Za-z0-9_.-]+$", description="First part of every key")
+
+    @field_validator("url", "media_urls")
+    @classmethod
+    def _servers_can_be_read(cls, told: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for url in (told,) if isinstance(told, str) else told:
+            if not SERVER_URL.fullmatch(url):
+                # What is there is not repeated: it has the password.
+                raise ValueError(
+                    "no URL of a server, expected redis://:password@host:port/0, with %2F, %3F, %23, %5B and %5D for "
+                    "/ ? # [ ] in the password"
+                )
+        return told
 
     def address(self) -> BusAddress:
         """The same as the bus takes it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from pydantic import ValidationError
 
@@ -49,3 +52,45 @@ def test_a_list_that_is_no_json_is_refused_by_name_and_without_its_text(monkeypa
     with pytest.raises(ConfigurationError, match="media_urls") as refused:
         read_settings(BusSettings)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:secret@a:1/0",
+        "redis://:sec/ret@a:1/0",
+        "redis://:12/secret@a:1/0",
+        "redis://:sec#ret@a:1/0",
+        "redis://:secret@a:x/0",
+        "redis://:secret@/0",
+        "redis://:secret@a:1/secret",
+        "",
+    ],
+)
+@pytest.mark.parametrize("variable", ["URL", "MEDIA_URLS"])
+def test_a_url_of_no_server_is_refused_by_name_and_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, url: str, variable: str
+) -> None:
+    urls = {"URL": "redis://a:1/0", "MEDIA_URLS": '["redis://a:1/0"]'}
+    urls |= {variable: url if variable == "URL" else json.dumps([url])}
+    for name, value in urls.items():
+        monkeypatch.setenv(f"NEOPAIN_BUS_{name}", value)
+    with pytest.raises(ConfigurationError, match=f"NEOPAIN_BUS_{variable}: .*expected redis://") as refused:
+        read_settings(BusSettings)
+    assert not re.search("sec|12", str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://a",
+        "redis://a:1",
+        "redis://:pa%2Fss@a.b-c.example:6379/0",
+        "rediss://user:password@10.0.0.1:6380/0?ssl_ca_certs=/etc/neopain/trust/ca.crt",
+        "redis://[::1]:6379/0",
+        "redis://:p@ss:w@a:1/0",
+        "unix:///run/valkey.sock",
+    ],
+)
+def test_a_url_of_a_server_is_taken(url: str) -> None:
+    assert BusSettings(url=url, media_urls=(url,)).address().media_urls == (url,)
