@@ -58,7 +58,7 @@ async def _released(options: ReleaseOptions) -> BedState:
     named = PatientId(value, authority) if options.infant else None
     bus = Bus(read_settings(BusSettings).address())
     try:
-        await bus.check()
+        await bus.check_durable()
         wanted = ReleaseWanted(BedId(options.bed), options.by, options.reason, named)
         return await release(bus, wanted, now=SystemClock().now())
     finally:

@@ -57,7 +57,7 @@ def replay_dead_letters(options: ReplayOptions) -> int:
     sources = read_sources(settings)
 
     async def replay_all(bus: Bus) -> int:
-        await bus.check()
+        await bus.check_durable()
         chosen = _chosen(await read_kept(bus), options)
         intake = Intake(bus, settings, SystemClock(), sources)
         left = 0

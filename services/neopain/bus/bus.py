@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from redis.asyncio import Redis
 
@@ -23,8 +24,12 @@ from neopain.bus.connection import (
     translation_of,
 )
 from neopain.bus.group_commit import GroupCommit
+from neopain.bus.shard import PATIENCE_SECONDS, Shard, beds_since
 from neopain.bus.streams import STREAMS, WINDOW_STREAMS, Server, StreamSpec
 from neopain.domain.identity import BedId, is_recording
+from neopain.errors import BusUnavailable
+
+T = TypeVar("T")
 
 FIELD = b"p"
 MARK_LIFE = timedelta(hours=1)
@@ -48,6 +53,13 @@ class Published(NamedTuple):
     is_new: bool
 
 
+class LastIds(NamedTuple):
+    """The last id of each of a bed's window streams, without those on a media server that does not answer."""
+
+    ids: dict[str, str]
+    is_media_away: bool
+
+
 class _Marked(NamedTuple):
     """One publication of ``publish_once``, as its script takes it, and the name of its stream."""
 
@@ -59,13 +71,14 @@ class _Marked(NamedTuple):
 class Bus:
     """The streams of one namespace on the bus and its media servers.
 
-    Every method raises ``BusUnavailable`` when a server does not answer or refuses to take more.
+    Every method raises ``BusUnavailable`` when a server that it needs does not answer or refuses to take more.
     """
 
     def __init__(self, address: BusAddress) -> None:
         self.address = address
         self.durable: Redis = connect(address.bus_url)
         self.media: list[Redis] = [connect(url) for url in address.media_urls]
+        self._shards = [Shard(server) for server in self.media]
         self._marked = GroupCommit(self._publish_marked)
 
     async def aclose(self) -> None:
@@ -74,9 +87,22 @@ class Bus:
 
     async def check(self) -> None:
         """Refuses servers that break the promises: see ``require_durable`` and ``require_volatile``."""
-        await require_durable(self.durable)
+        await self.check_durable()
         for server in self.media:
             await require_volatile(server)
+
+    async def check_durable(self) -> None:
+        """What ``check`` does, for who puts nothing on a media server."""
+        await require_durable(self.durable)
+
+    async def check_reachable(self) -> None:
+        """What ``check`` does, where a media server may be away as long as another one answers."""
+        await self.check_durable()
+        found = await asyncio.gather(*(require_volatile(server) for server in self.media), return_exceptions=True)
+        failures = [one for one in found if one is not None]
+        for failure in failures:
+            if len(failures) == len(found) or not isinstance(failure, BusUnavailable):
+                raise failure
 
     def key(self, *parts: str) -> str:
         """A key of this namespace."""
@@ -181,24 +207,44 @@ class Bus:
 
     async def last_ids(self, bed: BedId) -> dict[str, str]:
         """The last id of each of a bed's window streams; a stream that never had an entry is left out."""
-        ids: dict[str, str] = {}
-        for server in dict.fromkeys((self.durable, shard_of(bed, self.media))):
-            streams = [one for one in WINDOW_STREAMS if self.server_of(one, bed) is server]
-            keys = [self.stream_key(one, bed) for one in streams]
-            with translated("last ids"):
-                found = await _run(server, scripts.LAST_IDS, keys, [])
-            ids.update({one.name: last.decode() for one, last in zip(streams, found, strict=True) if last})
-        return ids
+        servers = dict.fromkeys((self.durable, shard_of(bed, self.media)))
+        return {name: last for server in servers for name, last in (await self._last_ids(server, bed)).items()}
+
+    async def last_ids_there(self, bed: BedId) -> LastIds:
+        """What ``last_ids`` gives, of the bus alone where the bed's media server does not answer."""
+        kept = await self._last_ids(self.durable, bed)
+        shard = shard_of(bed, self._shards)
+        media = await shard.ask(partial(self._last_ids, shard.server, bed), within_seconds=PATIENCE_SECONDS)
+        return LastIds(kept | (media or {}), is_media_away=media is None)
+
+    async def _last_ids(self, server: Redis, bed: BedId) -> dict[str, str]:
+        streams = [one for one in WINDOW_STREAMS if self.server_of(one, bed) is server]
+        keys = [self.stream_key(one, bed) for one in streams]
+        with translated("last ids"):
+            found = await _run(server, scripts.LAST_IDS, keys, [])
+        return {one.name: last.decode() for one, last in zip(streams, found, strict=True) if last}
 
     async def active_beds(self, *, within: timedelta) -> set[BedId]:
-        """The beds that anything arrived for within that time, on any server."""
-        since = int((time.time() - within.total_seconds()) * 1000)
-        beds: set[BedId] = set()
-        for server in (self.durable, *self.media):
-            with translated("active beds"):
-                found = cast("list[bytes]", await server.zrangebyscore(self.key("beds"), since, "+inf"))
-            beds.update(BedId(bed.decode()) for bed in found)
-        return beds
+        """The beds that anything arrived for within that time, on any server.
+
+        A media server that does not answer takes no bed away: those that it told of last are still among them.
+        """
+        since = _ms_before(within)
+        kept = await self.beds_with_vitals(within=within)
+        return kept.union(*await asyncio.gather(*(one.beds(self.key("beds"), since) for one in self._shards)))
+
+    async def beds_with_vitals(self, *, within: timedelta) -> set[BedId]:
+        """The beds that vitals arrived for within that time."""
+        return await beds_since(self.durable, self.key("beds"), _ms_before(within))
+
+    async def ask_media(self, bed: BedId, question: Callable[[], Awaitable[T]]) -> T | None:
+        """What comes of reading a bed's media; None where their server does not answer, or did not a moment ago."""
+        return await shard_of(bed, self._shards).ask(question)
+
+    @property
+    def media_away(self) -> dict[str, str]:
+        """The media servers that did not answer the last time that this bus asked, by host and port, and why."""
+        return {one.name: one.why_away for one in self._shards if one.why_away}
 
     async def trim(self, *, beds: Iterable[BedId] = ()) -> int:
         """Removes what is older than its retention and acknowledged by every group; returns how many entries went."""
@@ -252,4 +298,8 @@ async def _run(server: Redis, script: str, keys: list[str], arguments: list[Any]
 
 
 def _id_before(retention: timedelta) -> str:
-    return str(int((time.time() - retention.total_seconds()) * 1000))
+    return str(_ms_before(retention))
+
+
+def _ms_before(span: timedelta) -> int:
+    return int((time.time() - span.total_seconds()) * 1000)

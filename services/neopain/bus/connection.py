@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hiredis import pack_command
 from redis import exceptions as redis_errors
@@ -15,6 +16,8 @@ from redis.typing import EncodableT
 
 from neopain.domain.identity import BedId
 from neopain.errors import BusUnavailable, ConfigurationError
+
+T = TypeVar("T")
 
 # redis-py gives most error codes a class of their own and cuts the code off the message; it does neither for MISCONF
 # and BUSY, nor for an OOM within a script.
@@ -100,7 +103,7 @@ def connect(url: str, *, timeout_seconds: float = 5.0) -> Redis:
     return client
 
 
-def shard_of(bed: BedId, shards: Sequence[Redis]) -> Redis:
+def shard_of(bed: BedId, shards: Sequence[T]) -> T:
     """The media server of a bed: CRC-32 of its id modulo the number of servers, the same in every process."""
     return shards[zlib.crc32(bed.encode()) % len(shards)]
 

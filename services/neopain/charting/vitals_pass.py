@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -26,7 +27,7 @@ from neopain.domain.aggregate import AGGREGATED, SLOT, VitalAggregate, aggregate
 from neopain.domain.identity import BedId, is_recording
 from neopain.domain.vitals import VitalKind
 from neopain.domain.window import VITALS_SPAN
-from neopain.errors import BusUnavailable, ContractBroken
+from neopain.errors import ContractBroken
 from neopain.runtime.log import Log
 from neopain.wire.media import decode_movement
 from neopain.wire.vitals import decode_batch
@@ -72,6 +73,8 @@ class VitalsPass:
             part = [bed for bed in beds[first : first + BEDS_AT_ONCE] if not is_recording(bed)]
             read = await asyncio.gather(*(self._read(bed, slots) for bed in part))
             found |= dict(zip(part, read, strict=True))
+        for server, why in sorted(self.bus.media_away.items()):
+            LOG.warning("movement_not_read", server=server, why=why)
         return await asyncio.to_thread(self._write, found, slots, now)
 
     def _mark(self, now: datetime) -> datetime | None:
@@ -91,14 +94,11 @@ class VitalsPass:
         return {key: one for key, one in summed.items() if key[0] in wanted}
 
     async def _movements(self, bed: BedId, first: str) -> list[Entry]:
+        """Nothing where their server does not answer: movement is volatile by design, vitals do not wait for it."""
         if not self.bus.media:
             return []
-        try:
-            return await self.bus.read_range(MOVEMENT, bed=bed, first=first)
-        except BusUnavailable as error:
-            # Movement is volatile by design: vitals do not wait for it.
-            LOG.warning("movement_not_read", bed=bed, why=error)
-            return []
+        found = await self.bus.ask_media(bed, partial(self.bus.read_range, MOVEMENT, bed=bed, first=first))
+        return found or []
 
     def _write(self, found: dict[BedId, BedVitals], slots: Sequence[datetime], now: datetime) -> int:
         with unit_of_work(self.intake.engine, self.intake.clock) as unit:

@@ -23,12 +23,14 @@ OLDEST_TICK = timedelta(seconds=10)
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Bed B, window ending at T, closed. ``last_ids`` are the last id of each of B's streams at closing, so that a
-    repeated tick reads the same window. A stream that is missing there had nothing at closing."""
+    repeated tick reads the same window. A stream that is missing there had nothing at closing, or lies on the bed's
+    media server and ``is_media_away``: that did not answer."""
 
     bed: BedId
     window_end: datetime
     closed: datetime
     last_ids: dict[str, str]
+    is_media_away: bool = False
 
 
 def window_end_before(moment: datetime, *, cadence: timedelta = CADENCE) -> datetime:

@@ -15,6 +15,8 @@ class Absence(Enum):
     NO_CAMERA = "no-camera"
     NO_MICROPHONE = "no-microphone"
     NO_MONITOR = "no-monitor"
+    MEDIA_AWAY = "media-away"
+    """The server that keeps the bed's pictures and sound does not answer: nobody knows what they hold."""
     CLOCK_UNUSABLE = "clock-unusable"
     """The source's clock is off by more than 30 s."""
     INVALID_VALUES = "invalid-values"

@@ -31,6 +31,7 @@ PHYSIOLOGY_CHANNELS = (
     VitalKind.SPO2.value,
     VitalKind.RESPIRATION.value,
 )
+OF_MEDIA = (Modality.FACE, Modality.CRY, Modality.MOVEMENT)
 LEAST_STEPS = int(SHORTEST_DATA.total_seconds() * VITALS_RATE_HZ)
 
 
@@ -47,6 +48,8 @@ class WindowItems:
     bed_state: BedState | None = None
     drugs: tuple[DrugMark, ...] = ()
     """What hides pain and is in effect in the window, of whoever may lie in the bed."""
+    is_media_away: bool = False
+    """Whether frames, sound and movement could not be read, which is not to say that there were none."""
 
     @property
     def measured(self) -> tuple[VitalsBatch | FaceFrame | AudioChunk | MovementSample, ...]:
@@ -118,7 +121,12 @@ def assemble(items: WindowItems) -> Window:
         context=context_vector(context, channels, items.end),
         present=np.array([face.presence.is_present, cry.presence.is_present, has_vitals], np.bool_),
     )
-    return Window(tensors, (face.presence, cry.presence, physiology, movement))
+    presences = (face.presence, cry.presence, physiology, movement)
+    return Window(tensors, tuple(map(_not_read, presences)) if items.is_media_away else presences)
+
+
+def _not_read(presence: Presence) -> Presence:
+    return replace(presence, reason=Absence.MEDIA_AWAY.value) if presence.modality in OF_MEDIA else presence
 
 
 def _presence(modality: Modality, channels: Mapping[str, Channel], names: tuple[str, ...], silent: Absence) -> Presence:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neopain.bus.bus import Bus
+from collections.abc import Awaitable, Callable
+
 from neopain.errors import BusUnavailable
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.log import Log
@@ -11,15 +12,17 @@ from neopain.runtime.service import Running
 LOG = Log(__name__)
 
 
-async def wait_until_fit(bus: Bus, running: Running) -> bool:
-    """Waits for the servers and checks them; False when asked to stop before.
+async def wait_until_fit(check: Callable[[], Awaitable[None]], running: Running) -> bool:
+    """Waits for the servers that the door needs and checks them; False when asked to stop before.
+
+    ``check`` is the ``Bus``'s, or its ``check_durable`` for a door that puts nothing on a media server.
 
     Raises ``ConfigurationError`` when the bus could lose what it acknowledged, or a media server writes to a disk.
     """
     backoff = Backoff()
     while True:
         try:
-            await bus.check()
+            await check()
         except BusUnavailable as error:
             LOG.warning("bus_unavailable", why=error)
             if not await running.pause(backoff.next_seconds()):

@@ -87,6 +87,7 @@ METRICS = (
     ),
     MetricSpec("ingest_dead_letters_total", "counter", "1", "Input that could not be processed, kept raw", ("origin",)),
     MetricSpec("scoring_ticks_total", "counter", "1", "Ticks published by this ticker"),
+    MetricSpec("scoring_media_servers_away", "gauge", "1", "Media servers that do not answer this ticker"),
     MetricSpec("scoring_windows_total", "counter", "1", "Windows done, by outcome", ("outcome",)),
     MetricSpec("scoring_latency_seconds", "histogram", "s", "Tick published to score published"),
     MetricSpec("scoring_queue_seconds", "histogram", "s", "Tick published to tick taken"),

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from neopain.bus.bus import Bus, id_at
 from neopain.bus.census import read_bed
@@ -21,6 +22,7 @@ from neopain.bus.streams import AUDIO, BASELINE, FRAMES, MOVEMENT, VITALS, Strea
 from neopain.domain.census import BedState
 from neopain.domain.drugs import DrugMark, marks
 from neopain.domain.identity import is_recording
+from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
 from neopain.domain.vitals import VitalKind, VitalsBatch
 from neopain.domain.window import CRY_SPAN, VITALS_SPAN, Tick
 from neopain.features.clip import CLIP_LOOKBACK
@@ -49,6 +51,14 @@ class Need:
     back: timedelta
 
 
+class Media(NamedTuple):
+    """What was read of a bed's media server for a window."""
+
+    frames: tuple[FaceFrame, ...]
+    chunks: tuple[AudioChunk, ...]
+    movements: tuple[MovementSample, ...]
+
+
 NEAR_VITALS = Need(VITALS, VITALS_SPAN + SLACK)
 NEEDED_BASELINE = Need(BASELINE, BASELINE_LIFE + SLACK)
 NEEDED_FRAMES = Need(FRAMES, CLIP_LOOKBACK + FRAME_SLACK)
@@ -62,27 +72,44 @@ SELDOM = int(NEAR_VITALS.back / (SLACK / HOLD_INTERVALS))
 async def read_window(bus: Bus, tick: Tick) -> WindowItems:
     """What the window of the tick is made of, of the infant that lies there now; the same tick gives the same.
 
-    ``BusUnavailable`` when a server does not answer; ``ContractBroken`` when an entry is not what its stream says.
+    ``BusUnavailable`` when the bus does not answer; ``ContractBroken`` when an entry is not what its stream says.
     """
-    vitals, baselines, frames, chunks, movements, (bed_state, drugs) = await asyncio.gather(
+    vitals, baselines, media, (bed_state, drugs) = await asyncio.gather(
         _read_vitals(bus, tick),
         _read(bus, tick, NEEDED_BASELINE, decode_baseline),
-        _read(bus, tick, NEEDED_FRAMES, decode_frame),
-        _read(bus, tick, NEEDED_AUDIO, decode_audio),
-        _read(bus, tick, NEEDED_MOVEMENT, decode_movement),
+        _read_media(bus, tick),
         _read_census(bus, tick),
     )
     items = WindowItems(
         end=tick.window_end,
         batches=vitals,
         baselines=baselines,
-        frames=frames,
-        chunks=chunks,
-        movements=movements,
+        frames=media.frames if media else (),
+        chunks=media.chunks if media else (),
+        movements=media.movements if media else (),
         bed_state=bed_state,
         drugs=drugs,
+        is_media_away=media is None,
     )
     return since_arrival(items)
+
+
+async def _read_media(bus: Bus, tick: Tick) -> Media | None:
+    """None where their server is away: they are volatile, the rest of the window does not wait. A recording does."""
+    if tick.is_media_away:
+        return None
+    if is_recording(tick.bed):
+        return await _media(bus, tick)
+    return await bus.ask_media(tick.bed, partial(_media, bus, tick))
+
+
+async def _media(bus: Bus, tick: Tick) -> Media:
+    found = await asyncio.gather(
+        _read(bus, tick, NEEDED_FRAMES, decode_frame),
+        _read(bus, tick, NEEDED_AUDIO, decode_audio),
+        _read(bus, tick, NEEDED_MOVEMENT, decode_movement),
+    )
+    return Media(*found)
 
 
 async def _read_census(bus: Bus, tick: Tick) -> tuple[BedState | None, tuple[DrugMark, ...]]:

@@ -20,7 +20,7 @@ from neopain.errors import BusUnavailable
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
-from neopain.runtime.metrics import counter
+from neopain.runtime.metrics import counter, gauge
 from neopain.runtime.service import Running, run_service
 from neopain.runtime.settings import BusSettings
 from neopain.scoring.settings import ScoringSettings
@@ -62,6 +62,7 @@ class Ticker:
         self.bus = bus
         self.clock = clock
         self.following: datetime | None = None
+        self._told_away: frozenset[str] = frozenset()
 
     async def tick_due(self) -> int:
         """Publishes every tick that is due and not yet published by anyone; returns how many were new."""
@@ -79,6 +80,7 @@ class Ticker:
         for end in due.ends:
             published += await self._tick_beds(beds, end)
             self.following = end + CADENCE
+        self._tell_away()
         return published
 
     def seconds_until_due(self) -> float:
@@ -101,11 +103,22 @@ class Ticker:
         return published
 
     async def _tick(self, bed: BedId, end: datetime) -> bool:
-        last_ids = await self.bus.last_ids(bed)
-        tick = Tick(bed=bed, window_end=end, closed=self.clock.now(), last_ids=last_ids)
+        found = await self.bus.last_ids_there(bed)
+        closed = self.clock.now()
+        tick = Tick(bed, end, closed, last_ids=found.ids, is_media_away=found.is_media_away)
         mark = f"{bed}@{end.isoformat()}"
         published = await self.bus.publish_once(TICKS, encode_tick(tick), mark=mark, life=MARK_LIFE)
         return published.is_new
+
+    def _tell_away(self) -> None:
+        """Says once that a media server does not answer, and once that it does again."""
+        away = self.bus.media_away
+        for server in sorted(away.keys() - self._told_away):
+            LOG.warning("media_server_away", server=server, why=away[server])
+        for server in sorted(self._told_away - away.keys()):
+            LOG.info("media_server_back", server=server)
+        self._told_away = frozenset(away)
+        gauge("scoring_media_servers_away").set(len(away))
 
 
 async def tick_until_stopped(ticker: Ticker, running: Running) -> None:
@@ -128,7 +141,7 @@ async def trim_until_stopped(bus: Bus, running: Running) -> None:
     """Removes every half minute what every group has acknowledged and nobody reads any more."""
     while await running.pause(TRIM_EVERY.total_seconds()):
         try:
-            removed = await bus.trim(beds=await bus.active_beds(within=TRIMMED_BEDS_WITHIN))
+            removed = await bus.trim(beds=await bus.beds_with_vitals(within=TRIMMED_BEDS_WITHIN))
         except BusUnavailable as error:
             LOG.warning("bus_unavailable", stream="trim", why=error)
         else:

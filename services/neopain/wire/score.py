@@ -20,6 +20,7 @@ def encode_tick(tick: Tick) -> bytes:
         window_end_us=common.to_us(tick.window_end),
         closed_us=common.to_us(tick.closed),
         last_ids=tick.last_ids,
+        is_media_away=tick.is_media_away,
     ).SerializeToString()
 
 
@@ -31,6 +32,7 @@ def decode_tick(data: bytes) -> Tick:
         window_end=common.from_us(wire.window_end_us),
         closed=common.from_us(wire.closed_us),
         last_ids=dict(wire.last_ids),
+        is_media_away=wire.is_media_away,
     )
 
 

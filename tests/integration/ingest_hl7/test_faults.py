@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from neopain.embedded.loopback import HOST, answers_ok, free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.embedded.valkey import Valkey
+from neopain.ingest.hl7.baseline import publish_round
 from neopain.simulator.infant import simulated_infant
 from neopain.simulator.mllp_sender import MllpSender
 from neopain.simulator.segments import Cot
@@ -78,6 +80,15 @@ async def test_a_killed_bus_means_no_answer_and_a_closed_connection(
         assert await eventually(is_ready)
         assert (await door.ask(text.vitals(control="2")))[1] == "MSA|AA|2"
     assert await stored(own_address) == ["1", "2"]
+
+
+async def test_a_media_server_that_is_away_keeps_no_message_waiting(
+    opening: Any, address: BusAddress, text: Any
+) -> None:
+    async with opening(replace(address, media_urls=("redis://127.0.0.1:1/0",))) as door:
+        assert door.running.health.is_ready
+        assert (await door.ask(text.vitals(control="1")))[1] == "MSA|AA|1"
+        assert await publish_round(door.bus, datetime.now(UTC)) == 0
 
 
 async def test_a_refusal_waits_for_the_bus_too_since_its_raw_bytes_must_be_kept(

@@ -78,7 +78,7 @@ def arrival_of(entry_id: str) -> datetime:
 async def _add_vitals(bus: Bus, control_id: str, messages: list[Message]) -> None:
     """Those that no receipt tells of: the listener was killed before it wrote it."""
     known = {(fact.bed, fact.id) for message in messages for fact in message.vitals}
-    for bed in await bus.active_beds(within=BEDS_WITHIN):
+    for bed in await bus.beds_with_vitals(within=BEDS_WITHIN):
         for entry in _naming(await bus.read_range(VITALS, bed=bed), control_id):
             batch = decode_batch(entry.payload)
             source = monitor_of(batch.source)

@@ -51,7 +51,7 @@ async def serve_cameras(running: Running, *, settings: IngestSettings, bus_setti
     cameras = cameras_of_group(settings)
     bus = Bus(bus_settings.address())
     try:
-        if await wait_until_fit(bus, running):
+        if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings, cameras)
     finally:
         await bus.aclose()

@@ -49,7 +49,7 @@ async def serve_device(running: Running, *, settings: IngestSettings, bus_settin
     """The service's main: listens once the bus has been found fit."""
     bus = Bus(bus_settings.address())
     try:
-        if await wait_until_fit(bus, running):
+        if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings)
     finally:
         await bus.aclose()
@@ -84,12 +84,13 @@ def listen(server: grpc.aio.Server, settings: IngestSettings, tls: DeviceTls | N
 
 
 async def _watch(bus: Bus, running: Running, probe: Probe, tls: DeviceTls | None) -> None:
-    # While the bus is away nothing gets a receipt: both probes say so, and a balancer sends devices elsewhere.
+    # While the bus, or every media server, is away nothing gets a receipt: both probes say so, and a balancer sends
+    # devices elsewhere.
     while await running.pause(WATCH_SECONDS):
         if tls is not None:
             tls.refresh()
         try:
-            await bus.check()
+            await bus.check_reachable()
         except (BusUnavailable, ConfigurationError) as error:
             running.health.not_ready(str(error))
             await _say(probe, is_serving=False)

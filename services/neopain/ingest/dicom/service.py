@@ -44,7 +44,7 @@ async def serve_dicom(running: Running, *, settings: IngestSettings, bus_setting
     refuse_open_door(settings)
     bus = Bus(bus_settings.address())
     try:
-        if await wait_until_fit(bus, running):
+        if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings)
     finally:
         await bus.aclose()

@@ -48,7 +48,7 @@ async def publish_round(bus: Bus, now: datetime) -> int:
     """
     minute = now.replace(second=0, microsecond=0)
     published = 0
-    for bed in sorted(await bus.active_beds(within=BACK)):
+    for bed in sorted(await bus.beds_with_vitals(within=BACK)):
         try:
             baseline = await compute_baseline(bus, bed, now)
         except ContractBroken as error:

@@ -46,7 +46,7 @@ async def serve_hl7(running: Running, *, settings: IngestSettings, bus_settings:
     bus = Bus(bus_settings.address())
     try:
         listener = listener_of(settings, bus)
-        if await wait_until_fit(bus, running):
+        if await wait_until_fit(bus.check_durable, running):
             await _serve(running, bus, listener)
     finally:
         await bus.aclose()
@@ -98,7 +98,7 @@ async def _watch(bus: Bus, running: Running) -> None:
     # While the bus is away, messages go unanswered: /ready says so, and a balancer sends its connections elsewhere.
     while await running.pause(WATCH_SECONDS):
         try:
-            await bus.check()
+            await bus.check_durable()
         except (BusUnavailable, ConfigurationError) as error:
             running.health.not_ready(str(error))
         else:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from neopain.wire.v1 import common_pb2 as neopain_dot_wire_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bneopain/wire/v1/score.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xa3\x01\n\x04Tick\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x15\n\rwindow_end_us\x18\x02 \x01(\x10\x12\x11\n\tclosed_us\x18\x03 \x01(\x10\x12\x34\n\x08last_ids\x18\x04 \x03(\x0b\x32\".neopain.wire.v1.Tick.LastIdsEntry\x1a.\n\x0cLastIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x08Presence\x12\x10\n\x08modality\x18\x01 \x01(\t\x12\x12\n\nis_present\x18\x02 \x01(\x08\x12\x10\n\x08\x63overage\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xbd\x02\n\x08\x45stimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x10\n\x08sedation\x18\x04 \x01(\x01\x12\x10\n\x08\x64istance\x18\x05 \x01(\x01\x12@\n\x0cper_modality\x18\x06 \x03(\x0b\x32*.neopain.wire.v1.Estimate.PerModalityEntry\x12;\n\tattention\x18\x07 \x03(\x0b\x32(.neopain.wire.v1.Estimate.AttentionEntry\x1a\x32\n\x10PerModalityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x30\n\x0e\x41ttentionEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"S\n\x08\x44rugMark\x12\x12\n\ndrug_class\x18\x01 \x01(\t\x12\x12\n\ningredient\x18\x02 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12\x10\n\x08\x62\x65gun_us\x18\x04 \x01(\x10\"\xdc\x04\n\x05Score\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x15\n\rwindow_end_us\x18\x02 \x01(\x10\x12)\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.neopain.wire.v1.Outcome\x12\x12\n\nmodel_name\x18\x04 \x01(\t\x12\x15\n\rmodel_weights\x18\x05 \x01(\t\x12,\n\tpresences\x18\x06 \x03(\x0b\x32\x19.neopain.wire.v1.Presence\x12\x13\n\x0bproduced_us\x18\x07 \x01(\x10\x12+\n\x08\x65stimate\x18\x08 \x01(\x0b\x32\x19.neopain.wire.v1.Estimate\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x11\n\tscale_map\x18\n \x01(\t\x12/\n\nprocessing\x18\x0b \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x34\n\x08patients\x18\x0c \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\x12\n\nlatency_ms\x18\r \x01(\x01\x12(\n\x05\x64rugs\x18\x0e \x03(\x0b\x32\x19.neopain.wire.v1.DrugMark\x12\x39\n\nread_until\x18\x0f \x03(\x0b\x32%.neopain.wire.v1.Score.ReadUntilEntry\x12\x1e\n\x11occupied_since_us\x18\x10 \x01(\x10H\x00\x88\x01\x01\x1a\x30\n\x0eReadUntilEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_occupied_since_us*a\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_SCORED\x10\x01\x12\x15\n\x11OUTCOME_ABSTAINED\x10\x02\x12\x12\n\x0eOUTCOME_MISSED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bneopain/wire/v1/score.proto\x12\x0fneopain.wire.v1\x1a\x1cneopain/wire/v1/common.proto\"\xba\x01\n\x04Tick\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x15\n\rwindow_end_us\x18\x02 \x01(\x10\x12\x11\n\tclosed_us\x18\x03 \x01(\x10\x12\x34\n\x08last_ids\x18\x04 \x03(\x0b\x32\".neopain.wire.v1.Tick.LastIdsEntry\x12\x15\n\ris_media_away\x18\x05 \x01(\x08\x1a.\n\x0cLastIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x08Presence\x12\x10\n\x08modality\x18\x01 \x01(\t\x12\x12\n\nis_present\x18\x02 \x01(\x08\x12\x10\n\x08\x63overage\x18\x03 \x01(\x02\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\xbd\x02\n\x08\x45stimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x10\n\x08sedation\x18\x04 \x01(\x01\x12\x10\n\x08\x64istance\x18\x05 \x01(\x01\x12@\n\x0cper_modality\x18\x06 \x03(\x0b\x32*.neopain.wire.v1.Estimate.PerModalityEntry\x12;\n\tattention\x18\x07 \x03(\x0b\x32(.neopain.wire.v1.Estimate.AttentionEntry\x1a\x32\n\x10PerModalityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x30\n\x0e\x41ttentionEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"S\n\x08\x44rugMark\x12\x12\n\ndrug_class\x18\x01 \x01(\t\x12\x12\n\ningredient\x18\x02 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12\x10\n\x08\x62\x65gun_us\x18\x04 \x01(\x10\"\xdc\x04\n\x05Score\x12\x0b\n\x03\x62\x65\x64\x18\x01 \x01(\t\x12\x15\n\rwindow_end_us\x18\x02 \x01(\x10\x12)\n\x07outcome\x18\x03 \x01(\x0e\x32\x18.neopain.wire.v1.Outcome\x12\x12\n\nmodel_name\x18\x04 \x01(\t\x12\x15\n\rmodel_weights\x18\x05 \x01(\t\x12,\n\tpresences\x18\x06 \x03(\x0b\x32\x19.neopain.wire.v1.Presence\x12\x13\n\x0bproduced_us\x18\x07 \x01(\x10\x12+\n\x08\x65stimate\x18\x08 \x01(\x0b\x32\x19.neopain.wire.v1.Estimate\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x11\n\tscale_map\x18\n \x01(\t\x12/\n\nprocessing\x18\x0b \x01(\x0e\x32\x1b.neopain.wire.v1.Processing\x12\x34\n\x08patients\x18\x0c \x03(\x0b\x32\".neopain.wire.v1.PatientIdentifier\x12\x12\n\nlatency_ms\x18\r \x01(\x01\x12(\n\x05\x64rugs\x18\x0e \x03(\x0b\x32\x19.neopain.wire.v1.DrugMark\x12\x39\n\nread_until\x18\x0f \x03(\x0b\x32%.neopain.wire.v1.Score.ReadUntilEntry\x12\x1e\n\x11occupied_since_us\x18\x10 \x01(\x10H\x00\x88\x01\x01\x1a\x30\n\x0eReadUntilEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_occupied_since_us*a\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x12\n\x0eOUTCOME_SCORED\x10\x01\x12\x15\n\x11OUTCOME_ABSTAINED\x10\x02\x12\x12\n\x0eOUTCOME_MISSED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,24 +40,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ESTIMATE_ATTENTIONENTRY']._serialized_options = b'8\001'
   _globals['_SCORE_READUNTILENTRY']._loaded_options = None
   _globals['_SCORE_READUNTILENTRY']._serialized_options = b'8\001'
-  _globals['_OUTCOME']._serialized_start=1340
-  _globals['_OUTCOME']._serialized_end=1437
+  _globals['_OUTCOME']._serialized_start=1363
+  _globals['_OUTCOME']._serialized_end=1460
   _globals['_TICK']._serialized_start=79
-  _globals['_TICK']._serialized_end=242
-  _globals['_TICK_LASTIDSENTRY']._serialized_start=196
-  _globals['_TICK_LASTIDSENTRY']._serialized_end=242
-  _globals['_PRESENCE']._serialized_start=244
-  _globals['_PRESENCE']._serialized_end=326
-  _globals['_ESTIMATE']._serialized_start=329
-  _globals['_ESTIMATE']._serialized_end=646
-  _globals['_ESTIMATE_PERMODALITYENTRY']._serialized_start=546
-  _globals['_ESTIMATE_PERMODALITYENTRY']._serialized_end=596
-  _globals['_ESTIMATE_ATTENTIONENTRY']._serialized_start=598
-  _globals['_ESTIMATE_ATTENTIONENTRY']._serialized_end=646
-  _globals['_DRUGMARK']._serialized_start=648
-  _globals['_DRUGMARK']._serialized_end=731
-  _globals['_SCORE']._serialized_start=734
-  _globals['_SCORE']._serialized_end=1338
-  _globals['_SCORE_READUNTILENTRY']._serialized_start=1268
-  _globals['_SCORE_READUNTILENTRY']._serialized_end=1316
+  _globals['_TICK']._serialized_end=265
+  _globals['_TICK_LASTIDSENTRY']._serialized_start=219
+  _globals['_TICK_LASTIDSENTRY']._serialized_end=265
+  _globals['_PRESENCE']._serialized_start=267
+  _globals['_PRESENCE']._serialized_end=349
+  _globals['_ESTIMATE']._serialized_start=352
+  _globals['_ESTIMATE']._serialized_end=669
+  _globals['_ESTIMATE_PERMODALITYENTRY']._serialized_start=569
+  _globals['_ESTIMATE_PERMODALITYENTRY']._serialized_end=619
+  _globals['_ESTIMATE_ATTENTIONENTRY']._serialized_start=621
+  _globals['_ESTIMATE_ATTENTIONENTRY']._serialized_end=669
+  _globals['_DRUGMARK']._serialized_start=671
+  _globals['_DRUGMARK']._serialized_end=754
+  _globals['_SCORE']._serialized_start=757
+  _globals['_SCORE']._serialized_end=1361
+  _globals['_SCORE_READUNTILENTRY']._serialized_start=1291
+  _globals['_SCORE_READUNTILENTRY']._serialized_end=1339
 # @@protoc_insertion_point(module_scope)

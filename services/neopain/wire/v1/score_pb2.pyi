@@ -67,9 +67,12 @@ class Tick(_message.Message):
     WINDOW_END_US_FIELD_NUMBER: _builtins.int
     CLOSED_US_FIELD_NUMBER: _builtins.int
     LAST_IDS_FIELD_NUMBER: _builtins.int
+    IS_MEDIA_AWAY_FIELD_NUMBER: _builtins.int
     bed: _builtins.str
     window_end_us: _builtins.int
     closed_us: _builtins.int
+    is_media_away: _builtins.bool
+    """The bed's media server did not answer: its streams are missing from last_ids though they may hold something."""
     @_builtins.property
     def last_ids(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Each stream's last id at closing, by the stream's kind; a stream that is missing was empty."""
@@ -81,10 +84,11 @@ class Tick(_message.Message):
         window_end_us: _builtins.int = ...,
         closed_us: _builtins.int = ...,
         last_ids: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        is_media_away: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "closed_us", b"closed_us", "last_ids", b"last_ids", "window_end_us", b"window_end_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bed", b"bed", "closed_us", b"closed_us", "is_media_away", b"is_media_away", "last_ids", b"last_ids", "window_end_us", b"window_end_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,7 @@ const REASON: Record<string, string> = {
   "no-camera": "no camera",
   "no-microphone": "no microphone",
   "no-monitor": "no monitor",
+  "media-away": "pictures and sound not available",
   "clock-unusable": "clock is wrong",
   "invalid-values": "values not valid",
   "too-little-data": "too little data",
