@@ -109,5 +109,6 @@ class Baseline:
     bed: BedId
     computed: datetime
     span_seconds: float
+    """How long before ``computed`` the oldest sample of the medians is from."""
     medians: dict[VitalKind, float]
     pressure: VitalSample | None = None

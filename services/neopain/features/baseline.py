@@ -49,7 +49,7 @@ def baseline_of(bed: BedId, samples: Iterable[VitalSample], now: datetime) -> Ba
     return Baseline(
         bed=bed,
         computed=now,
-        span_seconds=(max(times) - min(times)).total_seconds(),
+        span_seconds=(now - min(times)).total_seconds(),
         medians={kind: median(found) for kind, found in values.items()},
     )
 

@@ -95,7 +95,7 @@ async def test_a_baseline_is_published_for_each_minute_of_the_recording(
     assert first.computed == datetime(2026, 3, 2, 8, 1, tzinfo=UTC)
     assert second.computed == datetime(2026, 3, 2, 8, 2, tzinfo=UTC)
     assert second.medians == {VitalKind.HEART_RATE: 150.0}
-    assert second.span_seconds == 90.0
+    assert second.span_seconds == 120.0
 
 
 async def test_a_window_without_a_number_is_reported_with_its_reason(

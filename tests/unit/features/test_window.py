@@ -16,6 +16,7 @@ from neopain.domain.identity import BedId, PatientId
 from neopain.domain.score import Modality, Presence
 from neopain.domain.time import TimeQuality
 from neopain.domain.vitals import Baseline, Validity, VitalKind
+from neopain.features.baseline import baseline_of
 from neopain.features.pack import require_match
 from neopain.features.window import Window, WindowItems, assemble, since_arrival
 
@@ -193,3 +194,14 @@ def test_a_kept_pressure_of_the_infant_before_is_not_in_the_window(
 def test_an_infant_that_came_long_ago_keeps_its_whole_window(full: WindowItems, end: datetime) -> None:
     state = arrived(end, seconds_ago=3600)
     assert since_arrival(replace(full, bed_state=state)) == replace(full, bed_state=state)
+
+
+@pytest.mark.parametrize(("seconds_ago", "is_own"), [(600, True), (500, False)])
+def test_a_baseline_with_values_of_the_infant_before_is_not_in_the_window(
+    seconds_ago: float, is_own: bool, full: WindowItems, vital: Any, end: datetime
+) -> None:
+    batches = [vital(VitalKind.HEART_RATE, 180.0, age=age) for age in (560, 540, 150, 140)]
+    baseline = baseline_of(BedId("NICU/1/1"), [sample for batch in batches for sample in batch.samples], end)
+    assert baseline is not None
+    left = since_arrival(replace(full, baselines=(baseline,), bed_state=arrived(end, seconds_ago=seconds_ago)))
+    assert [one.medians for one in left.baselines] == [{VitalKind.HEART_RATE: 180.0} if is_own else {}]

@@ -176,6 +176,7 @@ class Baseline(_message.Message):
     bed: _builtins.str
     computed_us: _builtins.int
     span_seconds: _builtins.float
+    """How long before that the oldest sample of the medians is from."""
     @_builtins.property
     def median_by_kind(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]: ...
     @_builtins.property
