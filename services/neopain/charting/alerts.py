@@ -20,7 +20,7 @@ from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.census import history_of
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.alert import LEVELS, Alert, AlertEvent, AlertEventKind, standing
-from neopain.domain.alerting import Followed, disown, follow, pass_time
+from neopain.domain.alerting import Followed, disown, follow, pass_time, take_back
 from neopain.domain.assignment import Assignment, assign
 from neopain.domain.identity import BedId
 from neopain.domain.policy import ChartingPolicy, SitePolicies
@@ -35,11 +35,14 @@ LOG = Log(__name__)
 ACTOR = "charting consumer"
 
 
-def follow_score(unit: UnitOfWork, score: Score, policy: ChartingPolicy, whose: Assignment) -> None:
+def follow_score(unit: UnitOfWork, score: Score, policy: ChartingPolicy, whose: Assignment, *, now: datetime) -> None:
     """Takes a window into the alerts of its bed, within the transaction that takes it into the bed's course."""
     kept = locked_watch(unit.connection, score.bed)
     if kept is None and policy.alert.enabled:
         make_watch(unit.connection, score.bed)
+        kept = locked_watch(unit.connection, score.bed)
+    if kept is not None and (back := take_back(kept.watch, now)).watch != kept.watch:
+        _write(unit, kept, back)
         kept = locked_watch(unit.connection, score.bed)
     if kept is not None:
         _write(unit, kept, follow(kept.watch, score, policy, whose))

@@ -22,10 +22,11 @@ from neopain.charting.processing import least_of, why_not_for_this_ehr
 from neopain.charting.tables import COURSES, WINDOWS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
-from neopain.domain.charting import DraftEntry, Folded, close, fold
+from neopain.domain.charting import Course, DraftEntry, Folded, close, fold, taken_back
 from neopain.domain.drafting import draft
 from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId
+from neopain.domain.pacing import AHEAD, is_ahead
 from neopain.domain.policy import SitePolicies
 from neopain.domain.runs import runs_of
 from neopain.domain.score import Score
@@ -83,22 +84,42 @@ class WrittenEntry:
     state: EntryState
 
 
-def take_score(intake: Intake, score: Score) -> Written:
-    """Takes a score into its bed's course and its alerts, and writes what is due. A score taken before changes nothing.
+def take_score(intake: Intake, score: Score, *, arrived: datetime | None = None) -> Written:
+    """Takes a score into its bed's course and its alerts, and writes what is due. A score taken before changes nothing,
+    and neither does one of a clock that was ahead of ours and of the bus's, by which it ``arrived``: it is told.
 
     ``DatabaseUnavailable``: nothing was written, try again.
     """
     with unit_of_work(intake.engine, intake.clock) as unit:
         course = locked_course(unit.connection, score.bed)
+        now = intake.clock.now()
+        if is_ahead(score.window_end, max(now, arrived or now)):
+            counter("charting_ahead_scores_total").inc()
+            LOG.warning("score_is_ahead", bed=score.bed, window=score.window_end, score=score.id)
+            return Written()
+        # A clock of ours that is behind makes nothing ahead that is not ahead of the score itself.
+        latest = max(now, score.window_end)
+        course = _taken_back(unit.connection, course, latest)
         policy = intake.policies.of(score.bed)
         if not _add_window(unit.connection, score, in_study=policy.study.enabled):
             return Written()
         whose = _whose(unit.connection, score)
-        follow_score(unit, score, policy, whose)
+        follow_score(unit, score, policy, whose, now=latest)
         mark_slot(unit.connection, score)
-        write_live(unit.connection, score, policy, whose, now=intake.clock.now(), is_test_ehr=intake.takes_test_input)
+        write_live(unit.connection, score, policy, whose, now=now, is_test_ehr=intake.takes_test_input)
         folded = fold(course, score, policy, occupant=whose.key, band=ga_band(whose.gestational_age_days))
         return _write(intake, unit, folded)
+
+
+def _taken_back(connection: Connection, course: Course, now: datetime) -> Course:
+    """The course as it is by the right clock. Windows of times to come would be summed up as those of who lies there
+    then, and taken for the ones that are to come."""
+    right = taken_back(course, now)
+    if right != course:
+        is_ahead_of_us = (WINDOWS.c.bed == course.bed, WINDOWS.c.window_end > now + AHEAD)
+        gone = connection.execute(delete(WINDOWS).where(*is_ahead_of_us)).rowcount
+        LOG.warning("clock_was_ahead", bed=course.bed, charted_until=course.charted_until, windows_forgotten=gone)
+    return right
 
 
 def close_silent_beds(intake: Intake, *, now: datetime) -> Written:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting.entries import DRAFT
 from neopain.charting.processing import least_of, why_not_for_this_ehr
-from neopain.charting.tables import AGGREGATE_SLOTS, LIVE_SCORES
+from neopain.charting.tables import AGGREGATE_SLOTS, LIVE_SCORES, MOMENT
 from neopain.domain.aggregate import live_draft, slot_of
 from neopain.domain.assignment import Assignment
 from neopain.domain.gestation import ga_band
+from neopain.domain.pacing import AHEAD
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Score
 from neopain.domain.vitals import Processing
@@ -26,7 +27,10 @@ _NEWEST = insert(LIVE_SCORES)
 WRITE = _NEWEST.on_conflict_do_update(
     index_elements=["bed"],
     set_={column.name: _NEWEST.excluded[column.name] for column in LIVE_SCORES.c if column.name != "bed"},
-    where=LIVE_SCORES.c.window_end < _NEWEST.excluded.window_end,
+    where=or_(
+        LIVE_SCORES.c.window_end < _NEWEST.excluded.window_end,
+        LIVE_SCORES.c.window_end > bindparam("ahead_from", type_=MOMENT),
+    ),
 )
 
 
@@ -44,7 +48,7 @@ def write_live(
     now: datetime,
     is_test_ehr: bool,
 ) -> None:
-    """Makes the score the bed's newest, unless a newer window is there."""
+    """Makes the score the bed's newest, unless a newer window is there that is not of a clock that was ahead."""
     told = live_draft(score, policy, band=ga_band(whose.gestational_age_days))
     told = replace(told, processing=least_of(told.processing, whose.processing))
     values = {
@@ -53,6 +57,7 @@ def write_live(
         **whose_columns(whose, told.processing, is_test_ehr=is_test_ehr),
         "draft": DRAFT.dump_python(told, mode="json"),
         "taken": now,
+        "ahead_from": max(now, score.window_end) + AHEAD,
         "in_study": policy.study.enabled,
     }
     connection.execute(WRITE, values)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Engine
@@ -178,7 +178,8 @@ class ChartingConsumer:
         if is_recording(score.bed):
             return
         await self._census_read_up()
-        written = await asyncio.to_thread(take_score, self._intake, score)
+        arrived = datetime.fromtimestamp(int(entry.id.partition("-")[0]) / 1000, UTC)
+        written = await asyncio.to_thread(take_score, self._intake, score, arrived=arrived)
         if written.charted:
             self._has_news.set()
 

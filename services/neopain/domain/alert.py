@@ -27,6 +27,8 @@ ANOTHER_INFANT = "another-infant"
 INFANT_LEFT = "infant-left"
 WRONG_INFANT = "wrong-infant"
 """The census was corrected: it was about another infant from the beginning."""
+CLOCK_WAS_AHEAD = "clock-was-ahead"
+"""It opened, or changed, by windows of a clock that was ahead: it could not escalate until then."""
 SWITCHED_OFF = "switched-off"
 """The site's policy has no alerts there any more."""
 

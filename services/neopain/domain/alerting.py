@@ -15,6 +15,7 @@ from datetime import datetime
 from neopain.domain.alert import (
     ANOTHER_INFANT,
     BELOW,
+    CLOCK_WAS_AHEAD,
     INFANT_LEFT,
     LEVELS,
     SWITCHED_OFF,
@@ -30,6 +31,7 @@ from neopain.domain.alert_policy import AlertPolicy
 from neopain.domain.assignment import CHANGED, EMPTY_BED, LEFT, Assignment
 from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId
+from neopain.domain.pacing import AHEAD, is_ahead
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.score import Score
 from neopain.domain.vitals import Processing
@@ -117,6 +119,21 @@ def disown(watch: Watch, whose: Assignment) -> Followed:
     if not is_anothers and whose.held_reason not in (EMPTY_BED, LEFT, CHANGED):
         return Followed(watch)
     return _told(watch, _end(watch, max(watch.newest, watch.alert.opened), WRONG_INFANT))
+
+
+def take_back(watch: Watch, now: datetime) -> Followed:
+    """Forgets what windows of a clock that was ahead left: until their time no other window would count.
+
+    An open alert that they opened or changed ends, by that clock, since it could not escalate.
+    """
+    ahead = [event.moment for event in watch.alert.events if is_ahead(event.moment, now)] if watch.alert else []
+    if not (ahead or is_ahead(watch.newest, now)):
+        return Followed(watch)
+    ended = _end(watch, max(ahead), CLOCK_WAS_AHEAD) if ahead else watch
+    past = None if watch.past is not None and is_ahead(watch.past.ended, now) else watch.past
+    ended = replace(ended, reading=None, crossing=NOT_ACROSS, deep_since=None, deep_at=None, past=past)
+    told = _told(watch, ended)
+    return replace(told, watch=replace(told.watch, newest=now - AHEAD, past=past))
 
 
 def _told(before: Watch, after: Watch) -> Followed:

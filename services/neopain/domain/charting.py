@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from neopain.domain.drugs import DrugMark
 from neopain.domain.gestation import GA_UNKNOWN
 from neopain.domain.identity import BedId, PatientId
-from neopain.domain.pacing import Queue, pace, without_what_is_ahead
+from neopain.domain.pacing import Queue, is_ahead, pace, without_what_is_ahead
 from neopain.domain.policy import ChartingPolicy
 from neopain.domain.procedure import ProcedureCourse
 from neopain.domain.reviewer import Reviewer
@@ -160,6 +160,17 @@ def fold(course: Course, score: Score, policy: ChartingPolicy, *, occupant: str 
         course, crossings = _follow_episode(course, score, policy, band=band)
         spans += crossings
     return _paced(course, spans, score.window_end, policy)
+
+
+def taken_back(course: Course, now: datetime) -> Course:
+    """The course without what windows of a clock that was ahead moved on, as if the bed's first window were to come.
+
+    Else every window would be late until their time has come.
+    """
+    if not (is_ahead(course.charted_until, now) or is_ahead(course.newest, now)):
+        return course
+    waiting = tuple(one for one in course.queue.waiting if not is_ahead(one.span.end, now))
+    return Course(course.bed, queue=without_what_is_ahead(replace(course.queue, waiting=waiting), now))
 
 
 def close(course: Course, moment: datetime, policy: ChartingPolicy) -> Folded:

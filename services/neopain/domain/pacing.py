@@ -19,7 +19,7 @@ OPPOSITE = {
 }
 
 AHEAD = timedelta(minutes=10)
-"""A last entry that lies so far after the clock's moment was written by one that was ahead."""
+"""What lies so far after the clock's moment is of a clock that was ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,12 @@ def without_what_is_ahead(queue: Queue, now: datetime) -> Queue:
 
     Not for a score's moment: one that comes hours late is as far behind the last entry.
     """
-    is_ahead = queue.entry_at is not None and queue.entry_at - now > AHEAD
-    return replace(queue, entry_at=None) if is_ahead else queue
+    return replace(queue, entry_at=None) if is_ahead(queue.entry_at, now) else queue
+
+
+def is_ahead(moment: datetime | None, now: datetime) -> bool:
+    """Whether the moment was set by a clock that was ahead; None was not."""
+    return moment is not None and moment - now > AHEAD
 
 
 def pace(queue: Queue, due: Iterable[Span], *, moment: datetime, distance: timedelta, occupant: str = "") -> Paced:

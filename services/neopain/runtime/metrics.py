@@ -98,6 +98,7 @@ METRICS = (
     MetricSpec("scoring_retries_total", "counter", "1", "Windows tried again, by cause", ("cause",)),
     MetricSpec("charting_entries_total", "counter", "1", "Entries written, by kind", ("kind",)),
     MetricSpec("charting_late_scores_total", "counter", "1", "Scores that came after their interval was charted"),
+    MetricSpec("charting_ahead_scores_total", "counter", "1", "Scores of a clock that was ahead, in no entry"),
     MetricSpec("charting_blinded_total", "counter", "1", "Entries kept blinded for a study, by kind", ("kind",)),
     MetricSpec("charting_held_total", "counter", "1", "Entries held, by reason", ("reason",)),
     MetricSpec(

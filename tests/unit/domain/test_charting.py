@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neopain.domain.charting import Course, close, entry_id, fold
+from neopain.domain.charting import Course, close, entry_id, fold, taken_back
 from neopain.domain.drafting import draft
 from neopain.domain.drugs import DrugMark
 from neopain.domain.identity import BedId, PatientId
@@ -152,6 +152,21 @@ def test_what_a_clock_that_was_ahead_wrote_puts_nothing_off_when_it_is_right_aga
     folded = fold(ahead.course, scored(61), policy)
 
     assert summaries(list(close(folded.course, at(130), policy).spans)) == [(60, 120)]
+
+
+def test_a_window_of_tomorrow_makes_no_score_of_today_late_once_it_is_taken_back() -> None:
+    course = fold(Course(BED), scored(10), POLICY).course
+    ahead = fold(course, scored(86_400), POLICY).course
+
+    folded = fold(taken_back(ahead, at(61)), scored(61), POLICY)
+
+    assert not folded.is_late
+    assert summaries(list(close(folded.course, at(125), POLICY).spans)) == [(60, 120)]
+
+
+def test_what_lies_a_little_ahead_is_not_taken_back() -> None:
+    course = fold(Course(BED), scored(400), POLICY).course
+    assert taken_back(course, at(10)) == course
 
 
 def test_the_clock_closes_nothing_on_a_bed_without_open_windows() -> None:

@@ -33,6 +33,7 @@ END_TEXT = {
     "another-infant": "another infant is in the bed",
     "wrong-infant": "the census was corrected: another infant was in the bed",
     "infant-left": "the infant left the bed",
+    "clock-was-ahead": "a clock was ahead when it opened or changed",
     "switched-off": "the site switched alerts off",
     "neuromuscular-block": "a neuromuscular blocker is in effect: a paralysed infant shows no pain",
     "sedative-in-effect": "a sedative is in effect and hides signs of pain",
