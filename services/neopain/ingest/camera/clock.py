@@ -43,6 +43,8 @@ class StreamClock:
     """The clock of one track of one connection. ``trusts_source`` False: the site knows that the camera's is wrong."""
 
     trusts_source: bool = True
+    lag: timedelta = NOTHING
+    """How much later than the quickest ones the last item arrived, by the RTP clock, whatever the camera's own says."""
     _source: _Rhythm = field(default_factory=_Rhythm)
     _rtp: _Rhythm = field(default_factory=_Rhythm)
     _first: Arrived | None = None
@@ -64,6 +66,7 @@ class StreamClock:
     def _by_rtp(self, first: Arrived, arrived: Arrived, length: timedelta, *, is_settling: bool) -> Timing:
         end = first.received + timedelta(seconds=arrived.seconds - first.seconds) + length
         placed = self._rtp.align(received=arrived.received, source=end, is_settling=is_settling)
+        self.lag = max(arrived.received - end - (self._rtp.skew.skew or NOTHING), NOTHING)
         return Timing(arrived.received, placed.aligned - length, TimeQuality.NO_SOURCE_TIME)
 
     def _by_source(self, arrived: Arrived, length: timedelta, *, is_settling: bool) -> Timing | None:

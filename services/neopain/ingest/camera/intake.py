@@ -60,7 +60,7 @@ class CameraIntake:
 
     def _seen(self, arrived: Arrived, frame: av.VideoFrame) -> list[Fact]:
         timing = self._picture_clock.align(arrived)
-        self.lag_seconds = (timing.received - timing.aligned).total_seconds() if timing else 0.0
+        self.lag_seconds = self._picture_clock.lag.total_seconds() if timing else 0.0
         if timing is None or not self.pictures.wants(timing):
             return []
         picture = picture_of(frame)

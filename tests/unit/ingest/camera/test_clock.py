@@ -106,3 +106,12 @@ def test_a_pause_of_the_camera_is_no_jump() -> None:
     clock = StreamClock()
     settled(clock)
     assert clock.align(arrived(9.0)) is not None
+
+
+@pytest.mark.parametrize("ahead", [None, 0.4, -10.0, 40.0])
+def test_a_lag_is_found_whatever_the_camera_s_clock_says(ahead: float | None) -> None:
+    clock = StreamClock()
+    for number in range(10):
+        clock.align(arrived(number / 10, ahead=ahead))
+    clock.align(arrived(1.0, delay=6.05, ahead=ahead))
+    assert clock.lag == timedelta(seconds=6)
