@@ -98,6 +98,20 @@ async def test_a_baseline_is_published_for_each_minute_of_the_recording(
     assert second.span_seconds == 120.0
 
 
+async def test_a_blood_pressure_goes_on_from_baseline_to_baseline_for_an_hour(
+    bus: Bus, scorer: Scorer, write_hl7: Write
+) -> None:
+    path = write_hl7(0, *range(1000, 1081, 5))
+    mean = "OBX|2|NM|150023^MDC_PRESS_BLD_NONINV_MEAN^MDC|2|42|266016^MDC_DIM_MMHG^MDC|||||R|||20260302080000+0000\n"
+    first, _, rest = path.read_text().partition("MSH|^~\\&|MON|WARD|||20260302081640")
+    path.write_text(f"{first}{mean}MSH|^~\\&|MON|WARD|||20260302081640{rest}")
+    await score_recording(bus, open_recording(hl7=[path]))
+    (baseline,) = scorer.windows[-1].baselines
+    assert baseline.computed == datetime(2026, 3, 2, 8, 18, tzinfo=UTC)
+    assert baseline.pressure is not None
+    assert baseline.pressure.value == 42.0
+
+
 async def test_a_window_without_a_number_is_reported_with_its_reason(
     bus: Bus, scorer: Scorer, write_wav: Write
 ) -> None:

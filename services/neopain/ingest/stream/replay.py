@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -18,7 +18,7 @@ from neopain.domain.score import Score
 from neopain.domain.vitals import VitalSample, VitalsBatch
 from neopain.domain.window import CLIP_SPAN, CRY_SPAN, VITALS_SPAN, Tick
 from neopain.errors import BusUnavailable, InferenceUnavailable
-from neopain.features.baseline import BACK, baseline_of
+from neopain.features.baseline import BACK, baseline_of, newest_pressure
 from neopain.ingest.media.publishing import publish_audio, publish_frame, publish_movement
 from neopain.ingest.stream.recording import RecordedFile, Recording
 from neopain.ingest.stream.timeline import Fact
@@ -103,6 +103,8 @@ class _Replay:
         self.waiting: dict[datetime, int] = {}
         self.kept = {stream: _Kept() for stream in KEPT}
         self.samples: deque[VitalSample] = deque()
+        self.pressure: VitalSample | None = None
+        """The newest one of the last hour."""
         self.after = "-"
 
     async def run(self) -> RecordingReport:
@@ -131,11 +133,13 @@ class _Replay:
 
     async def _publish_baseline(self, now: datetime) -> None:
         """What ingest publishes once a minute for a live bed, by the recording's own clock."""
+        self.pressure = newest_pressure([*self.samples, *([self.pressure] if self.pressure else [])], now)
         while self.samples and self.samples[0].timing.aligned < now - BACK:
             self.samples.popleft()
         baseline = baseline_of(self.recording.bed, self.samples, now)
         if baseline is not None:
-            await self.bus.publish(BASELINE, encode_baseline(baseline), bed=self.recording.bed)
+            payload = encode_baseline(replace(baseline, pressure=self.pressure))
+            await self.bus.publish(BASELINE, payload, bed=self.recording.bed)
 
     async def _publish(self, fact: Fact) -> tuple[StreamSpec, str]:
         match fact:
