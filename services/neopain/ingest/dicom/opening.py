@@ -24,7 +24,7 @@ from neopain.ingest.dicom.spans import open_spans
 from neopain.ingest.dicom.waves import WaveformSound, beat_vitals, breath_vitals, breath_vitals_by_source, sound_rate_hz
 from neopain.ingest.media.camera import CameraTrack
 from neopain.ingest.media.sound import SoundTrack
-from neopain.ingest.stream.container import Frame, Inner, Track, has_sound
+from neopain.ingest.stream.container import Frame, Inner, Track, sound_within
 from neopain.ingest.stream.recording import RecordedFile, Recording
 from neopain.ingest.stream.sources import SoundSource, VideoSource, VitalsSource
 from neopain.ingest.stream.timeline import Source, Timeline
@@ -95,14 +95,14 @@ class _Opening:
         pictures = self._track(Track(self.path, av.VideoFrame, inner))
         camera = CameraTrack(self.bed, self.source)
         self._add("video", VideoSource(pictures, camera, self.timeline, begins=0.0, box=box), 0.0)
-        if has_sound(self.path, inner):
-            sound = self._track(Track(self.path, av.AudioFrame, inner))
-            begins = sound.begins - pictures.begins
+        sound, why = sound_within(self.path, inner)
+        if sound is not None:
+            begins = self._track(sound).begins - pictures.begins
             microphone = SoundTrack(self.bed, self.source)
             self._add("audio", SoundSource(sound, microphone, self.timeline, begins=begins), begins)
-        if pictures.codec == video.codec:
-            return []
-        return [f"the stream is {pictures.codec}, its transfer syntax says {video.codec}"]
+        is_other = pictures.codec != video.codec
+        other = f"the stream is {pictures.codec}, its transfer syntax says {video.codec}" if is_other else ""
+        return [note for note in (why, other) if note]
 
     def open_sound(self, instance: Instance) -> None:
         """A source for each group: one after the other, or beside each other, as their offsets say."""

@@ -98,7 +98,7 @@ class Track(Generic[Frame]):
     def _read_first(self) -> Decoded[Frame]:
         first = next(self._frames, None)
         if first is None:
-            reason = self._broken_off or "all of it is damaged"
+            reason = self._broken_off or ("all of it is damaged" if self.damaged else "there is none")
             raise UnreadableRecording(f"{self.path}: no {self.word} could be decoded ({reason})")
         return first
 
@@ -180,6 +180,19 @@ def has_sound(path: Path, inner: Inner | None = None) -> bool:
     """Whether the file, or the stream in it, has a sound track."""
     with open_container(path, inner) as container:
         return bool(container.streams.audio)
+
+
+def sound_within(path: Path, inner: Inner | None = None) -> tuple[Track[av.AudioFrame] | None, str]:
+    """The sound of a video; without any that can be used None, and why, in words: its pictures are of use without.
+
+    Of a video without a sound track there is nothing to say.
+    """
+    if not has_sound(path, inner):
+        return None, ""
+    try:
+        return Track(path, av.AudioFrame, inner), ""
+    except UnreadableRecording as error:
+        return None, f"the sound of the video is left out: {str(error).removeprefix(f'{path}: ')}"
 
 
 def reason_of(error: Exception) -> str:

@@ -16,7 +16,7 @@ from neopain.domain.media import FaceBox
 from neopain.errors import UnreadableRecording
 from neopain.ingest.media.camera import CameraTrack
 from neopain.ingest.media.sound import SoundTrack
-from neopain.ingest.stream.container import Track, has_sound
+from neopain.ingest.stream.container import Track, sound_within
 from neopain.ingest.stream.hl7_file import read_hl7_files
 from neopain.ingest.stream.sources import SoundSource, VideoSource, VitalsSource
 from neopain.ingest.stream.timeline import Item, Source, Timeline
@@ -149,14 +149,20 @@ class _Opening:
     def _sound(
         self, path: Path | None, video: Path | None, pictures: Track[av.VideoFrame] | None
     ) -> Track[av.AudioFrame] | None:
-        inside = path is None and video is not None and has_sound(video)
-        chosen = video if inside else path
-        if chosen is None:
-            return None
-        track: Track[av.AudioFrame] = Track(chosen, av.AudioFrame)
+        if path is None:
+            return self._sound_within(video, pictures) if video is not None and pictures is not None else None
+        track: Track[av.AudioFrame] = Track(path, av.AudioFrame)
         self.undo.callback(track.close)
-        if inside and pictures is not None:
-            self.begins["audio"] = self.begins["video"] + track.begins - pictures.begins
-            self.note = f"{chosen.name}: the sound of the video is used, since no sound file was given"
-        self.files.append(RecordedFile("audio", chosen, self.begins["audio"]))
+        self.files.append(RecordedFile("audio", path, self.begins["audio"]))
+        return track
+
+    def _sound_within(self, video: Path, pictures: Track[av.VideoFrame]) -> Track[av.AudioFrame] | None:
+        track, why = sound_within(video)
+        if track is None:
+            self.note = f"{video.name}: {why}" if why else ""
+            return None
+        self.undo.callback(track.close)
+        self.begins["audio"] = self.begins["video"] + track.begins - pictures.begins
+        self.note = f"{video.name}: the sound of the video is used, since no sound file was given"
+        self.files.append(RecordedFile("audio", video, self.begins["audio"]))
         return track

@@ -18,7 +18,16 @@ WriteSound = Callable[..., Path]
 def write_video(tmp_path: Path) -> WriteVideo:
     """Writes a video of 160x120: the top left quarter red, the top right green, the bottom blue."""
 
-    def write(name: str, codec: str, *, seconds: float = 2.0, rate: int = 15, sound_hz: float = 0.0) -> Path:
+    def write(
+        name: str,
+        codec: str,
+        *,
+        seconds: float = 2.0,
+        rate: int = 15,
+        sound_hz: float = 0.0,
+        is_silent: bool = False,
+    ) -> Path:
+        """``is_silent``: its sound track has nothing in it."""
         path = tmp_path / name
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate)
@@ -29,7 +38,7 @@ def write_video(tmp_path: Path) -> WriteVideo:
             for _ in range(round(seconds * rate)):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(quarters(), format="rgb24")))
             container.mux(stream.encode(None))
-            if sound is not None:
+            if sound is not None and not is_silent:
                 container.mux(sound.encode(tone_frame(16_000, seconds, sound_hz)))
                 container.mux(sound.encode(None))
         return path

@@ -186,6 +186,23 @@ def test_hl7_without_any_vital_sign_is_told_beside_sound(
     ]
 
 
+def test_a_video_with_an_empty_sound_track_is_taken_for_its_pictures(write_video: Write) -> None:
+    recording = open_recording(video=write_video("v.mkv", "libx264", sound_hz=440.0, is_silent=True))
+    assert [file.role for file in recording.files] == ["video"]
+    assert of(FaceFrame, everything(recording))
+    assert recording.notes == [
+        "v.mkv: the sound of the video is left out: no sound could be decoded (there is none)",
+    ]
+
+
+def test_a_video_whose_sound_nothing_here_decodes_is_taken_for_its_pictures(write_video: Write) -> None:
+    path = write_video("v.mp4", "libx264", sound_hz=440.0)
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"zzzz").replace(b"esds", b"free"))
+    recording = open_recording(video=path)
+    assert of(FaceFrame, everything(recording))
+    assert recording.notes == ["v.mp4: the sound of the video is left out: its codec is not known here"]
+
+
 def test_one_unreadable_file_refuses_the_recording_before_anything_is_sent(write_sound: Write, tmp_path: Path) -> None:
     with pytest.raises(UnreadableRecording, match=r"gone\.mp4: does not exist"):
         open_recording(audio=write_sound("a.wav", "pcm_s16le"), video=tmp_path / "gone.mp4")
