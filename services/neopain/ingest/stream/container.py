@@ -3,6 +3,7 @@ room does not."""
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ Stream = av.VideoStream | av.AudioStream
 
 ENCRYPTED_ENTRIES = (b"encv", b"enca", b"drmi", b"drms")
 """Sample entries of encrypted tracks (ISO/IEC 14496-12, 8.12) and of the older protected files."""
-
-
+FARTHEST_BACK_SECONDS = 0.5
+"""A frame may lie so much before one that came earlier: encoders round. Beyond, a recording was begun anew."""
 INNER_FORMATS = "mov,mpegts,mpeg,mpegvideo,h264,hevc"
 """What a stream within a file may be: containers and elementary streams, nothing that refers to other files."""
 
@@ -103,9 +104,16 @@ class Track(Generic[Frame]):
         return first
 
     def _decoded(self) -> Iterator[Decoded[Frame]]:
-        clock = 0.0
+        clock, newest = 0.0, -math.inf
+        first: float | None = None
         for frame in self._undamaged():
             start = clock if frame.time is None else float(frame.time)
+            first = start if first is None else first
+            if newest - start > FARTHEST_BACK_SECONDS:
+                # Nobody knows how much later it goes on: what follows would lie at wrong times, on top of the first.
+                self._broken_off = f"its time stamps begin anew after {newest - first:.1f} s; what follows is left out"
+                return
+            newest = max(newest, start)
             clock = start + _length(frame)
             yield Decoded(frame, start, clock)
 

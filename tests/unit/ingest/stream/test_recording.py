@@ -203,6 +203,19 @@ def test_a_video_whose_sound_nothing_here_decodes_is_taken_for_its_pictures(writ
     assert recording.notes == ["v.mp4: the sound of the video is left out: its codec is not known here"]
 
 
+def test_a_file_whose_time_stamps_begin_anew_ends_there_and_says_so(write_video: Write) -> None:
+    path = write_video("v.ts", "libx264", seconds=3.0, sound_hz=440.0)
+    path.write_bytes(2 * path.read_bytes())
+    recording = open_recording(video=path)
+    frames = [item.seconds for item in of(FaceFrame, everything(recording))]
+    assert (len(frames), round(frames[-1], 2)) == (23, 2.93)
+    assert recording.whole_seconds == 3
+    assert [note for note in recording.notes if "anew" in note] == [
+        "v.ts: the picture breaks off (its time stamps begin anew after 2.9 s; what follows is left out)",
+        "v.ts: the sound breaks off (its time stamps begin anew after 3.0 s; what follows is left out)",
+    ]
+
+
 def test_one_unreadable_file_refuses_the_recording_before_anything_is_sent(write_sound: Write, tmp_path: Path) -> None:
     with pytest.raises(UnreadableRecording, match=r"gone\.mp4: does not exist"):
         open_recording(audio=write_sound("a.wav", "pcm_s16le"), video=tmp_path / "gone.mp4")
