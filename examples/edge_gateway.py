@@ -31,6 +31,8 @@ from neopain.wire.v1 import vitals_pb2
 
 BEATS_EVERY_SECONDS = 0.5
 FRAMES_PER_SECOND = 7.5
+CLOSE_SECONDS = 0.01
+"""A picture this much before it is due is the one."""
 
 
 def heart_beats(began: float) -> Iterator[tuple[float, float]]:
@@ -67,15 +69,33 @@ async def send_frames(device: DeviceClient, bed: str, until: float, source: str)
     camera = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not camera.isOpened():
         raise ConfigurationError(f"{source} gives no picture")
+    begun = time.time()
+    due = 0.0
     while time.time() < until:
-        began = time.time()
-        found, picture = await asyncio.to_thread(camera.read)
+        await asyncio.sleep(max(begun + due - time.time(), 0.0))
+        at = time.time() - begun
+        if source.isdecimal():
+            found, picture = await asyncio.to_thread(camera.read)
+        else:
+            at, found, picture = await asyncio.to_thread(read_from, camera, due)
+            await asyncio.sleep(max(begun + at - time.time(), 0.0))
         if not found:
             break
         jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-        device.frames.send(pb.DeviceFrame(bed=bed, format=pb.PIXEL_FORMAT_JPEG, data=jpeg, source_us=int(began * 1e6)))
-        await asyncio.sleep(max(began + 1 / FRAMES_PER_SECOND - time.time(), 0.0))
+        taken = int((begun + at) * 1e6)
+        device.frames.send(pb.DeviceFrame(bed=bed, format=pb.PIXEL_FORMAT_JPEG, data=jpeg, source_us=taken))
+        due = max(at + 1 / FRAMES_PER_SECOND, time.time() - begun)
     camera.release()
+
+
+def read_from(video: cv2.VideoCapture, seconds: float) -> tuple[float, bool, cv2.typing.MatLike]:
+    """The first picture of a file from that time on: its time in the file, whether there is one, and the picture."""
+    found = video.grab()
+    while found and video.get(cv2.CAP_PROP_POS_MSEC) / 1000 < seconds - CLOSE_SECONDS:
+        found = video.grab()
+    at = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    is_there, picture = video.retrieve()
+    return at, found and is_there, picture
 
 
 async def run(options: argparse.Namespace) -> int:
