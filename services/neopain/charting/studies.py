@@ -8,7 +8,7 @@ transaction. Nothing of it goes to the EHR: she charts there as she always does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, exists, insert, not_, or_, select, update
@@ -18,6 +18,7 @@ from neopain.charting.audit.chain import AuditEvent, Value
 from neopain.charting.census import history_of, lock_bed
 from neopain.charting.entries import ASSESSMENT, OF_NURSE, Basis, EntryState, Kept, add_entry
 from neopain.charting.intake import digest_of, windows_of
+from neopain.charting.processing import least_of
 from neopain.charting.tables import AGGREGATES, ENTRIES, ENTRY_STATUSES, LIVE_SCORES, STUDY_SCORES
 from neopain.charting.unit_of_work import UnitOfWork
 from neopain.domain.aggregate import SLOT
@@ -149,6 +150,7 @@ def _suggestion(
         return _Suggestion(unpaired=NOT_ONE_INFANTS)
     band = ga_band(whose.gestational_age_days)
     ours = draft(span, windows, policy, band=band)
+    ours = replace(ours, processing=least_of(ours.processing, whose.processing))
     kept = Kept(in_study=True, ga_band=band)
     added = add_entry(connection, ours, whose, Basis(runs_of(windows)), kept=kept, now=now)
     # Another nurse may have scored the same minute.

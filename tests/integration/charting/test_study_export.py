@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 
 from neopain.charting.agreement import read_study_pairs
+from neopain.charting.facts import take_fact
 from neopain.charting.statuses import change_status
 from neopain.charting.studies import NotHers, OwnScore, keep_own_score
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.cli import run
+from neopain.domain.census import BedState, Infant
 from neopain.domain.entry_status import EntryStatus
 from neopain.domain.review import NipsItems
 from neopain.domain.reviewer import Reviewer
 from neopain.domain.study import Study
+from neopain.domain.vitals import Processing
 
 from .conftest import NOON
 
@@ -93,6 +96,17 @@ def test_what_nobody_scored_and_what_we_had_no_window_for_have_a_reason(
         ("suggestion-alone", "2026-10-05T12:00:30Z", "no-modality", "no nurse scored within this time"),
         ("nurse-alone", None, None, "no window of this bed in the minute that was scored"),
     ]
+
+
+def test_a_pair_of_an_infant_that_adt_has_for_a_test_is_test_data(
+    study: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = BedState(study.bed, NOON, Infant((study.infant,), visit="V1"), processing=Processing.TRAINING)
+    take_fact(study.intake, fact_id="test-adt", state=state, arrived=NOON)
+    score(study, 25)
+
+    (pair,) = [row for row in exported(capsys) if row["sort"] == "pair" and row["end"] == "2026-10-05T12:00:25Z"]
+    assert pair["processing"] == "T"
 
 
 def test_no_name_and_no_number_of_an_infant_is_in_it(study: Any, capsys: pytest.CaptureFixture[str]) -> None:
