@@ -188,8 +188,9 @@ def test_the_command_says_what_came_of_a_request(
 ) -> None:
     monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", database)
     if is_asked_for:
-        since_noon = (datetime.now(UTC) - NOON).total_seconds()
-        ward.take(ward.score(since_noon))
+        # The command goes by the clock on the wall.
+        ward.clock.moment = datetime.now(UTC)
+        ward.take(ward.score((ward.clock.moment - NOON).total_seconds()))
 
     code = chart_bed(ward.bed, by="nurse 12")
 
