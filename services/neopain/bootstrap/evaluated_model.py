@@ -118,8 +118,9 @@ class EvaluatedModel:
         return {note["seed"] for note in notes if "simulator" in note and isinstance(note.get("seed"), int)}
 
     def without_calibration(self) -> EvaluatedModel:
-        """The same, without what only calibrated it: a calibration may be made anew."""
-        return replace(self, about={name: value for name, value in self.about.items() if name != CALIBRATED_ON})
+        """The same, without what only calibrated it, or the model that its training began with: a calibration may be
+        made anew."""
+        return replace(self, about=_without_calibration(self.about))
 
     def require_strangers(self, windows: PreparedWindows, folder: Path) -> None:
         """``ConfigurationError`` when infants of the data set in that folder went into it."""
@@ -188,6 +189,14 @@ def _note(path: Path, fitted_as: str) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise ConfigurationError(f"{path} cannot be read as JSON ({error}): calibrate again") from error
     return {CALIBRATED_ON: found} if found.get("fitted_for") == fitted_as else {}
+
+
+def _without_calibration(notes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_calibration(value) if isinstance(value, dict) else value
+        for name, value in notes.items()
+        if name != CALIBRATED_ON
+    }
 
 
 def _dicts(notes: object) -> Iterator[dict[str, Any]]:

@@ -103,6 +103,17 @@ def test_who_calibrated_a_model_did_not_teach_it(repository, tmp_path):
         model.require_strangers(prepared("cd34"), tmp_path)
 
 
+def test_who_calibrated_the_model_of_the_encoders_may_calibrate_what_came_of_them(repository, tmp_path):
+    path = repository / "model.json"
+    fields = json.loads(path.read_text())
+    calibrated = {"seed": 3, "calibrated_on": {"windows": 5, "digest": "cd34", "simulator": "1", "seed": 12}}
+    fields["about"]["began_with"] = {"encoders": {"about": calibrated}}
+    path.write_text(json.dumps(fields))
+    model = find_model(repository, None).without_calibration()
+    assert model.simulated_seeds() == {11}
+    model.require_strangers(prepared("cd34"), tmp_path)
+
+
 def test_an_engine_that_cannot_run_the_model_is_refused(run, repository):
     with pytest.raises(ConfigurationError, match="is a checkpoint: export it first"):
         find_model(run, "triton")
