@@ -214,11 +214,11 @@ class Bedside:
             frame = FaceFrame(self.bed, SourceId("device", "camera"), timing, bytes([100]) * (224 * 224 * 3))
             await self.bus.publish(FRAMES, encode_frame(frame), bed=self.bed)
 
-    async def listen(self, end: datetime, *, seconds: int = 10) -> None:
+    async def listen(self, end: datetime, *, seconds: int = 10, half_second: bytes = bytes([0, 16]) * 8000) -> None:
         """Chunks of half a second that end at the end."""
         for index in range(2 * seconds, 0, -1):
             timing = _timing(end - timedelta(seconds=index / 2))
-            chunk = AudioChunk(self.bed, SourceId("device", "microphone"), timing, bytes([0, 16]) * 8000)
+            chunk = AudioChunk(self.bed, SourceId("device", "microphone"), timing, half_second)
             await self.bus.publish(AUDIO, encode_audio(chunk), bed=self.bed)
 
     async def watch_movement(self, end: datetime) -> None:

@@ -95,7 +95,7 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class MovementSample:
-    """Motion energy of the wide view, 0 (still) to 1, about four times a second."""
+    """Speed of what moved in the wide view, 0 (still) to 1, about four times a second."""
 
     bed: BedId
     source: SourceId

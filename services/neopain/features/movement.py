@@ -1,4 +1,9 @@
-"""Motion energy of the wide view: how much of it changed, whatever the light did."""
+"""Movement in the wide view: how fast what moved went, whatever the light did and whatever it is wrapped in.
+
+A mean change of brightness says as much of blanket, clothes and background as of the infant. Divided by the gradient of
+what changed it is a way (the least-squares normal flow of Lucas & Kanade 1981): 0.016 of the one was pain of one infant
+and calm of another (docs/adr/0031).
+"""
 
 from __future__ import annotations
 
@@ -19,8 +24,14 @@ LONGEST_STEP_SECONDS = 1.0
 """Pictures further apart are not compared."""
 NOISE = 0.05
 """Changes of log brightness below this (5 %) are noise."""
-FULL = 0.15
-"""Mean change of log brightness over the view in a quarter of a second that counts as 1."""
+LIGHT_SHARE = 0.25
+"""Of what all of the view changed by, this share may differ from place to place: a light does not shine evenly."""
+AROUND_PX = 2
+"""What lies so near to what changed is of the same thing."""
+STILL = 0.1
+"""Added to the sum of squared gradients: where there is hardly an edge no way can be told."""
+FULL_PX = 1.5
+"""Pixels of the averaged view in a quarter of a second that count as 1."""
 DARK = 16.0
 """Added to brightness (0..255) before the logarithm: dark pixels are noisy."""
 
@@ -34,7 +45,7 @@ class MovementMeter:
         self._moment: datetime | None = None
 
     def measure(self, picture: Picture, moment: datetime) -> float | None:
-        """The energy since the picture before, 0 (still) to 1, as if they were a quarter of a second apart.
+        """The speed since the picture before, 0 (still) to 1, as if they were a quarter of a second apart.
 
         None for the first picture, after a gap, after a change of the picture's size, and when time went back.
         """
@@ -44,7 +55,7 @@ class MovementMeter:
         self._view, self._shape, self._moment = view, picture.shape, moment
         if before is None or not is_comparable:
             return None
-        return min(change(before, view) / FULL * STEP_SECONDS / seconds, 1.0)
+        return min(way(before, view) / FULL_PX * STEP_SECONDS / seconds, 1.0)
 
 
 def log_brightness(picture: Picture) -> NDArray[np.float32]:
@@ -58,8 +69,20 @@ def log_brightness(picture: Picture) -> NDArray[np.float32]:
     return np.asarray(np.log(small.astype(np.float32) + np.float32(DARK)), np.float32)
 
 
-def change(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """The mean change above noise; what all of the view did alike (its median) is taken for light."""
+def way(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+    """How far what moved went, in pixels of the view; what all of it did alike (its median) is taken for light."""
     difference = after - before
-    difference -= np.median(difference)
-    return float(np.maximum(np.abs(difference) - NOISE, 0.0).mean())
+    light = float(np.median(difference))
+    change = np.abs(difference - light)
+    moved = (change > max(NOISE, LIGHT_SHARE * abs(light))).astype(np.uint8)
+    if not moved.any():
+        return 0.0
+    near = cv2.dilate(moved, np.ones((2 * AROUND_PX + 1, 2 * AROUND_PX + 1), np.uint8)).astype(bool)
+    gradient = (_gradient(before) + _gradient(after))[near] / 2.0
+    return float((change[near] * gradient).sum() / ((gradient * gradient).sum() + STILL))
+
+
+def _gradient(view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Its steepness, per pixel."""
+    across, down = cv2.Sobel(view, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(view, cv2.CV_32F, 0, 1, scale=1 / 8)
+    return np.asarray(np.hypot(across, down), np.float32)

@@ -1,4 +1,4 @@
-"""VITALS: monitor values and motion energy on a grid of 30 s at 4 Hz, sample and hold, with a mask for each channel.
+"""VITALS: monitor values and movement on a grid of 30 s at 4 Hz, sample and hold, with a mask for each channel.
 
 A value is held for 1.5 times the measured interval of its source, so that a slow source fills its channel and a lost
 source empties it. A value that may not be used ends the hold of the one before it: the source itself no longer knows.

@@ -51,7 +51,7 @@ def movement_times(end: float) -> Floats:
 
 
 def movement_rows(times: Floats, outlines: Iterable[Picture]) -> list[VitalRow]:
-    """The motion energy of the wide view at these times."""
+    """The movement of the wide view at these times."""
     meter, rows = MovementMeter(), []
     for seconds, outline in zip(times, outlines, strict=True):
         energy = meter.measure(outline, EPOCH + timedelta(seconds=float(seconds)))

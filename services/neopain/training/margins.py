@@ -39,8 +39,9 @@ LEAST_INFANTS = 20
 """With fewer, a 95 % interval is the whole scale, and the coverage of any is a matter of luck."""
 CERTAIN = 0.35
 """Width of an interval that holds one label at most: half a step of two raters' mean NIPS x10/7."""
-WIDER = 1.01
-"""How many times as wide intervals are at least when a modality is gone."""
+WIDER = 1.03
+"""How many times as wide intervals are at least when a modality is gone, on the infants of the calibration; on others
+it was less by up to two hundredths (simulated ones: 250 of seed 103 in halves, 127 of seed 2001)."""
 SURE = 2 / 3
 """Share of the calibrations, with other infants each time, whose margins hold what is said. On average over them a half
 would do; more than this makes intervals of large groups wider than they say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.streams import TICKS
 from neopain.domain.calibration import UNLIKE_TRAINING, AbstentionLimits
+from neopain.domain.media import SAMPLE_RATE_HZ
 from neopain.domain.score import Modality, Outcome, Weights
 from neopain.domain.window import LATENESS
 from neopain.embedded.triton import Triton as TritonServer
@@ -104,9 +106,18 @@ def worker_of(bus: Bus, triton: Triton, end: datetime) -> Callable[[ServedModel]
 
 
 async def test_a_window_unlike_what_they_learnt_gets_no_number_but_the_reason(
-    worker_of: Callable[[ServedModel], Worker], model: ServedModel, full: Entry, scores: Any
+    worker_of: Callable[[ServedModel], Worker], model: ServedModel, bedside: Any, end: datetime, scores: Any
 ) -> None:
-    await worker_of(model).handle(full)
+    times = np.arange(SAMPLE_RATE_HZ // 2) / SAMPLE_RATE_HZ
+    tone = np.round(10_000 * np.sin(2 * np.pi * 1_000 * times)).astype("<i2").tobytes()
+    await asyncio.gather(
+        bedside.measure_vitals(end),
+        bedside.film(end),
+        bedside.watch_movement(end),
+        bedside.listen(end, half_second=tone),
+    )
+    await bedside.tick(end)
+    await worker_of(model).handle((await bedside.bus.read_range(TICKS))[0])
     score = await scores.only()
     assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, UNLIKE_TRAINING, None)
 

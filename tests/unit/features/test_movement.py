@@ -36,17 +36,25 @@ def test_a_still_view_has_no_energy(cot: Callable[[int], View]) -> None:
     assert energy(cot(50), cot(50)) == 0.0
 
 
-def test_sensor_noise_has_no_energy(cot: Callable[[int], View]) -> None:
+def test_sensor_noise_has_almost_none(cot: Callable[[int], View]) -> None:
     noise = np.random.default_rng(6).normal(0, 6, (240, 320, 3))
     noisy = np.clip(cot(50) + noise, 0, 255).astype(np.uint8)
-    assert energy(cot(50), noisy) == pytest.approx(0.0, abs=0.005)
+    assert energy(cot(50), noisy) == pytest.approx(0.0, abs=0.05)
 
 
 def test_a_limb_that_moves_further_has_more_energy(cot: Callable[[int], View]) -> None:
-    near, far = energy(cot(50), cot(60)), energy(cot(50), cot(110))
-    assert near is not None
-    assert far is not None
-    assert 0.03 < near < far < 1.0
+    ways = [energy(cot(50), cot(50 + pixels)) for pixels in (2, 5, 10)]
+    assert ways == pytest.approx([0.16, 0.44, 0.57], abs=0.03)
+
+
+@pytest.mark.parametrize("contrast", [0.3, 2.0])
+def test_what_a_limb_is_wrapped_in_matters_little(cot: Callable[[int], View], contrast: float) -> None:
+    def wrapped(column: int) -> View:
+        view = cot(column).astype(np.float64)
+        view[100:140, column : column + 60] = 90 + contrast * 50
+        return view.astype(np.uint8)
+
+    assert energy(wrapped(50), wrapped(55)) == pytest.approx(energy(cot(50), cot(55)), rel=0.4)
 
 
 @pytest.mark.parametrize("gain", [0.5, 0.8, 1.2])
@@ -62,7 +70,7 @@ def test_a_new_scene_has_the_most() -> None:
 
 
 def test_the_same_way_in_half_the_time_is_twice_the_energy(cot: Callable[[int], View]) -> None:
-    slow, fast = energy(cot(50), cot(60), seconds=0.25), energy(cot(50), cot(60), seconds=0.125)
+    slow, fast = energy(cot(50), cot(53), seconds=0.25), energy(cot(50), cot(53), seconds=0.125)
     assert slow is not None
     assert fast == pytest.approx(2 * slow)
 

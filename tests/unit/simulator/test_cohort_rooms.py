@@ -110,15 +110,15 @@ def test_a_mask_hides_the_eyes_from_the_camera(infant: SimulatedInfant, around: 
     assert np.abs(plain.astype(int) - masked).max() > 100
 
 
-def test_under_a_blanket_the_camera_sees_less_movement(infant: SimulatedInfant, around: Circumstances) -> None:
+def test_under_a_blanket_movement_is_nearly_as_fast(infant: SimulatedInfant, around: Circumstances) -> None:
     behaviour = Behaviour(infant, Condition(PainCourse(time_scale=3.0)))
     times = movement_times(58.0)
-    energies = []
+    speeds = []
     for covered in (False, True):
         view = View(infant, behaviour, replace(around.camera, blanket=covered))
-        energies.append(np.mean([row.value for row in movement_rows(times, view.outlines(times))]))
+        speeds.append(np.mean([row.value for row in movement_rows(times, view.outlines(times))]))
 
-    assert energies[1] < 0.65 * energies[0]
+    assert 0.75 * speeds[0] < speeds[1] < speeds[0]
 
 
 def test_an_empty_cot_shows_no_infant(infant: SimulatedInfant, around: Circumstances) -> None:

@@ -1,7 +1,7 @@
 """What simulated windows show: the signs themselves, and what devices without any fault of their own tell of them.
 
-A recorded window can only tell less: monitors round, average and lose values, microphones hear the ward, and the motion
-energy of a picture is one number for all limbs.
+A recorded window can only tell less: monitors round, average and lose values, microphones hear the ward, and movement
+is one number for all limbs.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Watched:
         return np.column_stack([_means(*(source(self.times) for source in sources)), *baselines])
 
     def _wide_view(self) -> Floats:
-        """Arms and hands at work: the body hides the legs, whose movement its energy does not tell."""
+        """Arms and hands at work: the body hides the legs, of which movement tells a thirtieth as much."""
         return _means(self.drives.arms, self._handled())
 
     def _handled(self) -> Floats:

@@ -8,7 +8,7 @@
 | voiced_share | share of frames with a period between 200 and 1000 Hz |
 | pitch_hz | median frequency of these frames |
 | heart_rate_delta, spo2_delta, respiration_delta | window's mean less the baseline (CONTEXT) |
-| movement | mean motion energy |
+| movement | mean speed of movement |
 | rmssd_ms | CONTEXT |
 """
 
