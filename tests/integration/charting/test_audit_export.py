@@ -13,10 +13,12 @@ import pytest
 from sqlalchemy import Engine
 
 from neopain.charting.audit import AuditEvent, anchor_heads, append
+from neopain.charting.audit.export import ExportAsked, export_audit
 from neopain.charting.audit.exported import verify_export
 from neopain.cli import run
 from neopain.errors import ConfigurationError
 
+from ...clocks import SetClock
 from ...fhir_validity import require_valid
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -50,9 +52,9 @@ def export(trail: Engine, database: str, tmp_path: Path, monkeypatch: pytest.Mon
     return run_it
 
 
-def broken(path: Path, change: Callable[[list[str]], list[str]]) -> str:
+def broken(path: Path, change: Callable[[list[str]], list[str]], anchors: Path | None = None) -> str:
     path.write_text("".join(change(path.read_text().splitlines(keepends=True))))
-    found = verify_export(path)
+    found = verify_export(path, anchor_path=anchors)
     return f"{found.broken}: {found.reason}"
 
 
@@ -66,7 +68,12 @@ def test_a_file_is_checked_without_database_and_settings(
 
     assert run(["audit", "verify", "--file", str(path)]) == 0
 
-    assert capsys.readouterr().out == "audit trail whole: 9 rows, 0 anchors outside the database agree\n"
+    text = gzip.decompress(path.read_bytes()) if name.endswith(".gz") else path.read_bytes()
+    made = json.loads(text.splitlines()[0])["made"]
+    assert capsys.readouterr().out == (
+        "audit trail whole: 9 rows, 0 anchors outside the database agree; the file says that it holds all from the "
+        f"beginning until {made}: charting 1 to 6, reads 1 to 3\n"
+    )
     assert path.stat().st_mode & 0o077 == 0
     assert (path.read_bytes()[:2] == b"\x1f\x8b") == name.endswith(".gz")
 
@@ -121,6 +128,100 @@ def test_a_file_that_was_written_anew_does_not_match_the_anchors(
 
     assert run(["audit", "verify", "--file", str(path), "--anchors", str(anchor_path)]) == 1
     assert "BROKEN at charting/6: the anchor outside the database has another hash" in capsys.readouterr().out
+
+
+def with_head(change: Callable[[dict[str, Any]], Any]) -> Callable[[list[str]], list[str]]:
+    """Rows as they are, under a head that was edited."""
+
+    def changed(lines: list[str]) -> list[str]:
+        head = json.loads(lines[0])
+        change(head)
+        return [json.dumps(head) + "\n", *lines[1:]]
+
+    return changed
+
+
+def cut_behind(position: int, **head: str) -> Callable[[list[str]], list[str]]:
+    """The rows of charting up to a position, and a head that says so."""
+
+    def cut(lines: list[str]) -> list[str]:
+        def edit(told: dict[str, Any]) -> None:
+            told["chains"]["charting"]["last"] = position
+            told.update(head)
+
+        return with_head(edit)([*lines[: position + 1], *lines[7:]])
+
+    return cut
+
+
+def without_charting(lines: list[str]) -> list[str]:
+    return with_head(lambda head: head["chains"].pop("charting"))([lines[0], *lines[7:]])
+
+
+def begun_late(lines: list[str]) -> list[str]:
+    begin = {"first": 3, "last": 6, "previous_hash": json.loads(lines[3])["previous_hash"]}
+    return with_head(lambda head: head["chains"].update(charting=begin))([lines[0], *lines[3:]])
+
+
+@pytest.fixture
+def exported(trail: Engine, anchor_path: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A file of ten days after the beginning, of rows that were anchored two days before."""
+
+    def export_it(since: datetime | None = None, until: datetime | None = None) -> Path:
+        asked = ExportAsked(tmp_path / "cut.jsonl", "auditor", "inspection", since=since, until=until)
+        export_audit(trail, SetClock(NOW + timedelta(days=10)), asked)
+        return asked.path
+
+    anchor_heads(trail, anchor_path, now=NOW + timedelta(days=8))
+    return export_it
+
+
+@pytest.mark.parametrize(
+    ("cut", "verdict"),
+    [
+        (cut_behind(4), "charting/5: rows are missing at the end: the anchor outside the database has 6 at 2026-11-29"),
+        (without_charting, "charting/1: rows are missing at the end: the anchor outside the database has 6 at "),
+        (begun_late, "charting/1: rows are missing at the beginning: the file begins with 3"),
+        (cut_behind(4, made="soon"), "line 1: expected a time, not 'soon'"),
+    ],
+)
+def test_a_file_that_was_cut_together_with_its_head_is_missed_by_the_anchors(
+    exported: Callable[..., Path], anchor_path: Path, cut: Callable[[list[str]], list[str]], verdict: str
+) -> None:
+    path = exported()
+    assert verify_export(path, anchor_path=anchor_path).is_whole
+
+    assert broken(path, cut, anchor_path).startswith(verdict)
+
+
+def test_a_file_that_says_that_it_ends_before_its_anchors_is_told_with_its_end(
+    exported: Callable[..., Path], anchor_path: Path
+) -> None:
+    path = exported()
+    assert broken(path, cut_behind(4, until="2026-11-26T00:00:00Z"), anchor_path) == ": "
+
+    assert verify_export(path, anchor_path=anchor_path).told == (
+        "the file says that it holds all from the beginning until 2026-11-26T00:00:00+00:00: "
+        "charting 1 to 4, reads 1 to 3"
+    )
+
+
+def test_a_stretch_of_time_is_held_against_the_anchors_of_within(
+    exported: Callable[..., Path], trail: Engine, anchor_path: Path
+) -> None:
+    with trail.begin() as connection:
+        append(connection, [AuditEvent("late", "test")], now=NOW + timedelta(days=9))
+    anchor_heads(trail, anchor_path, now=NOW + timedelta(days=9, hours=1))
+    path = exported(since=NOW + timedelta(days=5), until=NOW + timedelta(days=9, hours=2))
+    assert verify_export(path, anchor_path=anchor_path).is_whole
+
+    lines = path.read_text().splitlines(keepends=True)
+    head = json.loads(lines[0])
+    head["chains"]["charting"]["last"] = 6
+    path.write_text("".join([json.dumps(head) + "\n", *lines[1:3]]))
+
+    found = verify_export(path, anchor_path=anchor_path)
+    assert (found.broken, found.reason[:28]) == ("charting/7", "rows are missing at the end:")
 
 
 def test_as_audit_events_a_read_of_two_infants_is_two(export: Export) -> None:

@@ -23,7 +23,8 @@ from neopain.errors import MalformedMessage
 class AuditVerification:
     """What the walk found. ``broken`` is the first broken row as ``chain/position``; empty when all is whole.
 
-    ``dropped`` rows are vouched for by signed checkpoints. ``anchored`` is the time of the newest anchor.
+    ``dropped`` rows are vouched for by signed checkpoints. ``anchored`` is the time of the newest anchor. ``told`` is
+    what an exported file says of itself.
     """
 
     rows: int
@@ -32,6 +33,7 @@ class AuditVerification:
     reason: str = ""
     dropped: int = 0
     anchored: str = ""
+    told: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -45,7 +47,8 @@ class AuditVerification:
         dropped = f" and {self.dropped} dropped by signed checkpoints" if self.dropped else ""
         newest = f", the newest of {self.anchored}" if self.anchored else ""
         anchors = f"{self.anchors} anchors outside the database agree{newest}"
-        return f"audit trail whole: {self.rows} rows{dropped}, {anchors}"
+        told = f"; {self.told}" if self.told else ""
+        return f"audit trail whole: {self.rows} rows{dropped}, {anchors}{told}"
 
 
 def verify_audit(
