@@ -15,7 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from neopain.charting.audit import AuditEvent, anchor_heads, append
 from neopain.charting.audit.chain import Content, row_hash
 from neopain.charting.audit.months import ensure_partitions
+from neopain.charting.audit.restored import accept_restore
 from neopain.charting.audit.verify import verify_audit
+from neopain.errors import ConfigurationError
+
+from ...clocks import SetClock
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 Tamper = Callable[..., None]
@@ -186,6 +190,56 @@ def test_an_anchor_file_that_cannot_be_read_is_not_taken_for_a_whole_trail(
 
     assert not found.is_whole
     assert "line 1" in found.reason
+
+
+def test_a_torn_last_anchor_says_nothing_and_the_others_count(
+    chain: Engine, database: str, tamper: Tamper, anchor_path: Path
+) -> None:
+    anchor_heads(chain, anchor_path, now=NOW)
+    with anchor_path.open("a") as file:
+        file.write('{"chain": "charting", "position": 11, "ha')
+
+    found = verify_audit(database, anchor_path=anchor_path)
+    assert found.as_text() == (
+        "audit trail whole: 10 rows, 1 anchors outside the database agree, the newest of 2026-11-21T12:00:00+00:00, "
+        "line 2 of their file is torn and says nothing"
+    )
+    tamper(*rewritten_from(chain, position=9))
+    assert verify_audit(database, anchor_path=anchor_path).broken == "charting/10"
+
+
+def test_an_anchor_after_a_torn_one_is_whole(chain: Engine, database: str, anchor_path: Path) -> None:
+    anchor_path.parent.mkdir()
+    anchor_path.write_text('{"cha')
+
+    assert anchor_heads(chain, anchor_path, now=NOW) == 1
+    assert anchor_heads(chain, anchor_path, now=NOW) == 0
+
+    found = verify_audit(database, anchor_path=anchor_path)
+    assert (found.is_whole, found.anchors, found.torn) == (True, 1, (1,))
+
+
+def test_a_file_of_anchors_that_is_not_there_is_not_taken_for_a_whole_trail(
+    chain: Engine, database: str, anchor_path: Path
+) -> None:
+    found = verify_audit(database, anchor_path=anchor_path)
+
+    assert not found.is_whole
+    assert found.as_text().startswith(f"audit trail BROKEN at anchor: there is no file of anchors {anchor_path}, ")
+
+
+def test_before_its_first_row_a_trail_needs_no_anchors(database: str, anchor_path: Path) -> None:
+    assert verify_audit(database, anchor_path=anchor_path).is_whole
+
+
+def test_a_folder_is_no_file_of_anchors(chain: Engine, database: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        verify_audit(database, anchor_path=tmp_path)
+
+
+def test_what_was_lost_is_not_known_without_a_file_of_anchors(chain: Engine, anchor_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no file of anchors"):
+        accept_restore(chain, SetClock(NOW), anchor_path, by="dba", reason="the disk was lost")
 
 
 def test_the_verdict_is_one_line_for_a_person(chain: Engine, database: str, tamper: Tamper) -> None:

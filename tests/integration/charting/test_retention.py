@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from neopain.charting.aggregates import drop_days, ensure_days
 from neopain.charting.audit import AuditEvent, anchor_heads, append
-from neopain.charting.audit.anchor import valid_anchors
+from neopain.charting.audit.anchor import read_anchors
 from neopain.charting.audit.checkpoint import read_trusted_keys
 from neopain.charting.audit.export import ExportAsked, export_audit
 from neopain.charting.audit.exported import verify_export
@@ -434,7 +434,7 @@ def test_after_a_restore_anchors_around_a_dropped_month_still_count(
     accepted = accept_restore(months, shelf.ward.clock, anchors, by="dba", reason="the disk was lost")
 
     assert [(one.first, one.last) for one in accepted.values()] == [(500, 500)]
-    assert len(valid_anchors(anchors)) == len(rows)
+    assert len(read_anchors(anchors).anchors) == len(rows)
     assert verify_audit(shelf.url, anchor_path=anchors, trusted=read_trusted_keys(None, key_path)).is_whole
 
 

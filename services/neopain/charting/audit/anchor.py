@@ -1,18 +1,20 @@
 """The head of each chain, kept in a file outside the database: a tail that was cut off is missed there.
 
 One JSON object per line: chain, position, hash, anchored; or a loss that a person has accepted after a restore. The
-file is only appended to. A site lets it lie on another machine, or on a medium that is written once.
+file is only appended to. A site lets it lie on another machine, or on a medium that is written once. A line that was
+written in part, since its writer was killed or the volume full, is torn: it says nothing, and stays.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Engine, select
 
@@ -21,6 +23,8 @@ from neopain.charting.tables import AUDIT_HEADS
 from neopain.errors import ConfigurationError, MalformedMessage
 
 TAIL_BYTES = 65536
+BEGINNING = '{"chain": '
+"""Of every line, as ``_append`` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,15 @@ class Loss:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class AnchorFile:
+    """What a file says: the anchors that count, oldest first, and the numbers of its torn lines."""
+
+    anchors: tuple[Anchor, ...] = ()
+    torn: tuple[int, ...] = ()
+    is_there: bool = True
+
+
 def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
     """Appends the heads that are not in the file yet, and returns how many; they are on disk when this returns.
 
@@ -66,18 +79,25 @@ def anchor_heads(engine: Engine, path: Path, *, now: datetime) -> int:
     return len(news)
 
 
-def valid_anchors(path: Path) -> list[Anchor]:
-    """The anchors of the file that count, oldest first; none when there is no file.
+def read_anchors(path: Path) -> AnchorFile:
+    """What the file says.
 
-    ``MalformedMessage`` names a broken line.
+    ``MalformedMessage`` names a broken line that is not torn, ``ConfigurationError`` a file that cannot be read.
     """
     valid: list[Anchor] = []
-    for one in _lines(path):
-        if isinstance(one, Anchor):
-            valid.append(one)
-        else:
-            valid = [old for old in valid if old.chain != one.chain or not one.first <= old.position <= one.last]
-    return valid
+    torn: list[int] = []
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                if _is_torn(line):
+                    torn.append(number)
+                else:
+                    valid = _with(valid, _read(line, f"{path} line {number}"))
+    except FileNotFoundError:
+        return AnchorFile(is_there=False)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return AnchorFile(tuple(valid), tuple(torn))
 
 
 def anchored_hashes(anchors: Sequence[Anchor], chain: str) -> dict[int, str]:
@@ -93,12 +113,16 @@ def write_losses(path: Path, losses: Iterable[Loss]) -> None:
     _append(path, "".join(f"{json.dumps(asdict(loss))}\n" for loss in losses))
 
 
-def _lines(path: Path) -> Iterator[Anchor | Loss]:
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            yield _read(line, f"{path} line {number}")
+def _is_torn(line: str) -> bool:
+    said = line.rstrip("\n")
+    return said != "" and BEGINNING.startswith(said[: len(BEGINNING)]) and "}" not in said
+
+
+def _with(valid: list[Anchor], one: Anchor | Loss) -> list[Anchor]:
+    if isinstance(one, Anchor):
+        valid.append(one)
+        return valid
+    return [old for old in valid if old.chain != one.chain or not one.first <= old.position <= one.last]
 
 
 def _read(line: str, place: str) -> Anchor | Loss:
@@ -112,7 +136,7 @@ def _read(line: str, place: str) -> Anchor | Loss:
 
 
 def _readable(path: Path) -> list[Anchor | Loss]:
-    """The last lines of the file; a broken one is passed over here, and named by ``valid_anchors``."""
+    """The last lines of the file; a broken one is passed over here, and named by ``read_anchors``."""
     anchors = []
     for line in _last_lines(path):
         with suppress(MalformedMessage):
@@ -128,17 +152,29 @@ def _last_lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ConfigurationError(f"the audit anchor {path} cannot be read ({error.strerror})") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"the audit anchor {path} cannot be read ({error.strerror})")
 
 
 def _append(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, text.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "a+b") as file:
+            file.write((_line_end(file) + text).encode())
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise ConfigurationError(f"the audit anchor {path} cannot be written ({error.strerror})") from error
+
+
+def _line_end(file: IO[bytes]) -> str:
+    """What ends a torn last line, so that the next is whole."""
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return ""
+    file.seek(size - 1)
+    return "" if file.read(1) == b"\n" else "\n"

@@ -18,7 +18,7 @@ from typing import IO
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from pydantic import TypeAdapter, ValidationError
 
-from neopain.charting.audit.anchor import Anchor, anchored_hashes, valid_anchors
+from neopain.charting.audit.anchor import Anchor, AnchorFile, anchored_hashes, read_anchors
 from neopain.charting.audit.chain import BEGINNING, Content
 from neopain.charting.audit.checkpoint import Piece, read_signed
 from neopain.charting.audit.export import FORM, GZIPPED, Head, Stretch
@@ -51,12 +51,14 @@ def verify_export(
     cannot be read or is no export of rows. A row that is no row is a broken file.
     """
     try:
-        anchors = valid_anchors(anchor_path) if anchor_path else []
+        anchors = read_anchors(anchor_path) if anchor_path else AnchorFile()
+        if not anchors.is_there:
+            raise ConfigurationError(f"there is no file of anchors {anchor_path}")
         with _opened(path) as file:
             head = _head(path, file)
             pieces = pieces_by_chain(read_signed(statement, trusted) for statement in head.checkpoints if trusted)
-            asked = _Asked(head, anchors, pieces, UNREAD if head.checkpoints and not trusted else "")
-            found = _verify(asked, file)
+            asked = _Asked(head, anchors.anchors, pieces, UNREAD if head.checkpoints and not trusted else "")
+            found = replace(_verify(asked, file), torn=anchors.torn)
             return _with_what_was_cut(found, asked) if found.is_whole else found
     except MalformedMessage as error:
         return AuditVerification(rows=0, anchors=0, broken=error.location, reason=error.rule)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from neopain.charting.audit.anchor import Anchor, Loss, valid_anchors, write_losses
+from neopain.charting.audit.anchor import Anchor, Loss, read_anchors, write_losses
 from neopain.charting.audit.chain import AuditEvent, Value
 from neopain.charting.tables import AUDIT, AUDIT_HEADS
 from neopain.charting.unit_of_work import unit_of_work
@@ -24,10 +24,13 @@ PAGE = 5000
 def accept_restore(engine: Engine, clock: Clock, path: Path, *, by: str, reason: str) -> dict[str, Loss]:
     """Writes down which anchored rows the database lacks or has otherwise; anchors of those count no more.
 
-    ``ConfigurationError`` when it lacks none. ``DatabaseUnavailable``: nothing was written.
+    ``ConfigurationError`` when it lacks none or there are no anchors. ``DatabaseUnavailable``: nothing was written.
     """
     now = clock.now()
-    anchors = valid_anchors(path)
+    file = read_anchors(path)
+    if not file.is_there:
+        raise ConfigurationError(f"there is no file of anchors {path}: nobody knows what was lost")
+    anchors = file.anchors
     lost: dict[str, Loss] = {}
     with unit_of_work(engine, clock) as unit:
         for chain in sorted({anchor.chain for anchor in anchors}):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlalchemy import Connection, select, text
 
-from neopain.charting.audit.anchor import Anchor, anchored_hashes, valid_anchors
+from neopain.charting.audit.anchor import Anchor, AnchorFile, anchored_hashes, read_anchors
 from neopain.charting.audit.checkpoint import Checkpoint, Piece, read_signed
 from neopain.charting.audit.rows import chains_of, read_rows
 from neopain.charting.audit.walk import Fault, Walk
@@ -18,13 +18,15 @@ from neopain.charting.database import connect, translated
 from neopain.charting.tables import AUDIT, AUDIT_CHECKPOINTS, AUDIT_HEADS
 from neopain.errors import MalformedMessage
 
+WRITTEN = "which charting's consumer writes within NEOPAIN_CHARTING_AUDIT_ANCHOR_SECONDS of the first row"
+
 
 @dataclass(frozen=True, slots=True)
 class AuditVerification:
     """What the walk found. ``broken`` is the first broken row as ``chain/position``; empty when all is whole.
 
     ``dropped`` rows are vouched for by signed checkpoints. ``anchored`` is the time of the newest anchor. ``told`` is
-    what an exported file says of itself.
+    what an exported file says of itself. ``torn`` lines of the anchor file were written in part and say nothing.
     """
 
     rows: int
@@ -34,6 +36,7 @@ class AuditVerification:
     dropped: int = 0
     anchored: str = ""
     told: str = ""
+    torn: tuple[int, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -46,7 +49,8 @@ class AuditVerification:
             return f"audit trail BROKEN at {self.broken}: {self.reason}"
         dropped = f" and {self.dropped} dropped by signed checkpoints" if self.dropped else ""
         newest = f", the newest of {self.anchored}" if self.anchored else ""
-        anchors = f"{self.anchors} anchors outside the database agree{newest}"
+        torn = f", line {', '.join(map(str, self.torn))} of their file is torn and says nothing" if self.torn else ""
+        anchors = f"{self.anchors} anchors outside the database agree{newest}{torn}"
         told = f"; {self.told}" if self.told else ""
         return f"audit trail whole: {self.rows} rows{dropped}, {anchors}{told}"
 
@@ -56,20 +60,24 @@ def verify_audit(
 ) -> AuditVerification:
     """Checks every chain: order, content, hashes, head, the anchors if a file is given, checkpoints by trusted keys.
 
-    Rows that are written meanwhile are not part of it. ``DatabaseUnavailable`` when the database does not answer.
+    Rows that are written meanwhile are not part of it. ``DatabaseUnavailable`` when the database does not answer,
+    ``ConfigurationError`` when the anchors cannot be read.
     """
     try:
-        anchors = valid_anchors(anchor_path) if anchor_path else []
-    except (MalformedMessage, OSError) as error:
+        file = read_anchors(anchor_path) if anchor_path else AnchorFile()
+    except MalformedMessage as error:
         return AuditVerification(rows=0, anchors=0, broken="anchor", reason=f"the anchor file is unreadable: {error}")
     engine = connect(database_url, connections=1)
     try:
         with translated("walking the audit trail"), engine.connect() as raw:
             connection = raw.execution_options(isolation_level="REPEATABLE READ")
             connection.execute(text("SET LOCAL statement_timeout = 0"))
-            return _verify(connection, anchors, trusted)
+            found = replace(_verify(connection, file.anchors, trusted), torn=file.torn)
     finally:
         engine.dispose()
+    if found.is_whole and not file.is_there and found.rows + found.dropped:
+        return replace(found, broken="anchor", reason=f"there is no file of anchors {anchor_path}, {WRITTEN}")
+    return found
 
 
 def read_checkpoints(connection: Connection, trusted: Sequence[EllipticCurvePublicKey]) -> list[Checkpoint]:
