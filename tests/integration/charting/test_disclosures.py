@@ -181,6 +181,29 @@ def test_a_number_of_two_authorities_is_not_guessed(ask: Ask, ward: Any) -> None
     assert [row.actor for row in ask(authority="OTHER").rows] == ["nurse-7", "privacy officer"]
 
 
+def test_an_infant_that_only_rows_about_several_name_is_found_without_its_authority(ask: Ask, ward: Any) -> None:
+    ward.chart()
+    seen_together(ward, "LAB|47ä", "HOSP|another")
+
+    assert [row.actor for row in ask(number="47ä").rows] == ["nurse-9", "privacy officer"]
+    with pytest.raises(ConfigurationError, match="no row of the audit trail is about number 47"):
+        ask(number="47")
+
+
+def test_a_number_that_another_authority_has_given_among_several_is_not_guessed(ask: Ask, ward: Any) -> None:
+    ward.chart()
+    seen_together(ward, f"|{ward.infant.value}", "HOSP|another")
+
+    with pytest.raises(ConfigurationError, match=r"several authorities \(none, HOSP\): say which with --authority"):
+        ask()
+
+
+def seen_together(ward: Any, *infants: str) -> None:
+    """A read of several infants over the API."""
+    with unit_of_work(ward.engine, ward.clock) as unit:
+        append(unit.connection, [AuditEvent(READ, "nurse-9", infants=infants)], now=ward.clock.now(), chain=READS)
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_command_says_who_saw_and_who_changed(
     ward: Any,

@@ -418,6 +418,18 @@ def test_a_month_that_names_a_held_infant_stays_and_the_others_go(months: Engine
     assert verify_export(path).reason.endswith("were not looked at, since no keys were given")
 
 
+def test_an_infant_that_only_rows_about_several_name_is_held_without_its_authority(
+    months: Engine, shelf: Shelf
+) -> None:
+    with months.begin() as connection:
+        event = AuditEvent("fhir_searched", "nurse", infants=("LAB|4711", "HOSP|77"))
+        append(connection, [event], now=datetime(2026, 3, 1, tzinfo=UTC), chain="reads")
+
+    place_hold(months, shelf.ward.clock, "4711", None, by="legal", reason="case 12")
+
+    assert shelf.rows("SELECT patient FROM legal_holds") == [{"patient": "LAB|4711"}]
+
+
 def test_after_a_restore_anchors_around_a_dropped_month_still_count(
     months: Engine, shelf: Shelf, key_path: Path, tmp_path: Path
 ) -> None:

@@ -35,6 +35,11 @@ WITH RECURSIVE found AS (
 ) SELECT patient FROM found WHERE patient IS NOT NULL
 """
 """The infants that rows are about, each found by the index: they are few beside the rows."""
+AMONG_SEVERAL = """
+SELECT DISTINCT split_part(infant, '|', 1) FROM audit, jsonb_array_elements_text(detail::jsonb -> 'infants') AS infant
+WHERE patient = '' AND strpos(detail, '"infants":[') > 0 AND strpos(detail, :named) > 0
+"""
+"""The authorities of the infants in rows that are about several and in which the number stands; no index finds them."""
 BY_NUMBER = ("identifier", "patient.identifier", "subject.identifier")
 """Parameters of a search that name infants by their numbers."""
 FORMER = "was_entry_of"
@@ -105,12 +110,21 @@ def one_infant(found: Sequence[str], number: str, authority: str | None) -> str:
 
 def infants_meant(connection: Connection, number: str, authority: str | None) -> list[str]:
     """The infants whom the number may mean, as the audit trail names them (authority|number)."""
-    authorities = [authority]
+    authorities: Sequence[str | None] = [authority]
     if authority is None:
-        known = connection.scalars(text(PATIENTS)).all()
-        authorities = sorted({one.partition("|")[0] for one in known if one})
+        authorities = sorted({*_authorities(connection), *_authorities_among_several(connection, number)})
     meant = [f"{one}|{number}" for one in authorities]
     return [one for one in meant if connection.scalar(select(exists().where(_is_about([one]))))]
+
+
+def _authorities(connection: Connection) -> set[str]:
+    return {one.partition("|")[0] for one in connection.scalars(text(PATIENTS)) if one}
+
+
+def _authorities_among_several(connection: Connection, number: str) -> Sequence[str]:
+    # It reads every row about several, which may be those of years.
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    return connection.scalars(text(AMONG_SEVERAL), {"named": f"|{json.dumps(number)[1:]}"}).all()
 
 
 def all_numbers(connection: Connection, *first: str) -> tuple[str, ...]:
