@@ -38,3 +38,14 @@ def test_a_service_without_settings_names_the_variable(neopain: Command, monkeyp
     process = neopain("scoring", "ticker")
     _, told = process.communicate(timeout=30)
     assert (process.returncode, "NEOPAIN_BUS_URL" in told) == (2, True), told
+
+
+@pytest.mark.parametrize("part", [("scoring", "ticker"), ("ingest", "device"), ("ingest", "dicom")])
+def test_a_service_of_pictures_and_sound_without_a_media_server_names_the_variable(
+    neopain: Command, monkeypatch: pytest.MonkeyPatch, part: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("NEOPAIN_BUS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("NEOPAIN_BUS_MEDIA_URLS", "[]")
+    process = neopain(*part)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, "NEOPAIN_BUS_MEDIA_URLS: this process needs" in told) == (2, True), told

@@ -34,7 +34,9 @@ class BusSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="NEOPAIN_BUS_")
 
     url: str = Field(description="URL of the durable server, redis://[:password@]host:port/0")
-    media_urls: tuple[str, ...] = Field(description="URLs of the media servers as a JSON list; beds are shared out")
+    media_urls: tuple[str, ...] = Field(
+        description="URLs of the media servers as a JSON list; beds are shared out; [] does for HL7 and charting"
+    )
     namespace: str = Field("neopain", pattern="^[A-Za-z0-9_.-]+$", description="First part of every key")
 
     @field_validator("url", "media_urls")
@@ -52,6 +54,12 @@ class BusSettings(BaseSettings):
     def address(self) -> BusAddress:
         """The same as the bus takes it."""
         return BusAddress(self.url, self.media_urls, self.namespace)
+
+    def address_with_media(self) -> BusAddress:
+        """The same for who gives or takes pictures and sound; ``ConfigurationError`` without a media server."""
+        if not self.media_urls:
+            raise ConfigurationError("NEOPAIN_BUS_MEDIA_URLS: this process needs at least one media server, found []")
+        return self.address()
 
 
 S = TypeVar("S", bound=BaseSettings)

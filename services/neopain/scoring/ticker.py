@@ -154,7 +154,7 @@ def run_ticker(settings: ScoringSettings, bus_settings: BusSettings) -> None:
 
 
 async def _run(bus_settings: BusSettings, running: Running) -> None:
-    bus = Bus(bus_settings.address())
+    bus = Bus(bus_settings.address_with_media())
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(tick_until_stopped(Ticker(bus, SystemClock()), running))

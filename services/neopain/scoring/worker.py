@@ -184,7 +184,7 @@ def run_worker(settings: ScoringSettings, bus_settings: BusSettings) -> None:
 
 async def _run(settings: ScoringSettings, bus_settings: BusSettings, running: Running) -> None:
     model = read_served_model(settings.model_repository)
-    bus, triton = Bus(bus_settings.address()), Triton(settings)
+    bus, triton = Bus(bus_settings.address_with_media()), Triton(settings)
     trusted = TrustedTriton(triton, model, running)
     limits = AbstentionLimits(settings.most_distance, settings.widest_interval)
     consumer = Consumer(bus, TICKS, group=GROUP, name=settings.consumer_name)

@@ -46,6 +46,14 @@ def test_settings_do_not_change() -> None:
         settings.url = "redis://b:1/0"
 
 
+def test_who_needs_a_media_server_refuses_none_by_name() -> None:
+    settings = BusSettings(url="redis://a:1/0", media_urls=())
+
+    assert settings.address().media_urls == ()
+    with pytest.raises(ConfigurationError, match=r"NEOPAIN_BUS_MEDIA_URLS: .*at least one media server"):
+        settings.address_with_media()
+
+
 def test_a_list_that_is_no_json_is_refused_by_name_and_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEOPAIN_BUS_URL", "redis://a:1/0")
     monkeypatch.setenv("NEOPAIN_BUS_MEDIA_URLS", "redis://:secret@a:2/0")

@@ -49,7 +49,7 @@ def run_cameras(settings: IngestSettings, bus_settings: BusSettings) -> None:
 async def serve_cameras(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
     """The service's main: connects once the bus has been found fit."""
     cameras = cameras_of_group(settings)
-    bus = Bus(bus_settings.address())
+    bus = Bus(bus_settings.address_with_media())
     try:
         if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings, cameras)

@@ -47,7 +47,7 @@ def run_device(settings: IngestSettings, bus_settings: BusSettings) -> None:
 
 async def serve_device(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
     """The service's main: listens once the bus has been found fit."""
-    bus = Bus(bus_settings.address())
+    bus = Bus(bus_settings.address_with_media())
     try:
         if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings)

@@ -42,7 +42,7 @@ def run_dicom(settings: IngestSettings, bus_settings: BusSettings) -> None:
 async def serve_dicom(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
     """The service's main: listens once the servers have been found fit."""
     refuse_open_door(settings)
-    bus = Bus(bus_settings.address())
+    bus = Bus(bus_settings.address_with_media())
     try:
         if await wait_until_fit(bus.check, running):
             await _serve(running, bus, settings)
