@@ -56,8 +56,19 @@ class Target:
         return grpc.aio.secure_channel(self.address, credentials, options=OPTIONS)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What each call shows."""
-        return (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        """What each call shows; a line end around the token is left out. ``ConfigurationError``."""
+        token = self.token.strip()
+        return (("authorization", f"Bearer {sendable('token', token)}"),) if token else ()
+
+
+def sendable(what: str, value: str) -> str:
+    """The value, which gRPC takes as metadata; ``ConfigurationError`` names what has other than visible ASCII.
+
+    gRPC answers such a call with INTERNAL, and the next as well: nobody would see why.
+    """
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigurationError(f"the {what} has a line end or a letter beyond ASCII: give it without")
+    return value
 
 
 def _read(path: Path | None) -> bytes | None:

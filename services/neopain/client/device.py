@@ -14,7 +14,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from neopain.client.channel import Target
+from neopain.client.channel import Target, sendable
 from neopain.client.stream import DeviceStream, Limits, Metadata, OpenCall
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1.device_pb2_grpc import DeviceIngestStub
@@ -31,7 +31,9 @@ class DeviceLimits:
 
 class DeviceClient:
     """Sends while it is open, as a context. ``device`` is the name in the site's file, or ``<name>/<part>``;
-    ``processing`` is P, D or T as in MSH-11: whatever is no real infant must send T."""
+    ``processing`` is P, D or T as in MSH-11: whatever is no real infant must send T.
+
+    ``ConfigurationError`` when token or name cannot be sent, or a file of the target cannot be read."""
 
     def __init__(
         self, target: Target, *, device: str, processing: str = "P", limits: DeviceLimits | None = None
@@ -39,7 +41,7 @@ class DeviceClient:
         limits = limits or DeviceLimits()
         self._metadata: Metadata = (
             *target.metadata(),
-            ("neopain-device", device),
+            ("neopain-device", sendable("device's name", device)),
             ("neopain-processing", processing),
         )
         self._channel = target.channel()
