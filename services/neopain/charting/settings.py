@@ -10,6 +10,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from neopain.charting.policy_file import read_policy
 from neopain.charting.roles import Roles
@@ -139,9 +141,19 @@ class ChartingSettings(ServiceSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _names_its_driver(cls, value: str) -> str:
+    def _can_be_read(cls, value: str) -> str:
         if not value.startswith("postgresql+psycopg2://"):
             raise ValueError("it begins with postgresql+psycopg2:// (SQLAlchemy 2.1 takes another driver otherwise)")
+        try:
+            port = make_url(value).port
+        except (ArgumentError, ValueError):
+            port = -1
+        if port is not None and not 0 < port < 65536:
+            # What is there is not repeated: it has the password.
+            raise ValueError(
+                "no URL of a database, expected postgresql+psycopg2://user:password@host:port/database, with %40, %2F, "
+                "%3A for @ / : in the password"
+            )
         return value
 
     @field_validator("policy")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from neopain.charting.settings import ChartingSettings
 from neopain.errors import ConfigurationError
+from neopain.runtime.settings import read_settings
 
 URL = "postgresql+psycopg2://neopain@localhost/neopain"
 
@@ -17,6 +18,25 @@ URL = "postgresql+psycopg2://neopain@localhost/neopain"
 def test_a_database_url_without_its_driver_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"postgresql\+psycopg2://"):
         ChartingSettings(database_url="postgresql://neopain@localhost/neopain")
+
+
+@pytest.mark.parametrize("host", ["localhost:abc", "localhost:99999", "localhost:0", "[::1", "localhost:5432:x"])
+def test_a_database_url_with_a_port_that_is_none_is_refused_by_name_and_without_its_password(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", f"postgresql+psycopg2://neopain:secret@{host}/neopain")
+
+    with pytest.raises(ConfigurationError, match=r"NEOPAIN_CHARTING_DATABASE_URL: .*no URL of a database") as refused:
+        read_settings(ChartingSettings)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "rest", ["neopain:a%40b%3A@[::1]:5432/neopain?sslmode=require", "/neopain?host=/run/postgresql"]
+)
+def test_a_database_url_is_taken(rest: str) -> None:
+    url = f"postgresql+psycopg2://{rest}"
+    assert ChartingSettings(database_url=url).database_url == url
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones() -> None:
