@@ -25,10 +25,14 @@ class CohortOptions:
 
 
 def run_simulate_cohort(options: CohortOptions) -> int:
-    """Writes the cohort and prints its manifest's path; ``ConfigurationError`` when one lies there already."""
+    """Writes the cohort and prints its manifest's path; ``ConfigurationError`` when none can lie there."""
     manifest = options.folder / MANIFEST_FILE
     if manifest.exists():
         raise ConfigurationError(f"{manifest} is there already: name an empty folder, or remove it")
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{options.folder} cannot be the folder of a cohort ({error.strerror})") from error
     workers = options.workers or len(os.sched_getaffinity(0))
     columns = (TextColumn("simulating infants"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=sys.stderr)) as progress:
