@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from neopain.charting.desk import Decision, at_desk, decide, doubt_restored, read_entry, read_outbox
 from neopain.charting.outbox import DONE, RowState
@@ -43,9 +43,11 @@ def show_outbox(entry_id: str, *, by: str, as_json: bool) -> int:
 
 def decide_on(entry_ids: list[str], decision: Decision) -> int:
     """Does with each entry as decided; ends at the first with which it cannot be done (``ConfigurationError``)."""
-    with at_desk(_database_url()) as engine:
+    settings = read_settings(ChartingSettings)
+    doubt = timedelta(seconds=settings.ehr_timeout_seconds + settings.doubt_seconds)
+    with at_desk(settings.database_url) as engine:
         for entry_id in entry_ids:
-            state = decide(engine, SystemClock(), entry_id, decision)
+            state = decide(engine, SystemClock(), entry_id, decision, doubt=doubt)
             print(f"{entry_id}  {state.value}", flush=True)
     return 0
 

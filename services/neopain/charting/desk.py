@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import Engine
@@ -82,11 +82,14 @@ def read_entry(engine: Engine, clock: Clock, entry_id: str, *, by: str) -> Trace
     return grouped(rows)[0]
 
 
-def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> RowState:
+def decide(
+    engine: Engine, clock: Clock, entry_id: str, decision: Decision, *, doubt: timedelta = timedelta()
+) -> RowState:
     """Does as decided with the oldest row of the entry that something is to be done about; returns its new state.
 
     An entry whose creation is cancelled is ``cancelled``, unless it is final already; what was to be told of it is
-    cancelled too.
+    cancelled too. ``doubt``: for so long after it was sent the EHR may be at work on it, where its worker died; it is
+    not tried again before.
 
     ``ConfigurationError`` where that cannot be: there is no such row, nothing is to be done about it any more, it is
     being delivered, or it is to be cancelled and is still to be asked for at the EHR. ``DatabaseUnavailable``: nothing
@@ -103,7 +106,7 @@ def decide(engine: Engine, clock: Clock, entry_id: str, decision: Decision) -> R
             raise ConfigurationError(f"entry {entry_id} {refusal}")
         if outbox.is_in_hand(unit.connection, row.infant):
             raise ConfigurationError(f"entry {entry_id}: its infant's entries are being delivered: try again")
-        values = _asked_again(row, now=now) if decision.verdict is Verdict.RETRY else {}
+        values = _asked_again(row, now=now, doubt=doubt) if decision.verdict is Verdict.RETRY else {}
         state = outbox.settle(unit.connection, row, HAPPENINGS[decision.verdict], **values)
         unit.audit(_audited(row, decision))
         if decision.verdict is Verdict.CANCEL and row.change == CREATION:
@@ -142,8 +145,10 @@ def _cancel(unit: UnitOfWork, entry_id: str, before: EntryStatus, decision: Deci
         write_status(unit.connection, entry_id, change)
 
 
-def _asked_again(row: OutboxRow, *, now: datetime) -> dict[str, object]:
+def _asked_again(row: OutboxRow, *, now: datetime, doubt: timedelta) -> dict[str, object]:
     values: dict[str, object] = {"due": now, "attempts": 0}
+    if row.state is RowState.PENDING and row.attempted and outbox.is_in_doubt(row, now=now, doubt=doubt):
+        values["due"] = max(now, min(row.due, row.attempted + doubt))
     if row.state is RowState.REJECTED and row.ehr_reference == TAKEN_AGAIN:
         # It is sent once more, however often the EHR is away before that.
         values["ehr_reference"] = TAKEN

@@ -168,6 +168,28 @@ def test_a_held_entry_is_tried_again_at_once(desk: Desk, command: Command) -> No
     }
 
 
+def test_what_a_worker_sent_that_died_is_not_tried_again_while_the_ehr_may_be_at_work(
+    desk: Desk, command: Command, tamper: Callable[..., None]
+) -> None:
+    sent = desk.chart()
+    tamper("UPDATE outbox SET attempted = now(), due = now() + interval '20 s'")
+
+    assert command("retry", sent, *BY)[0] == 0
+
+    assert desk.rows("SELECT due = attempted + interval '20 s' AS is_kept FROM outbox") == [{"is_kept": True}]
+
+
+def test_what_was_given_up_long_ago_is_tried_again_at_once(
+    desk: Desk, command: Command, tamper: Callable[..., None]
+) -> None:
+    sent = desk.chart()
+    tamper("UPDATE outbox SET attempted = now() - interval '1 min', due = now() + interval '1 h'")
+
+    assert command("retry", sent, *BY)[0] == 0
+
+    assert desk.rows("SELECT due <= now() AS is_due FROM outbox") == [{"is_due": True}]
+
+
 def test_a_refused_entry_is_cancelled_and_never_sent(
     desk: Desk, faulty_ehr: Any, command: Command, database: str
 ) -> None:
