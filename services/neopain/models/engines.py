@@ -99,10 +99,14 @@ class OpenVinoEngine:
     """An OpenVINO IR, compiled for this processor: one stream, so that a window gets all threads."""
 
     def __init__(self, path: Path, options: EngineOptions) -> None:
+        processors = len(os.sched_getaffinity(0))
         settings: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": options.threads or len(os.sched_getaffinity(0)),
+            "INFERENCE_NUM_THREADS": options.threads or processors,
+            # One thread for each processor stays on its own. Fewer would be put on the first ones by every process, and
+            # the others lie idle (openvino issue 32444).
+            "ENABLE_CPU_PINNING": not 0 < options.threads < processors,
             # Weights that are stored in int8 multiply activations as they are: rounded ones would magnify small
             # differences between two machines.
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,31 @@ def test_the_exported_fusion_head_equals_the_eager_one(
         expected = eager(*(torch.from_numpy(inputs[spec.name]) for spec in FUSION_HEAD.inputs))
     for spec, value in zip(FUSION_HEAD.outputs, expected, strict=True):
         assert np.abs(given[spec.name] - value.numpy()).max() <= 1e-4, spec.name
+
+
+def allowed(task: int) -> str:
+    """The processors that a thread of this process may use."""
+    status = Path(f"/proc/self/task/{task}/status").read_text()
+    return next(line for line in status.splitlines() if line.startswith("Cpus_allowed_list"))
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has every thread")
+def test_a_net_of_few_threads_is_tied_to_no_processor(fusion: tuple[FlatFusion, Path]) -> None:
+    engine = load_engine(fusion[1], EngineOptions(threads=1))
+    inputs: Arrays = {s.name: np.zeros((1, *s.shape), s.dtype) for s in FUSION_HEAD.inputs}
+    ending = threading.Event()
+
+    def runs() -> None:
+        while not ending.is_set():
+            engine.run(inputs)
+
+    running = threading.Thread(target=runs)
+    running.start()
+    seen = {allowed(running.native_id or 0) for _ in range(300)}
+    ending.set()
+    running.join()
+    assert seen == {allowed(os.getpid())}
 
 
 OUTLIVED = """
