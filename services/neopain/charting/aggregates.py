@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, Integer, Row, and_, delete, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Integer, Row, delete, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from neopain.charting.census import history_of
@@ -23,10 +23,10 @@ from neopain.charting.intake import Intake
 from neopain.charting.live import whose_columns
 from neopain.charting.processing import least_of
 from neopain.charting.retention.holds import extend_holds, lock_holds
-from neopain.charting.tables import AGGREGATE_SLOTS, AGGREGATES, CENSUS_FACTS, MOMENT
+from neopain.charting.tables import AGGREGATE_SLOTS, AGGREGATES
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.domain.aggregate import SLOT, ScoreAggregate, VitalAggregate, aggregate_scores, owner_of
-from neopain.domain.assignment import CHANGED, Assignment, CensusFact, assign
+from neopain.domain.assignment import Assignment, CensusFact, assign
 from neopain.domain.charting import DraftEntry
 from neopain.domain.gestation import ga_band
 from neopain.domain.identity import BedId, PatientId
@@ -102,7 +102,7 @@ def vital_row(
     intake: Intake, bed: BedId, begin: datetime, vital: VitalAggregate, history: Sequence[CensusFact]
 ) -> dict[str, Any]:
     """The row of an aggregate of vitals."""
-    whose = _owner(history, begin, vital.named)
+    whose = slot_owner(history, begin, vital.named)
     processing = least_of(vital.processing, whose.processing)
     detail = Detail(vital.count + sum(vital.reasons.values()), dict(vital.reasons), processing, vital.named)
     return {
@@ -134,40 +134,6 @@ def write(connection: Connection, rows: Sequence[Mapping[str, Any]], *, now: dat
         index_elements=["bed", "kind", "begins"], set_=changed, where=is_no_less & differs
     ).returning(old.bed)
     return len(connection.execute(query, [{**row, "written": now} for row in rows]).all())
-
-
-def take_away(intake: Intake, bed: BedId, *, now: datetime) -> int:
-    """Takes from an infant what the census, by its newest fact of the bed, says was not clearly the infant's.
-
-    A fact is told later than what it tells: what was summed up in between may have been said of who had left. It is the
-    bed's alone then, as it is where this was known at once. Nobody is given anything. Returns how many were taken.
-    """
-    with unit_of_work(intake.engine, intake.clock) as unit:
-        connection, old = unit.connection, AGGREGATES.c
-        told = connection.scalars(
-            select(CENSUS_FACTS.c.state["since"].astext.cast(MOMENT))
-            .where(CENSUS_FACTS.c.bed == bed)
-            .order_by(CENSUS_FACTS.c.place.desc())
-            .limit(2)
-        ).all()
-        if not told or len(set(told)) < len(told):
-            return 0  # News of who lies there anyway, since when it did.
-        history = history_of(connection, bed, since=told[0] - VITALS_SPAN - SLOT)
-        rows = connection.execute(
-            select(AGGREGATES).where(old.bed == bed, old.begins > told[0] - SLOT, old.patient_value.is_not(None))
-        ).all()
-        taken = 0
-        for row in rows:
-            patient = PatientId(row.patient_value, row.patient_authority or "", row.patient_type)
-            whose = _owner(history, row.begins, DETAIL.validate_python(row.detail).named)
-            if whose.is_about(patient):
-                continue
-            nobodys = whose_columns(replace(whose, patient=None), Processing.PRODUCTION, is_test_ehr=True)
-            nobodys["held_reason"] = whose.held_reason or CHANGED
-            here = and_(old.bed == bed, old.kind == row.kind, old.begins == row.begins)
-            connection.execute(update(AGGREGATES).where(here).values(**nobodys, version=old.version + 1, written=now))
-            taken += 1
-        return taken
 
 
 def stored_aggregate(row: Row[Any]) -> StoredAggregate:
@@ -210,7 +176,12 @@ def is_mine(connection: Connection) -> bool:
     return bool(connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK}))
 
 
-def _owner(history: Sequence[CensusFact], begin: datetime, named: Sequence[PatientId]) -> Assignment:
+def wait_until_mine(connection: Connection) -> None:
+    """Waits until nobody sums up; nobody does until the transaction ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def slot_owner(history: Sequence[CensusFact], begin: datetime, named: Sequence[PatientId]) -> Assignment:
     """Whose a slot is: of the first second as well as of the last, or nobody's."""
     return owner_of([assign(history, moment, named) for moment in (begin + timedelta(seconds=1), begin + SLOT)])
 

@@ -114,6 +114,13 @@ def _fact(row: Row[Any]) -> CensusFact:
     return CensusFact(STATE.validate_python(row.state), row.effective, row.arrived, row.settles)
 
 
+def last_states(connection: Connection, bed: BedId) -> tuple[BedState | None, BedState | None]:
+    """The newest state of a bed and the one before it, as far as there are any."""
+    told = select(CENSUS_FACTS.c.state).where(CENSUS_FACTS.c.bed == bed).order_by(CENSUS_FACTS.c.place.desc()).limit(2)
+    newest, before, *_ = [*map(STATE.validate_python, connection.scalars(told)), None, None]
+    return newest, before
+
+
 def beds_now(connection: Connection) -> list[BedState]:
     """The newest fact of every bed that was ever named, in the order of their ids."""
     first = select(CENSUS_FACTS.c.bed).order_by(CENSUS_FACTS.c.bed).limit(1).cte("beds", recursive=True)

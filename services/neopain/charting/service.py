@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from neopain.bus.bus import Bus, Entry
 from neopain.bus.consumer import Consumer
 from neopain.bus.streams import CENSUS, DISCLOSURES, REPLAYS, SCORES
-from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores, take_away
+from neopain.charting.aggregate_corrections import correct_aggregates, is_mere_news
+from neopain.charting.aggregates import MOST_SLOTS, drop_days, ensure_days, sum_up_scores
 from neopain.charting.alerts import tend_alerts
 from neopain.charting.audit import anchor_heads
 from neopain.charting.audit.months import ensure_partitions
@@ -30,6 +31,7 @@ from neopain.charting.schema import wait_for_schema
 from neopain.charting.settings import ChartingSettings
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
+from neopain.domain.census import BedState
 from neopain.domain.identity import BedId, is_recording
 from neopain.errors import ConfigurationError, ContractBroken, TransientError
 from neopain.runtime.backoff import Backoff
@@ -94,8 +96,8 @@ class ChartingConsumer:
         self._disclosures = Consumer(bus, DISCLOSURES, group=GROUP, name=settings.consumer_name)
         self._vitals = VitalsPass(bus, self._intake)
         self._has_news = asyncio.Event()
-        self._since: dict[BedId, datetime] = {}
-        """Since when each bed is as it is, of those that were looked at."""
+        self._known: dict[BedId, BedState] = {}
+        """The state of each bed that its aggregates were last held to."""
         self._refusal: ContractBroken | None = None
 
     async def run(self, running: Running) -> None:
@@ -137,13 +139,12 @@ class ChartingConsumer:
         taken = await asyncio.to_thread(take_fact, self._intake, fact_id=fact.id, state=state, arrived=fact.arrived)
         if taken.charted:
             self._has_news.set()
-        # News of who lies there anyway takes nothing from anybody. After a kill nothing is known, and all is looked at.
-        if self._since.get(state.bed) == state.since:
-            return
-        gone = await asyncio.to_thread(take_away, self._intake, state.bed, now=self.clock.now())
-        self._since[state.bed] = state.since
-        if gone:
-            LOG.info("aggregates_taken_away", bed=state.bed, aggregates=gone)
+        # After a kill nothing is known, and all is looked at.
+        if not is_mere_news(self._known.get(state.bed), state):
+            corrected = await asyncio.to_thread(correct_aggregates, self._intake, state.bed, now=self.clock.now())
+            if corrected:
+                LOG.info("aggregates_corrected", bed=state.bed, aggregates=corrected)
+        self._known[state.bed] = state
 
     async def _take_missed_facts(self, running: Running) -> None:
         """Takes what the history lacks of what the census has told, acknowledged or not, before any score is taken."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from neopain.domain.assignment import CensusFact
 from neopain.domain.bedside import is_one_departure
 from neopain.domain.census import BedState, Departure, Infant
+from neopain.domain.identity import PatientId
 
 
 def under_numbers_of_now(history: Sequence[CensusFact]) -> tuple[CensusFact, ...]:
@@ -31,6 +32,14 @@ def renamed_departures(before: BedState, after: BedState) -> Iterator[tuple[Depa
         was = next((other for other in before.departures if is_one_departure(one, other)), None)
         if was is not None and _names(was.infant) != _names(one.infant):
             yield was, one
+
+
+def numbers_taken_back(before: BedState, after: BedState) -> frozenset[PatientId]:
+    """The numbers that, by the second state, whoever lies in the bed or has left it never had (A45, A47)."""
+    pairs = [(was.infant, now.infant) for was, now in renamed_departures(before, after)]
+    if before.infant is not None and after.infant is not None and before.since == after.since:
+        pairs.append((before.infant, after.infant))
+    return frozenset(one for was, now in pairs for one in (*was.identifiers, *was.formerly) if not now.is_same_as(one))
 
 
 def _names(infant: Infant) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,16 @@ from sqlalchemy import Engine, text
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import MOVEMENT, VITALS
-from neopain.charting.aggregates import drop_days, ensure_days, sum_up_scores, take_away
+from neopain.charting.aggregate_corrections import correct_aggregates
+from neopain.charting.aggregates import drop_days, ensure_days, sum_up_scores
+from neopain.charting.facts import take_fact
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.aggregate import slot_of
-from neopain.domain.identity import PatientId, SourceId, recording_bed
+from neopain.domain.census import BedState, Census, CensusEvent, CensusEventKind, Infant
+from neopain.domain.identity import BedId, PatientId, SourceId, recording_bed
 from neopain.domain.media import MovementSample
+from neopain.domain.occupancy import apply
 from neopain.domain.time import TimeQuality, Timing
 from neopain.domain.vitals import Processing, VitalKind, VitalSample, VitalsBatch
 from neopain.wire.media import encode_movement
@@ -108,14 +113,68 @@ def test_what_the_census_tells_later_takes_an_aggregate_from_who_was_not_there(
     told = {"left": (), "another": (PatientId("other", "HOSP"),), "the same": (ward.infant,)}[what]
     ward.admit(*told, at=12)
 
-    taken = take_away(ward.intake, ward.bed, now=NOON)
+    taken = correct_aggregates(ward.intake, ward.bed, now=NOON)
 
     kept = what == "the same"
     assert taken == (0 if kept else 2)
     whose = [row["patient_value"] for row in rows(SUMMED)]
     assert whose == [ward.infant.value] * 3 if kept else [ward.infant.value, None, None]
     assert [row["version"] for row in rows(SUMMED)] == ([1, 1, 1] if kept else [1, 2, 2])
-    assert take_away(ward.intake, ward.bed, now=NOON) == 0
+    assert correct_aggregates(ward.intake, ward.bed, now=NOON) == 0
+
+
+RIGHT = PatientId("right", "HOSP")
+
+
+def told_of_the_number(ward: Any, kind: CensusEventKind, *, has_moved: bool = False) -> None:
+    """The infant of the bed is told to have the number ``RIGHT``, where it lies or after it was moved."""
+    census: Census = {ward.bed: BedState(ward.bed, NOON - timedelta(seconds=60), Infant((ward.infant,), visit="V1"))}
+    infant = Infant((ward.infant,), visit="V1")
+    moved = CensusEvent(CensusEventKind.TRANSFERRED, infant, NOON + timedelta(seconds=50), bed=BedId("NICU/2/2@H"))
+    named = CensusEvent(
+        kind, Infant((RIGHT,), visit="V1"), NOON + timedelta(seconds=60), prior=(ward.infant,), prior_visit="V1"
+    )
+    for event in (moved, named) if has_moved else (named,):
+        for state in apply(census, replace(event, source="hl7:ADT", control_id="4711")):
+            census[state.bed] = state
+            take_fact(ward.intake, fact_id=uuid.uuid4().hex, state=state, arrived=event.occurred)
+
+
+@pytest.mark.parametrize("has_moved", [False, True])
+@pytest.mark.parametrize("kind", [CensusEventKind.VISIT_MOVED, CensusEventKind.RENUMBERED])
+def test_aggregates_under_a_number_that_was_never_the_infants_are_put_right(
+    ward: Any, rows: Rows, kind: CensusEventKind, *, has_moved: bool
+) -> None:
+    ward.take(ward.score(1), ward.score(15), ward.score(35, named=(ward.infant,)))
+    sum_up(ward)
+    told_of_the_number(ward, kind, has_moved=has_moved)
+
+    assert correct_aggregates(ward.intake, ward.bed, now=NOON) == 3
+
+    assert [(row["patient_value"], row["version"]) for row in rows(SUMMED)] == [("right", 2), ("right", 2), (None, 2)]
+    assert correct_aggregates(ward.intake, ward.bed, now=NOON) == 0
+
+
+def test_who_asks_what_was_read_of_an_infant_learns_that_its_aggregates_had_another_number(
+    ward: Any, rows: Rows
+) -> None:
+    ward.take(ward.score(1), ward.score(15))
+    sum_up(ward)
+    told_of_the_number(ward, CensusEventKind.RENUMBERED)
+    correct_aggregates(ward.intake, ward.bed, now=NOON)
+
+    (detail,) = [json.loads(row["detail"]) for row in rows("SELECT detail FROM audit WHERE event LIKE 'aggreg%'")]
+    assert detail["infants"] == [f"HOSP|{ward.infant.value}", "HOSP|right"]
+    assert (detail["aggregates"], detail["instead_of"], detail["control_id"]) == (2, "HOSP|right", "4711")
+
+
+def test_a_merge_leaves_aggregates_under_the_number_that_they_were_written_for(ward: Any, rows: Rows) -> None:
+    ward.take(ward.score(1))
+    sum_up(ward)
+    told_of_the_number(ward, CensusEventKind.MERGED)
+
+    assert correct_aggregates(ward.intake, ward.bed, now=NOON) == 0
+    assert [row["patient_value"] for row in rows(SUMMED)] == [ward.infant.value]
 
 
 def test_the_newest_window_stays_whatever_comes_after_it(ward: Any, rows: Rows) -> None:

@@ -72,6 +72,7 @@ ACTIONS = {
     "entry_renumbered": "U",
     "entry_held_otherwise": "U",
     "entry_discarded": "U",
+    "aggregates_corrected": "U",
     "bed_released": "U",
     "bed_release_asked": "U",
     "alert_read": "R",
