@@ -11,7 +11,7 @@ from neopain.bus.bus import Bus
 from neopain.bus.connection import translated
 from neopain.bus.streams import DRUGS
 from neopain.domain.census import Infant
-from neopain.domain.drugs import DrugFact, periods
+from neopain.domain.drugs import DrugFact, counting_for, periods
 from neopain.domain.identity import PatientId
 from neopain.wire.drugs import decode_drug, encode_drug
 
@@ -29,7 +29,7 @@ async def write_drug(bus: Bus, fact: DrugFact, *, mark: str) -> bool:
     A fact without a class lies on the stream only, unless it ends an order: what that order gave may have one.
     ``BusUnavailable`` when the bus does not answer.
     """
-    known = await read_drugs_of(bus, fact.patients)
+    known = counting_for(fact.processing, await read_drugs_of(bus, fact.patients))
     limit = fact.told - KEPT
     ended = [one.fact.id for one in periods(known) if one.until is not None and one.until < limit]
     over = [one for one in ended if one != fact.id]

@@ -75,6 +75,11 @@ class DrugFact:
     processing: Processing = Processing.PRODUCTION
 
     @property
+    def is_test(self) -> bool:
+        """Whether it was told in training or for debugging."""
+        return self.processing is not Processing.PRODUCTION
+
+    @property
     def is_unknown(self) -> bool:
         """Whether it names a drug that no table knows. The end of an order may name none."""
         return bool(self.code or self.text) and not (self.classes or self.ingredient)
@@ -106,6 +111,12 @@ class DrugMark:
     ingredient: str
     basis: str
     begun: datetime
+
+
+def counting_for(processing: Processing, facts: Iterable[DrugFact]) -> tuple[DrugFact, ...]:
+    """The facts that count for what was told so: production and tests are apart, as in the census (``separation``)."""
+    is_test = processing is not Processing.PRODUCTION
+    return tuple(fact for fact in facts if fact.is_test is is_test)
 
 
 def periods(facts: Iterable[DrugFact]) -> list[Period]:

@@ -65,6 +65,13 @@ def apply(census: Census, event: CensusEvent) -> tuple[BedState, ...]:
     return tuple(_dated(state, census.get(state.bed), event) for state in changed if state != census.get(state.bed))
 
 
+def takes_numbers(census: Census, event: CensusEvent) -> bool:
+    """Whether ``apply`` believes the event that the numbers of ``prior`` are or were its infant's (A40, A45, A47)."""
+    view = separation.seen(census, event)
+    meant = recognised(view, event) if view is not None else Meant(None)
+    return view is not None and meant.event is not None and reidentification.is_taken(view, meant.event)
+
+
 def _doubted(census: Census, changed: list[BedState], meant: Meant, event: CensusEvent) -> list[BedState]:
     """The beds of everybody whom the event may mean are held, and the one where it would have put an infant."""
     after = census | {state.bed: state for state in changed}

@@ -19,6 +19,7 @@ from neopain.domain.census import (
     BedState,
     Census,
     CensusEvent,
+    CensusEventKind,
     Dispute,
     Infant,
     beds_of,
@@ -27,6 +28,7 @@ from neopain.domain.census import (
     without_identifiers,
 )
 from neopain.domain.identity import PatientId
+from neopain.domain.recognition import CHANGES_NUMBERS
 
 BIRTHS_DIFFER = timedelta(days=2)
 """A provisional record of a newborn may be a day off."""
@@ -83,6 +85,17 @@ def move_visit(census: Census, event: CensusEvent) -> list[BedState]:
         return with_news(known, right) if infant.has_any(wrong) and infant.visit == visit else infant
 
     return _in_one_bed(census, _renamed(census, renamed, event), event)
+
+
+def is_taken(census: Census, event: CensusEvent) -> bool:
+    """Whether the census takes what the event says of who is who, and neither holds a bed instead nor lets it be."""
+    wrong = without_identifiers(event.prior, event.infant.identifiers)
+    if event.kind is CensusEventKind.MERGED:
+        return not _is_unlikely(census, wrong, event.infant)
+    if event.kind is CensusEventKind.VISIT_MOVED and (lying := _lying(census, wrong)):
+        visit = event.prior_visit or event.infant.visit
+        return bool(visit) and all(one.visit for one in lying) and any(one.visit == visit for one in lying)
+    return event.kind in CHANGES_NUMBERS
 
 
 def _renamed(census: Census, renamed: Renaming, event: CensusEvent) -> Census:

@@ -20,7 +20,7 @@ from neopain.bus.census import read_bed
 from neopain.bus.drugs import read_drugs
 from neopain.bus.streams import AUDIO, BASELINE, FRAMES, MOVEMENT, VITALS, StreamSpec
 from neopain.domain.census import BedState
-from neopain.domain.drugs import DrugMark, marks
+from neopain.domain.drugs import DrugMark, counting_for, marks
 from neopain.domain.identity import is_recording
 from neopain.domain.media import AudioChunk, FaceFrame, MovementSample
 from neopain.domain.vitals import VitalKind, VitalsBatch
@@ -117,7 +117,7 @@ async def _read_census(bus: Bus, tick: Tick) -> tuple[BedState | None, tuple[Dru
     state = await read_bed(bus, tick.bed)
     if state is None or state.infant is None:
         return state, ()
-    facts = [await read_drugs(bus, [infant]) for infant in state.occupants]
+    facts = [counting_for(state.processing, await read_drugs(bus, [infant])) for infant in state.occupants]
     found = {mark for one in facts for mark in marks(one, tick.window_end - VITALS_SPAN, tick.window_end)}
     return state, tuple(sorted(found))
 

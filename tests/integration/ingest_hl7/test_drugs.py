@@ -100,11 +100,42 @@ async def test_an_unknown_drug_is_told_on_the_stream_and_counts_for_nobody(door:
 
 @pytest.mark.parametrize(("trigger", "visit"), [("A40", ""), ("A47", ""), ("A45", "V1")])
 async def test_drugs_follow_the_infant_when_its_number_changes(door: Any, text: Any, trigger: str, visit: str) -> None:
-    await door.ask(text.adt("A01", control="1", mrn="T1"))
+    admission = text.adt("A01", control="1", mrn="T1").rstrip(b"\r") + f"{'|' * 16}{visit}\r".encode()
+    await door.ask(admission)
     await door.ask(ras(control="2", mrn="T1"))
     change = text.adt(trigger, control="3", mrn="77").rstrip(b"\r") + f"\rMRG|T1^^^HOSP^MR||||{visit}\r".encode()
     assert (await door.ask(change))[1] == "MSA|AA|3"
     assert [fact.ingredient for fact in await read_drugs(door.bus, [ANNA])] == ["vecuronium"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "visit", "born"), [("A40", "", "20200101"), ("A45", "V2", ""), ("A45", "", ""), ("A37", "", "")]
+)
+async def test_drugs_follow_no_change_of_numbers_that_the_census_does_not_take(
+    door: Any, text: Any, trigger: str, visit: str, born: str
+) -> None:
+    await door.ask(text.adt("A01", control="1", mrn="T1"))
+    await door.ask(ras(control="2", mrn="T1"))
+    message = text.adt(trigger, control="3", mrn="77").decode().rstrip("\r")
+    lines = [f"PID|||77^^^HOSP^MR||||{born}" if line.startswith("PID") else line for line in message.split("\r")]
+    if not visit:
+        lines = [line for line in lines if not line.startswith("PV1")]
+    assert (await door.ask("\r".join([*lines, f"MRG|T1^^^HOSP^MR||||{visit}", ""]).encode()))[1] == "MSA|AA|3"
+    assert await read_drugs(door.bus, [ANNA]) == ()
+
+
+async def test_what_is_told_in_training_replaces_nothing_of_production_and_follows_no_number_of_it(
+    door: Any, text: Any
+) -> None:
+    await door.ask(ras())
+    await door.ask(ras(control="2", more="||||||||||||||D").replace(b"|P|2.5.1", b"|T|2.5.1").replace(b"F2", b"F1"))
+    given, deleted = sorted(await read_drugs(door.bus, [ANNA]), key=lambda one: one.processing.value)
+    assert (given.is_retracted, given.is_test) == (False, False)
+    assert (deleted.is_retracted, deleted.is_test) == (True, True)
+    merge = text.adt("A40", control="3", mrn="88").replace(b"|P|", b"|T|").rstrip(b"\r") + b"\rMRG|77^^^HOSP^MR\r"
+    assert (await door.ask(merge))[1] == "MSA|AA|3"
+    followed = await read_drugs(door.bus, [Infant((PatientId("88", "HOSP"),))])
+    assert [one.is_test for one in followed] == [True]
 
 
 async def test_a_site_s_own_codes_are_known(opening: Any, address: Any, tmp_path: Path) -> None:

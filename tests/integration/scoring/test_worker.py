@@ -263,7 +263,15 @@ async def lay(bus: Bus, bedside: Any, end: datetime, *, rivals: tuple[Infant, ..
     await write_beds(bus, [state], version="0", mark="lay")
 
 
-async def give(bus: Bus, to: Infant, drug: DrugClass, begun: datetime, *, basis: Basis = Basis.ADMINISTERED) -> None:
+async def give(
+    bus: Bus,
+    to: Infant,
+    drug: DrugClass,
+    begun: datetime,
+    *,
+    basis: Basis = Basis.ADMINISTERED,
+    processing: Processing = Processing.PRODUCTION,
+) -> None:
     """A drug, for an hour."""
     fact = DrugFact(
         id=f"{drug}{begun}",
@@ -278,6 +286,7 @@ async def give(bus: Bus, to: Infant, drug: DrugClass, begun: datetime, *, basis:
         told=begun,
         ended=begun + timedelta(hours=1),
         outlasts=timedelta(0),
+        processing=processing,
     )
     await write_drug(bus, fact, mark=fact.id)
 
@@ -311,6 +320,17 @@ async def test_a_paralysed_infant_has_no_score_and_the_reason(
     assert (score.outcome, score.reason, score.estimate) == (Outcome.ABSTAINED, "neuromuscular-block", None)
     assert [mark.drug_class for mark in score.drugs] == ["neuromuscular-blocker"]
     assert len(score.presences) == 4
+
+
+async def test_a_drug_that_is_told_in_training_withholds_nothing_of_an_infant_of_production(
+    bus: Bus, bedside: Any, handle: Handle, end: datetime
+) -> None:
+    await lay(bus, bedside, end)
+    await give(bus, ANNA, BLOCKER, end - timedelta(minutes=10), processing=Processing.TRAINING)
+    await bedside.observe(end)
+    await bedside.tick(end)
+    score = await handle()
+    assert (score.outcome, score.drugs) == (Outcome.SCORED, ())
 
 
 async def test_a_sedated_infant_has_a_score_that_says_so(bus: Bus, bedside: Any, handle: Handle, end: datetime) -> None:

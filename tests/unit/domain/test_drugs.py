@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark, is_blocked, marks, periods
+from neopain.domain.drugs import Basis, DrugClass, DrugFact, DrugMark, counting_for, is_blocked, marks, periods
 from neopain.domain.identity import PatientId
+from neopain.domain.vitals import Processing
 
 NOON = datetime(2026, 7, 4, 12, 0, tzinfo=UTC)
 BLOCKER = DrugClass.NEUROMUSCULAR_BLOCKER
@@ -144,3 +145,10 @@ def test_no_order_of_arrival_changes_what_is_in_effect(facts: list[DrugFact], ch
 @given(st.lists(told, max_size=6, unique_by=lambda one: one.id))
 def test_no_effect_ends_before_it_begins(facts: list[DrugFact]) -> None:
     assert all(one.until is None or one.until >= one.begin for one in periods(facts))
+
+
+@pytest.mark.parametrize("processing", [Processing.TRAINING, Processing.DEBUGGING])
+def test_what_is_told_for_a_test_counts_for_no_infant_of_production_and_the_reverse(processing: Processing) -> None:
+    given, tried = fact(0), fact(1, processing=processing)
+    assert counting_for(Processing.PRODUCTION, (given, tried)) == (given,)
+    assert counting_for(processing, (given, tried)) == (tried,)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from neopain.bus.bus import Bus
+from neopain.bus.census import read_census
 from neopain.bus.drugs import read_drugs, write_drug
 from neopain.codecs.drug_codes import DrugCodes, read_site_codes
 from neopain.codecs.hl7v2.drugs import read_drugs as read_message
 from neopain.domain.census import CensusEvent, Infant
-from neopain.domain.drugs import DrugFact
+from neopain.domain.drugs import DrugFact, counting_for
+from neopain.domain.occupancy import takes_numbers
 from neopain.errors import ConfigurationError
 from neopain.ingest.hl7.received import Received
 from neopain.runtime.log import Log
@@ -62,10 +64,16 @@ class DrugIntake:
                 self._tell(fact)
 
     async def refile(self, event: CensusEvent, one: Received, place: int) -> None:
-        """What was given under numbers that were another's or are used no more counts for this infant too."""
+        """What was given under numbers that were another's or are used no more counts for this infant too, where the
+        census believes that. May be called again. Raises ``BusUnavailable``.
+        """
         if not event.prior:
             return
-        for fact in await read_drugs(self.bus, [Infant(event.prior)]):
+        known = counting_for(event.processing, await read_drugs(self.bus, [Infant(event.prior)]))
+        if known and not takes_numbers((await read_census(self.bus)).beds, event):
+            LOG.warning("drugs_not_refiled", kind=event.kind.value, control_id=event.control_id, drugs=len(known))
+            return
+        for fact in known:
             patients = tuple(dict.fromkeys((*fact.patients, *event.infant.identifiers)))
             mark = one.mark("refiled", str(place), fact.id)
             await write_drug(self.bus, replace(fact, patients=patients), mark=mark)
