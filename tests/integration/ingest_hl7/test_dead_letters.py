@@ -79,6 +79,16 @@ async def test_a_letter_is_shown_with_its_diagnosis_and_every_sign_visible(
     assert out[10] == "    3  OBX|1|NM|147842^MDC_ECG_HEART_RATE^MDC|\\x07\\xff|142|/min|||||R\\r"
 
 
+async def test_a_message_whose_bytes_may_be_halves_of_characters_is_refused_by_its_control_id_and_kept(
+    door: Any, text: Any
+) -> None:
+    raw = text.adt("A01", control="9").replace(b"X^Y", "育".encode("big5"))
+    answer = await door.ask(raw)
+    assert answer[1].startswith("MSA|AR|9")
+    ((_, letter),) = await list_letters(door.bus)
+    assert (letter.location, letter.raw) == ("MSH-18", raw)
+
+
 async def test_an_unknown_letter_is_named_and_nothing_is_replayed(door: Any, letters: Command) -> None:
     assert (await letters("show", "1-0"))[0] == 2
     code, _, err = await letters("replay", "1-0", *BY)

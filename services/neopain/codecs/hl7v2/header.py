@@ -51,7 +51,9 @@ class Header(NamedTuple):
 
 def read_header(message: Message) -> Header:
     """MSH, checked. Raises ``MalformedMessage``: 101 for a missing MSH-9 or MSH-10, 202 and 203 for a processing id or
-    a version that is not HL7 v2's."""
+    a version that is not HL7 v2's, 102 for bytes that its character set leaves open."""
+    if message.fault:
+        raise MalformedMessage("MSH-18", message.fault, code=hl7.DATA_TYPE_ERROR)
     msh = message.header
     same = _REPEATED(msh.padded(_LENGTH))
     find = _of_its_sender if sum(map(len, same)) <= LONGEST_KEPT else _of_its_sender.__wrapped__

@@ -13,28 +13,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from neopain.codecs.hl7v2.charset import decoded
 from neopain.errors import MalformedMessage
 
-# Table 0211. A sender that says nothing is read as UTF-8 where its bytes are, else as Latin-1, which ASCII is part of.
-CHARSETS = {
-    "ASCII": "",
-    "8859/1": "iso8859-1",
-    "8859/2": "iso8859-2",
-    "8859/5": "iso8859-5",
-    "8859/7": "iso8859-7",
-    "8859/9": "iso8859-9",
-    "8859/15": "iso8859-15",
-    "UNICODE": "utf-8",
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
-    "UTF8": "utf-8",
-}
-# Of the same table: sets that are switched to by ISO 2022 escape sequences within ASCII text (MSH-20, v2.6 chapter
-# 2.15.9.20). A Japanese sender names them after ASCII, as ``~ISO IR87``, or alone.
-SWITCHED_CHARSETS = {"ISO IR87": "iso2022_jp", "ISO IR159": "iso2022_jp_1"}
-SWITCHED_FROM = frozenset({"", "ASCII", "ISO IR6"})
-_SWITCH = b"\x1b"
-_CHARSET_FIELD = 18
 _LONGEST_HEAD = 16
 """MSH up to the end of MSH-2, in bytes, where it is kept in its read form."""
 LONGEST_KEPT = 512
@@ -104,16 +85,19 @@ class Segment:
 class Message:
     """The segments of one message in their order; the first is MSH. ``codec`` is Python's name of its character set.
 
+    ``fault`` is the rule of its character set that it breaks, empty if none: ``read_header`` refuses it.
+
     ``text`` is all of it as sent, decoded. It is cut into lines, and those into segments, when somebody asks for them:
     of vitals that repeat their form nobody does. ``is_plain``: nothing in it but a CR could end a line.
     """
 
-    __slots__ = ("_lines", "_segments", "codec", "delimiters", "header", "is_plain", "text")
+    __slots__ = ("_lines", "_segments", "codec", "delimiters", "fault", "header", "is_plain", "text")
 
-    def __init__(self, text: str, delimiters: Delimiters, codec: str) -> None:
+    def __init__(self, text: str, delimiters: Delimiters, codec: str, fault: str = "") -> None:
         self.text = text
         self.delimiters = delimiters
         self.codec = codec
+        self.fault = fault
         self.is_plain = is_plain(text)
         self._lines: list[str] = []
         self._segments: list[Segment] = []
@@ -176,8 +160,8 @@ def parse(raw: bytes) -> Message:
         raise MalformedMessage("MSH", "the message must begin with an MSH segment", code=SEGMENT_SEQUENCE_ERROR)
     whole = raw[found.start() :].replace(b"\x00", b"")
     delimiters = _delimiters(whole)
-    text, codec = decoded(whole, delimiters)
-    message = Message(text.rstrip("\r\n\t "), delimiters, codec)
+    text, codec, fault = decoded(whole, delimiters)
+    message = Message(text.rstrip("\r\n\t "), delimiters, codec, fault)
     if text.count("MSH") > 1 and any(line.split(delimiters.field, 1)[0] == "MSH" for line in message.lines[1:]):
         raise MalformedMessage("MSH[2]", "one frame must hold one message", code=SEGMENT_SEQUENCE_ERROR)
     return message
@@ -299,46 +283,6 @@ def _delimiters_in(head: bytes) -> Delimiters:
         raise MalformedMessage("MSH-2", rule, code=SEGMENT_SEQUENCE_ERROR)
     component, repetition, escape_mark, subcomponent = (*found, "", "", "", "")[:4]
     return Delimiters(field, component, repetition, escape_mark, subcomponent)
-
-
-def _first_line(whole: bytes) -> bytes:
-    line = whole.partition(b"\r")[0]
-    return line.partition(b"\n")[0]
-
-
-def decoded(whole: bytes, delimiters: Delimiters) -> tuple[str, str]:
-    """The text of a message that begins with MSH, and Python's name of its character set."""
-    names = _declared(_first_line(whole), delimiters)
-    if switched := _switched(names):
-        # Each segment begins in ASCII, whatever the one before left open: else a name that was cut off would take
-        # the fields after it with it. Neither CR nor LF is ever half of a character.
-        parts = re.split(rb"([\r\n]+)", whole)
-        return "".join(part.decode(switched, errors="replace") for part in parts), switched
-    if charset := CHARSETS.get(names[0], ""):
-        return whole.decode(charset, errors="replace"), charset
-    try:
-        return whole.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return whole.decode("iso8859-1"), "iso8859-1"
-
-
-def _declared(line: bytes, delimiters: Delimiters) -> list[str]:
-    """The names in MSH-18, at least one."""
-    # Half of a character of a switched set may look like a delimiter.
-    if _SWITCH not in line and line.count(delimiters.field.encode()) < _CHARSET_FIELD - 1:
-        return [""]
-    text = line.decode("iso2022_jp_1", errors="replace") if _SWITCH in line else line.decode("iso8859-1")
-    fields = text.split(delimiters.field, _CHARSET_FIELD)
-    declared = fields[_CHARSET_FIELD - 1] if len(fields) >= _CHARSET_FIELD else ""
-    return [name.strip().upper() for name in repeated(declared, delimiters)] or [""]
-
-
-def _switched(names: list[str]) -> str:
-    first, *others = names
-    meant = names if first in SWITCHED_CHARSETS else others if first in SWITCHED_FROM else []
-    found = [SWITCHED_CHARSETS[name] for name in meant if name in SWITCHED_CHARSETS]
-    # The codec of JIS X 0212 (ISO IR159) reads JIS X 0208 as well.
-    return max(found, default="")
 
 
 def _lines(text: str, field: str, *, is_plain: bool) -> list[str]:

@@ -15,10 +15,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from neopain.codecs.hl7v2.ack import Acceptance, Addressing, acceptance
+from neopain.codecs.hl7v2.charset import SWITCHED_CHARSETS, decoded
 from neopain.codecs.hl7v2.codes import VitalCodes
 from neopain.codecs.hl7v2.form import LONGEST, Filled, Form, forms_of
 from neopain.codecs.hl7v2.header import Header
-from neopain.codecs.hl7v2.message import LONGEST_KEPT, SWITCHED_CHARSETS, Delimiters, decoded, is_plain, parse
+from neopain.codecs.hl7v2.message import LONGEST_KEPT, Delimiters, is_plain, parse
 from neopain.codecs.hl7v2.pcd01 import Instant, VitalsReport, moment_of
 from neopain.codecs.hl7v2.time import offset_zone, zone_at
 from neopain.codecs.mllp import Frame
@@ -167,7 +168,9 @@ class FamiliarMessages:
         # NULs are left out by reading, and escapes switch character sets: not looked at here.
         if frame.fault or not raw.startswith(_BEGIN) or len(raw) > LONGEST or b"\x00" in raw or b"\x1b" in raw:
             return None
-        text, codec = (raw.decode("ascii"), "") if raw.isascii() else decoded(raw, DELIMITERS)
+        text, codec, fault = (raw.decode("ascii"), "", "") if raw.isascii() else decoded(raw, DELIMITERS)
+        if fault:
+            return None
         text = text.rstrip("\r\n\t ")
         end = text.find("\r")
         fields = text[:end].split("|")

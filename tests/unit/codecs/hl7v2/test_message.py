@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from neopain.codecs.hl7v2.header import read_header
 from neopain.codecs.hl7v2.message import UNREADABLE, Delimiters, Message, escape, messages_in, parse, unescape
 from neopain.errors import MalformedMessage
 
@@ -151,10 +152,52 @@ def test_bytes_of_no_declared_japanese_set_are_unreadable_and_not_guessed() -> N
     assert UNREADABLE in parse(raw).segments[1].text(5)
 
 
-@pytest.mark.parametrize("declared", ["BIG-5", "~GB 18030-2000", "UNKNOWN~ISO IR87", "ISO IR999"])
+@pytest.mark.parametrize("declared", ["UNKNOWN~ISO IR87", "ISO IR999", "CNS 11643-1992"])
 def test_a_set_that_is_not_known_is_read_as_before(declared: str) -> None:
     assert parse(f"{HEAD}||||||{declared}\rPID|1||77||Müller".encode()).codec == "utf-8"
     assert parse(f"{HEAD}||||||{declared}\rPID|1||77||Müller".encode("iso8859-1")).codec == "iso8859-1"
+
+
+WIDE = [("BIG-5", "big5", "張育^靜"), ("~GB 18030-2000", "gb18030", "王緗^靜"), ("KS X 1001", "euc_kr", "김^철수")]
+
+
+@pytest.mark.parametrize(("declared", "codec", "name"), WIDE)
+def test_a_character_of_two_bytes_whose_second_looks_like_a_delimiter_separates_nothing(
+    declared: str, codec: str, name: str
+) -> None:
+    head = rf"MSH|^~\&|{name[1:]}|{name}|||||ORU^R01|1|P|2.6||||||{declared}".encode(codec)
+    pid = parse(head + f"\rPID|1||77||{name}||20260101".encode(codec)).segments[1]
+    assert (f"{pid.text(5)}^{pid.text(5, 2)}", pid.text(7)) == (name, "20260101")
+
+
+@pytest.mark.parametrize(("declared", "codec", "name"), WIDE)
+def test_what_is_not_of_the_set_of_two_bytes_that_is_named_is_refused(declared: str, codec: str, name: str) -> None:
+    assert read_header(parse(f"{HEAD}||||||{declared}\rPID|1||77||".encode() + name.encode(codec))).control_id == "1"
+    message = parse(f"{HEAD}||||||{declared}\rPID|1||77||".encode() + b"\xff|\xff^")
+    with pytest.raises(MalformedMessage, match="MSH-18"):
+        read_header(message)
+
+
+@pytest.mark.parametrize("declared", ["", "ISO IR999", "ASCII"])
+@pytest.mark.parametrize(
+    "name", ["育".encode("big5"), "王育".encode("big5"), "張綺^育".encode("big5"), "王緗".encode("gb18030")]
+)
+def test_bytes_that_may_be_halves_of_characters_cut_no_field_where_no_set_is_named(declared: str, name: bytes) -> None:
+    raw = f"{HEAD}||||||{declared}\rPID|1||77||".encode() + name + b"||20260101"
+    with pytest.raises(MalformedMessage, match="MSH-18"):
+        read_header(parse(raw))
+
+
+@pytest.mark.parametrize("name", ["René^José", "Nuñez^Conceição^Zoë", "Määttä^37 °", "Peña^« été »", "Ibáñez^µ"])
+@pytest.mark.parametrize("codec", ["iso8859-1", "utf-8"])
+def test_names_that_end_with_an_accent_are_read_where_no_set_is_named(name: str, codec: str) -> None:
+    message = parse(f"{HEAD}\rPID|1||77||{name}|".encode(codec))
+    assert (read_header(message).message_type, message.segments[1].raw(5)) == ("ORU", name)
+
+
+def test_a_name_in_utf_8_that_a_sender_has_cut_off_within_a_character_is_no_reason_to_refuse() -> None:
+    raw = f"{HEAD}\rPID|1||77||José".encode()[:-1] + b"|Ren\xc3\xa9^"
+    assert read_header(parse(raw)).message_type == "ORU"
 
 
 @pytest.mark.parametrize(
