@@ -6,6 +6,7 @@ character set names nobody.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from neopain.codecs.hl7v2.message import (
@@ -38,7 +39,9 @@ NOT_PERSONAL = frozenset(
     )
 )
 """Types of table 0203 that do not name one newborn: it may carry them of its mother or family, or of its stay."""
-PREFERRED_TYPES = ("MR", "PI", "PT")
+UNTYPED = ""
+PREFERRED_TYPES = ("MR", UNTYPED, "PI", "PT")
+"""A number without a type is taken for a medical record number, after those that are said to be one."""
 
 _CACHED = 1024
 """Patients and beds kept in their read form: a monitor names the same in every message."""
@@ -124,7 +127,7 @@ def _place_part(raw: str, component: int, location: str, delimiters: Delimiters)
 @lru_cache(maxsize=_CACHED)
 def _patients_in(raw: str, location: str, delimiters: Delimiters) -> tuple[PatientId, ...]:
     found = [one for each in repeated(raw, delimiters) if (one := _patient(each, location, delimiters)) is not None]
-    return tuple(sorted(found, key=_rank))
+    return tuple(replace(one, type_code=one.type_code or "MR") for one in sorted(found, key=_rank))
 
 
 def _patient(raw: str, location: str, delimiters: Delimiters) -> PatientId | None:
@@ -135,7 +138,7 @@ def _patient(raw: str, location: str, delimiters: Delimiters) -> PatientId | Non
     return PatientId(
         value=readable(value, f"{location}.1"),
         assigning_authority=readable(_authority(raw, delimiters), f"{location}.4"),
-        type_code=type_code or "MR",
+        type_code=type_code,
     )
 
 

@@ -55,6 +55,11 @@ def test_the_medical_record_number_comes_first_among_repetitions() -> None:
     assert [one.value for one in found] == ["77", "9", "5"]
 
 
+def test_a_number_without_a_type_comes_after_the_medical_record_number_and_before_all_others() -> None:
+    found = read_patients(segment("PID|1||9^^^LAB^PI~5~77^^^HOSP^MR"), 3)
+    assert found == (PatientId("77", "HOSP", "MR"), PatientId("5", "", "MR"), PatientId("9", "LAB", "PI"))
+
+
 def test_an_identifier_with_bytes_outside_of_its_character_set_is_refused_rather_than_guessed() -> None:
     damaged = segment("PID|1||Ä77^^^HOSP", charset="UNICODE UTF-8", encoding="iso8859-1")
     with pytest.raises(MalformedMessage, match=r"PID-3\.1"):
