@@ -25,6 +25,7 @@ import cv2
 
 from neopain.client.channel import Target
 from neopain.client.device import DeviceClient
+from neopain.client.stream import DeviceStream
 from neopain.errors import BufferFull, ConfigurationError
 from neopain.wire.v1 import device_pb2 as pb
 from neopain.wire.v1 import vitals_pb2
@@ -54,14 +55,19 @@ async def send_vitals(device: DeviceClient, bed: str, until: float) -> None:
         while at <= time.time():
             values.append(pb.DeviceVital(kind=vitals_pb2.VITAL_KIND_RR_INTERVAL, value=rr, source_us=int(at * 1e6)))
             at, rr = next(beats)
-        if not values:
-            continue
-        try:
-            device.vitals.send(pb.DeviceVitals(bed=bed, values=values))
-        except BufferFull as full:
-            # Half a day without a server: the newest matter more. The server is told what it will never get.
-            device.vitals.give_up_oldest(1000)
-            print(full, file=sys.stderr)
+        if values:
+            send_newest(device.vitals, pb.DeviceVitals(bed=bed, values=values))
+
+
+def send_newest(vitals: DeviceStream[pb.DeviceVitals], message: pb.DeviceVitals) -> None:
+    """Sends the message; where no more can be held, in the place of the oldest."""
+    try:
+        vitals.send(message)
+    except BufferFull as full:
+        # Half a day without a server: the newest matter more. The server is told what it will never get.
+        vitals.give_up_oldest(1000)
+        print(full, file=sys.stderr)
+        vitals.send(message)
 
 
 async def send_frames(device: DeviceClient, bed: str, until: float, source: str) -> None:

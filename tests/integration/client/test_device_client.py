@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -226,6 +227,18 @@ async def test_frames_that_cannot_be_sent_are_dropped_oldest_first() -> None:
             device.frames.send(pb.DeviceFrame(width=number))
         assert (device.frames.held, device.frames.count.dropped) == (3, 2)
         assert not await device.settled(within_seconds=0.01)
+
+
+async def test_the_example_gateway_gives_up_its_oldest_values_for_those_in_hand(door: Door) -> None:
+    example = runpy.run_path(str(ROOT / "examples/edge_gateway.py"))
+    client = DeviceClient(door.target, device="full-example", limits=DeviceLimits(vitals=Limits(held=3, unanswered=2)))
+    before = len(await door.batches())
+    for number in range(1, 5):
+        example["send_newest"](client.vitals, beat(number))
+    assert (client.vitals.count.dropped, client.vitals.held) == (3, 1)
+    async with client as device:
+        assert await device.settled(within_seconds=60)
+    assert [batch.samples[0].value - 400.0 for batch in (await door.batches())[before:]] == [4]
 
 
 @pytest.mark.parametrize("kind", ["vitals", "video"])
