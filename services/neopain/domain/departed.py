@@ -1,7 +1,8 @@
-"""Infants that had left a bed when it was told that they have another number (A40), or never had theirs (A45, A47).
+"""Infants of a bed of whom it was told, later, that they have another number (A40), or never had theirs (A45, A47).
 
-The history of the bed says so in its departures alone: the facts of the time when such an infant lay there are read as
-if it had been known by its numbers of now.
+Of an infant that had left, the history of the bed says so in its departures alone; of one that lies there, in the fact
+of now, which reaches back to the last doubt about the bed and no further. The facts of its stay are read as if it had
+been known by its numbers of now.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from neopain.domain.identity import PatientId
 
 
 def under_numbers_of_now(history: Sequence[CensusFact]) -> tuple[CensusFact, ...]:
-    """The facts of a bed, in the order they were told, with whoever has left it as it is known by the last of them."""
+    """The facts of a bed, in the order they were told, with whoever was in it as it is known by the last of them."""
     facts = list(history)
     for place in range(1, len(facts)):
-        for before, after in renamed_departures(facts[place - 1].state, facts[place].state):
-            _rename_stay(facts, place, before, after)
+        before, after = facts[place - 1].state, facts[place].state
+        for was, now in renamed_departures(before, after):
+            _rename_stay(facts, place, was.infant, now.infant, ended=was)
+        for infant, renumbered in _renumbered(before, after):
+            _rename_stay(facts, place, infant, renumbered)
     return tuple(facts)
 
 
@@ -42,19 +46,31 @@ def numbers_taken_back(before: BedState, after: BedState) -> frozenset[PatientId
     return frozenset(one for was, now in pairs for one in (*was.identifiers, *was.formerly) if not now.is_same_as(one))
 
 
+def _renumbered(before: BedState, after: BedState) -> Iterator[tuple[Infant, Infant]]:
+    """Who lies in the bed, if it is known by other numbers in the same stay; not one that was told never to have had
+    those of before (A45, A47): whose the time before a doubt was, that leaves open."""
+    was, now = before.infant, after.infant
+    if was is None or now is None or before.since != after.since or not was.shares_identifier_with(now):
+        return
+    if (was.identifiers, was.formerly) != (now.identifiers, now.formerly):
+        yield was, now
+
+
 def _names(infant: Infant) -> tuple[object, ...]:
     return infant.identifiers, infant.formerly, infant.visit
 
 
-def _rename_stay(facts: list[CensusFact], place: int, before: Departure, after: Departure) -> None:
-    """In the facts of the stay that ended with the departure, and of no other stay under the same number."""
+def _rename_stay(
+    facts: list[CensusFact], place: int, before: Infant, after: Infant, *, ended: Departure | None = None
+) -> None:
+    """In the facts of the stay before that place, and of no other stay under the same number."""
     for at in reversed(range(place)):
         state = facts[at].state
-        if any(is_one_departure(one, before) for one in state.departures):
+        if ended is not None and any(is_one_departure(one, ended) for one in state.departures):
             continue
-        if not any(one.shares_identifier_with(before.infant) for one in state.occupants):
+        if not any(one.shares_identifier_with(before) for one in state.occupants):
             return
-        occupants = [_known_as(one, before.infant, after.infant) for one in state.occupants]
+        occupants = [_known_as(one, before, after) for one in state.occupants]
         facts[at] = replace(facts[at], state=replace(state, infant=occupants[0], rivals=tuple(occupants[1:])))
 
 

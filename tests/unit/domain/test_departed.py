@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from neopain.domain.assignment import CensusFact, fact_of
+from neopain.domain.assignment import CensusFact, assign, fact_of
 from neopain.domain.census import Census, CensusEvent, CensusEventKind, Infant
 from neopain.domain.departed import under_numbers_of_now
 from neopain.domain.identity import BedId, PatientId
@@ -65,3 +65,13 @@ def test_a_history_in_which_nobody_got_another_number_is_read_as_it_was_told() -
     facts = history((ADMITTED, ANNA, None), (DISCHARGED, ANNA, None), (ADMITTED, BERT, None))
 
     assert under_numbers_of_now(facts) == tuple(facts)
+
+
+def test_whoever_stays_is_read_under_its_new_number_from_before_a_doubt_that_is_over() -> None:
+    facts = history((ADMITTED, ANNA, None), (ADMITTED, BERT, None), (DISCHARGED, BERT, None), (MERGED, CARA, ANNA))
+
+    read = under_numbers_of_now(facts)
+
+    assert [fact.state.is_held for fact in facts] == [False, True, False, False]
+    assert assign(read, NOON + timedelta(minutes=30)).patient == CARA
+    assert under_numbers_of_now(read) == read
