@@ -48,6 +48,9 @@ _HIGH = "[\udc80-\udcff]"
 """A byte that is no part of UTF-8, as Python's ``surrogateescape`` has it."""
 _SECOND_HALVES = range(0x40, 0x7F)
 """What of ASCII may be the second half of a character."""
+_LETTERS = re.compile("[\udcc0-\udcff]+")
+"""Nearly all letters of the alphabets of one byte have such bytes: Latin, Greek, Hebrew and Arabic ones in ISO 8859 and
+Windows, Cyrillic ones in Windows and KOI8. Of two bytes few characters have."""
 _LATIN_ENDS = frozenset(
     bytes((*range(0xC0, 0x100), *b"\x80\x85\x8a\x8c\x8e\x92\x94\x9a\x9c\x9e\x9f\xa0\xaa\xb0\xb2\xb3\xb5\xb9\xba\xbb"))
 )
@@ -96,16 +99,18 @@ def _latin(whole: bytes, signs: Signs) -> Decoded:
 def _may_be_halves(whole: bytes, signs: Signs) -> bool:
     """Whether delimiters stand where the second half of a character may, in what is hardly Latin text.
 
-    That is a run of an odd number of bytes before one: three or more, one that no Latin text ends with, or any one
-    where the message has a run of four elsewhere. A French name that ends with an accent is none of these.
+    That is a run of an odd number of bytes before one: with others in it than the letters of an alphabet, or of such
+    letters where the message has a run of four and more elsewhere that is not of them. A French name that ends with an
+    accent is neither, nor is a Russian or Greek one.
     """
     text = whole.decode("utf-8", errors="surrogateescape")
-    may_be_latin = False
+    may_be_letters = False
     for found in _before_delimiters(signs).finditer(text):
-        if len(found[0]) > 1 or ord(found[0]) - 0xDC00 not in _LATIN_ENDS:
+        is_end = len(found[0]) == 1 and ord(found[0]) - 0xDC00 in _LATIN_ENDS
+        if not is_end and not _LETTERS.fullmatch(found[0]):
             return True
-        may_be_latin = True
-    return may_be_latin and re.search(_HIGH * 4, text) is not None
+        may_be_letters = True
+    return may_be_letters and not all(_LETTERS.fullmatch(run) for run in re.findall(_HIGH + "{4,}", text))
 
 
 @lru_cache(maxsize=64)

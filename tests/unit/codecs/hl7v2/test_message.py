@@ -195,6 +195,22 @@ def test_names_that_end_with_an_accent_are_read_where_no_set_is_named(name: str,
     assert (read_header(message).message_type, message.segments[1].raw(5)) == ("ORU", name)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("Петрова^Анна", "cp1251"),
+        ("Петрова^Анна", "koi8-r"),
+        ("Παπάς^Ελένη", "iso8859-7"),
+        ("כהן^דוד", "cp1255"),
+        ("ÄÖÜ^Zoë", "iso8859-1"),
+    ],
+)
+def test_names_of_an_alphabet_of_one_byte_are_kept_where_no_set_is_named(name: str, codec: str) -> None:
+    message = parse(f"{HEAD}\rPID|1||77||{name}|20260101".encode(codec))
+    kept = message.segments[1].raw(5).encode("iso8859-1").decode(codec)
+    assert (read_header(message).message_type, kept, message.segments[1].text(6)) == ("ORU", name, "20260101")
+
+
 def test_a_name_in_utf_8_that_a_sender_has_cut_off_within_a_character_is_no_reason_to_refuse() -> None:
     raw = f"{HEAD}\rPID|1||77||José".encode()[:-1] + b"|Ren\xc3\xa9^"
     assert read_header(parse(raw)).message_type == "ORU"
