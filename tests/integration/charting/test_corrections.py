@@ -307,6 +307,21 @@ def test_a_merge_of_numbers_takes_nothing_back(told: Told, ehr: Any, sweep: Swee
     assert (renumbered["patient"], renumbered["was_entry_of"]) == (key(told.bert), key(told.anna))
 
 
+def test_a_merge_after_a_doubt_takes_nothing_back_that_was_charted_before_it(told: Told) -> None:
+    told.ward.chart()
+    third = Infant((PatientId("third", "HOSP"),))
+    doubted = told.state(-60, told.anna, held_reason=TWO_INFANTS, rivals=(third,), held_since=at(60))
+    told.tell(doubted, 60)
+    went = told.state(-60, told.anna, departures=(Departure(third, CensusEventKind.TRANSFERRED, at(90)),))
+    told.tell(went, 90)
+    assert told.entries == [("charted", "anna", "")]
+
+    told.tell(replace(went, infant=Infant((told.bert,), visit="V1", formerly=(told.anna,))), 120)
+
+    assert told.entries == [("charted", "bert", "")]
+    assert told.audited("entry_renumbered")["was_entry_of"] == key(told.anna)
+
+
 def test_what_is_delivered_stays_where_the_ehr_has_it_after_a_merge(told: Told, ehr: Any, sweep: Sweep) -> None:
     anna, bert = ehr.admit(told.anna), ehr.admit(told.bert)
     told.ward.chart()
