@@ -26,7 +26,8 @@ def bed(engine: Engine) -> Iterator[Bedside]:
     policy = replace(POLICY, alert=AlertPolicy(), study=Study(enabled=True))
     bed = Bedside(engine, BedId(f"STUDY/{uuid.uuid4().hex[:6]}@EAST"), policy=policy)
     bed.admit(since=now() - timedelta(hours=1))
-    bed.score(6.1, at=now())
+    # Her time is told in whole seconds: a window of the second in which she scores is not of her minute yet.
+    bed.score(6.1, at=now() - timedelta(seconds=2))
     yield bed
     bed.discharge()
 
