@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 NEEDS_OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here: it makes certificates")
-KEYS = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,19 @@ class Authority:
         self.folder = folder
         self.own = self._make(name, "-x509", "-days", "30", "-subj", f"/CN={name}")
 
-    def issue(self, name: str, *, days: int = 20, alternative: str = "DNS:localhost", subject: str = "") -> Issued:
-        """A certificate for a name, with one alternative name."""
+    def issue(
+        self,
+        name: str,
+        *,
+        days: int = 20,
+        alternative: str = "DNS:localhost",
+        subject: str = "",
+        key: tuple[str, ...] = KEY,
+    ) -> Issued:
+        """A certificate for a name, with one alternative name and a new key."""
         signed = ("-x509", "-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-days", str(days))
         names = ("-subj", f"{subject}/CN={name}", "-addext", f"subjectAltName={alternative}")
-        return self._make(name, *signed, *names)
+        return self._make(name, *signed, *names, key=key)
 
     def context(self, shown: Issued | None = None) -> ssl.SSLContext:
         """A sender's context: trusts what the authority issued, and shows a certificate if it has one."""
@@ -42,8 +50,15 @@ class Authority:
             context.load_cert_chain(shown.certificate, shown.key)
         return context
 
-    def _make(self, name: str, *arguments: str) -> Issued:
+    def _make(self, name: str, *arguments: str, key: tuple[str, ...] = KEY) -> Issued:
         made = Issued(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         files = ("-keyout", str(made.key), "-out", str(made.certificate))
-        subprocess.run(["openssl", "req", *KEYS, *arguments, *files], check=True, capture_output=True)
+        subprocess.run(["openssl", "req", *key, "-nodes", *arguments, *files], check=True, capture_output=True)
         return made
+
+
+def end_of(issued: Issued) -> float:
+    """The certificate's end as OpenSSL says it, Unix time."""
+    command = ["openssl", "x509", "-in", str(issued.certificate), "-noout", "-enddate"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(ssl.cert_time_to_seconds(said.stdout.strip().removeprefix("notAfter=")))

@@ -10,14 +10,21 @@ import binascii
 import re
 from datetime import UTC, datetime
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_BEGIN = "-----BEGIN CERTIFICATE-----"
+_PEM = re.compile(_BEGIN + r"(.+?)-----END CERTIFICATE-----", re.DOTALL)
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
 
 
 def certificates_in(pem: str) -> list[bytes]:
-    """The DER bytes of each certificate of a PEM file (RFC 7468), in order; ``ValueError`` for what is no base64."""
+    """The DER bytes of each certificate of a PEM file (RFC 7468), in order.
+
+    ``ValueError`` for one that is no base64 or has no end, as in a file that is still being written.
+    """
+    bodies = _PEM.findall(pem)
+    if len(bodies) < pem.count(_BEGIN):
+        raise ValueError("a certificate is cut off")
     try:
-        return [base64.b64decode("".join(body.split()), validate=True) for body in _PEM.findall(pem)]
+        return [base64.b64decode("".join(body.split()), validate=True) for body in bodies]
     except binascii.Error as error:
         raise ValueError(f"a certificate is no base64 ({error})") from error
 

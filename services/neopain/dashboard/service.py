@@ -44,7 +44,7 @@ def run_dashboard(settings: DashboardSettings, place: Place) -> None:
     """Serves until asked to stop, then ends streams and finishes what is in hand.
 
     ``ConfigurationError`` when it would not be clear who is signed in, when cookies or tokens would go over the network
-    in the clear, or when the address cannot be had.
+    in the clear, when the address cannot be had, or when a file of TLS cannot be used.
     """
     settings.require_consistent()
 
@@ -109,4 +109,12 @@ def _limits(settings: DashboardSettings) -> Limits:
 
 
 def _door(settings: DashboardSettings) -> Door:
-    return Door(settings.host, settings.port, settings.tls_certificate, settings.tls_key, settings="NEOPAIN_DASHBOARD")
+    return Door(
+        "dashboard",
+        "dashboard",
+        settings.host,
+        settings.port,
+        settings.tls_certificate,
+        settings.tls_key,
+        settings="NEOPAIN_DASHBOARD",
+    )

@@ -125,6 +125,12 @@ METRICS = (
     ),
     MetricSpec("charting_api_requests_total", "counter", "1", "FHIR API requests answered, by status", ("status",)),
     MetricSpec("charting_api_seconds", "histogram", "s", "FHIR API: request read to answer made"),
+    MetricSpec(
+        "charting_certificate_end_seconds", "gauge", "s", "Unix time at which a door's own certificate ends", ("door",)
+    ),
+    MetricSpec(
+        "charting_certificate_reloads_total", "counter", "1", "Renewed certificates, by outcome", ("door", "outcome")
+    ),
     MetricSpec("charting_subscriptions", "gauge", "1", "Subscriptions of other readers, by status", ("status",)),
     MetricSpec(
         "charting_subscription_notifications_total",
@@ -139,6 +145,12 @@ METRICS = (
     MetricSpec("dashboard_fhir_seconds", "histogram", "s", "FHIR passed on: request read to answer made"),
     MetricSpec("dashboard_sessions", "gauge", "1", "People who are signed in"),
     MetricSpec("dashboard_streams", "gauge", "1", "Open streams of events"),
+    MetricSpec(
+        "dashboard_certificate_end_seconds", "gauge", "s", "Unix time at which its own certificate ends", ("door",)
+    ),
+    MetricSpec(
+        "dashboard_certificate_reloads_total", "counter", "1", "Renewed certificates, by outcome", ("door", "outcome")
+    ),
     MetricSpec("dashboard_sign_ins_total", "counter", "1", "Sign-ins, by outcome", ("outcome",)),
     MetricSpec("runtime_handler_failures_total", "counter", "1", "Entries whose handling failed, by error", ("error",)),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from neopain.errors import ConfigurationError
 from neopain.runtime.log import Log
+from neopain.runtime.tls import CERTIFICATE_SECONDS, Service, Tls, files_of
 
 LOG = Log(__name__)
 
@@ -26,8 +26,13 @@ Unreadable = Callable[[int], web.Response]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where to listen. ``certificate`` and ``key``: PEM files, both or none; ``settings``: how their names begin."""
+    """Where to listen. ``certificate`` and ``key``: PEM files, both or none; ``settings``: how their names begin.
 
+    ``name`` and ``service``: what metrics and log call it.
+    """
+
+    name: str
+    service: Service
     host: str
     port: int
     certificate: Path | None
@@ -41,21 +46,27 @@ async def listening(
 ) -> AsyncIterator[None]:
     """Listens while the block runs, then calls ``stop``, which ends what would go on, and finishes what is in hand.
 
-    ``ConfigurationError`` when the address cannot be had, or certificate and key cannot be used.
+    Renewed certificates are taken meanwhile. ``ConfigurationError`` when the address cannot be had, or certificate and
+    key cannot be used.
     """
+    tls = _tls_of(door)
     runner = web.ServerRunner(_Server(handle, unreadable), shutdown_timeout=DRAIN_SECONDS)
     await runner.setup()
+    watch = asyncio.create_task(_watch_certificates(tls)) if tls is not None else None
     try:
-        await _listen(runner, door)
+        await _listen(runner, door, tls)
         yield
     finally:
+        if watch is not None:
+            watch.cancel()
         stop()
         await runner.cleanup()
 
 
-async def _listen(runner: web.ServerRunner, door: Door) -> None:
+async def _listen(runner: web.ServerRunner, door: Door, tls: Tls | None) -> None:
+    context = tls.lasting_context() if tls is not None else None
     try:
-        await web.TCPSite(runner, door.host.strip("[]"), door.port, ssl_context=_tls(door)).start()
+        await web.TCPSite(runner, door.host.strip("[]"), door.port, ssl_context=context).start()
     except OSError as error:
         raise ConfigurationError(
             f"{door.host}:{door.port} cannot be listened on ({error.strerror}): "
@@ -63,18 +74,15 @@ async def _listen(runner: web.ServerRunner, door: Door) -> None:
         ) from error
 
 
-def _tls(door: Door) -> ssl.SSLContext | None:
-    if door.certificate is None or door.key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(door.certificate, door.key, password="")
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"{door.settings}_TLS_CERTIFICATE and _KEY cannot be used ({error.strerror or error})"
-        ) from error
-    return context
+def _tls_of(door: Door) -> Tls | None:
+    files = files_of(f"{door.settings}_TLS", door.certificate, door.key, None)
+    return Tls(door.name, files, service=door.service) if files is not None else None
+
+
+async def _watch_certificates(tls: Tls) -> None:
+    while True:
+        await asyncio.sleep(CERTIFICATE_SECONDS)
+        tls.refresh()
 
 
 class _Server(web.Server):

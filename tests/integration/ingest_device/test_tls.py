@@ -184,13 +184,13 @@ async def test_a_plain_client_gets_nothing_at_a_tls_port(bus: Bus, pki: Path) ->
         ),
         ({"device_tls_certificate": "none.pem"}, "NEOPAIN_INGEST_DEVICE_TLS_CERTIFICATE: .* cannot be read"),
         ({"device_tls_key": "none.key"}, "NEOPAIN_INGEST_DEVICE_TLS_KEY: .* cannot be read"),
-        ({"device_tls_key": "camera.key"}, "NEOPAIN_INGEST_DEVICE_TLS_KEY: .* are not a certificate and its key"),
-        ({"device_tls_certificate": "devices.toml"}, "are not a certificate and its key in PEM"),
+        ({"device_tls_key": "camera.key"}, "NEOPAIN_INGEST_DEVICE_TLS_KEY: .* is not that of the certificate"),
+        ({"device_tls_certificate": "devices.toml"}, "NEOPAIN_INGEST_DEVICE_TLS_CERTIFICATE: .* holds no certificate"),
         (
             {"device_tls_certificate": "old-door.pem", "device_tls_key": "old-door.key"},
             "NEOPAIN_INGEST_DEVICE_TLS_CERTIFICATE: no device would take .*expired",
         ),
-        ({"device_tls_client_ca": "devices.toml"}, "NEOPAIN_INGEST_DEVICE_TLS_CLIENT_CA: .* holds no certificates"),
+        ({"device_tls_client_ca": "devices.toml"}, "NEOPAIN_INGEST_DEVICE_TLS_CLIENT_CA: .* holds no certificate"),
     ],
 )
 def test_a_wrong_file_stops_the_start_by_its_setting(pki: Path, fields: dict[str, str | None], rule: str) -> None:

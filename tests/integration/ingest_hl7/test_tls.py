@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from neopain.errors import ConfigurationError
 from neopain.ingest.hl7.service import tls_of
 from neopain.ingest.settings import IngestSettings
 
-from ...certificates import NEEDS_OPENSSL, Authority, Issued
+from ...certificates import NEEDS_OPENSSL, Authority, Issued, end_of
 
 pytestmark = NEEDS_OPENSSL
 
@@ -248,14 +247,7 @@ async def shown(door: Any, ward: Ward) -> str:
 def test_the_end_of_the_certificate_is_a_metric(ward: Ward) -> None:
     tls_of(IngestSettings(**ward.plain))  # type: ignore[arg-type]
     told = REGISTRY.get_sample_value("neopain_ingest_certificate_end_seconds", {"door": "hl7"})
-    assert told == openssl_end(ward.door.certificate)
-
-
-def openssl_end(certificate: Path) -> float:
-    """What OpenSSL says of the certificate's end."""
-    command = ["openssl", "x509", "-in", str(certificate), "-noout", "-enddate"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(ssl.cert_time_to_seconds(said.stdout.strip().removeprefix("notAfter=")))
+    assert told == end_of(ward.door)
 
 
 @pytest.mark.parametrize(

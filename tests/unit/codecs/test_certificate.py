@@ -66,6 +66,13 @@ def test_each_certificate_of_a_chain_is_found_and_keys_are_not() -> None:
     assert certificates_in("subject=x\n" + "".join(parts)) == [b"one", b"two"]
 
 
+@pytest.mark.parametrize("rest", ["", "-----END CERT", "-----END PRIVATE KEY-----\n"])
+def test_a_chain_whose_last_certificate_has_no_end_is_refused(rest: str) -> None:
+    whole = "-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ValueError, match="a certificate is cut off"):
+        certificates_in(f"{whole}-----BEGIN CERTIFICATE-----\ndHdv\n{rest}")
+
+
 def test_broken_base64_is_refused() -> None:
     with pytest.raises(ValueError, match="base64"):
         certificates_in("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----")

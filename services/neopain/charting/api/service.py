@@ -143,6 +143,8 @@ def _told_site(settings: ApiSettings) -> ToldSite:
 
 def _door(settings: ApiSettings) -> Door:
     return Door(
+        "api",
+        "charting",
         settings.api_host,
         settings.api_port,
         settings.api_tls_certificate,

@@ -1,4 +1,4 @@
-"""TLS of the storage SCP: the settings' files, and a context that suits pynetdicom. The rest is ``ingest.tls``'."""
+"""TLS of the storage SCP: the settings' files, and a context that suits pynetdicom. The rest is ``runtime.tls``'."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 from typing import Any
 
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls, files_of
+from neopain.runtime.tls import Tls, files_of
 
 
 class PatientContext(ssl.SSLContext):
@@ -28,4 +28,4 @@ def tls_of(settings: IngestSettings) -> Tls | None:
         settings.dicom_tls_key,
         settings.dicom_tls_client_ca,
     )
-    return Tls("dicom", files, PatientContext) if files is not None else None
+    return Tls("dicom", files, service="ingest", kind=PatientContext) if files is not None else None

@@ -24,9 +24,9 @@ from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.hl7.patience import Patience
 from neopain.ingest.hl7.sender import Sender
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge, histogram
+from neopain.runtime.tls import Tls
 
 LOG = Log(__name__)
 

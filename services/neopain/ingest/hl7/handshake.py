@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from neopain.ingest.tls import names_in
+from neopain.ingest.certificate_names import names_in
 from neopain.runtime.log import Log
 
 LOG = Log(__name__)

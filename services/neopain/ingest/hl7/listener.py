@@ -13,8 +13,8 @@ from neopain.ingest.hl7.conversation import Conversation, House
 from neopain.ingest.hl7.gate import Gate
 from neopain.ingest.hl7.intake import Intake
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls
 from neopain.runtime.log import Log
+from neopain.runtime.tls import Tls
 
 LOG = Log(__name__)
 

@@ -16,17 +16,15 @@ from neopain.ingest.hl7.listener import Listener
 from neopain.ingest.hl7.sources import read_sources
 from neopain.ingest.hl7.unknown_codes import write_unknown_codes
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls, files_of
 from neopain.runtime.clock import SystemClock
 from neopain.runtime.log import Log
 from neopain.runtime.service import Running, run_service
 from neopain.runtime.settings import BusSettings
+from neopain.runtime.tls import CERTIFICATE_SECONDS, Tls, files_of
 
 LOG = Log(__name__)
 
 WATCH_SECONDS = 2.0
-CERTIFICATE_SECONDS = 10.0
-"""How soon renewed certificates are taken."""
 YOUNG_OBJECTS = 20_000
 """New objects after which cycles among them are looked for, which took a tenth of a message's time. They have none."""
 
@@ -67,7 +65,7 @@ def tls_of(settings: IngestSettings) -> Tls | None:
         settings.hl7_tls_client_ca,
         is_client_required=settings.hl7_tls_client_required,
     )
-    return Tls("hl7", files) if files is not None else None
+    return Tls("hl7", files, service="ingest") if files is not None else None
 
 
 async def _serve(running: Running, bus: Bus, listener: Listener) -> None:

@@ -16,13 +16,14 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from prometheus_client import REGISTRY
 
 from neopain import cli
 from neopain.charting.api.local_issuer import KEY_FILE, make_key
 from neopain.embedded.loopback import free_port
 from neopain.errors import ConfigurationError
 
-from ....certificates import NEEDS_OPENSSL, Authority
+from ....certificates import NEEDS_OPENSSL, Authority, end_of
 from ....servers import trusted
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -170,6 +171,7 @@ def test_it_speaks_tls(api_with: Callable[..., Any], tmp_path: Path) -> None:
 
     assert api.url.startswith("https://localhost:")
     assert answer.json()["implementation"]["url"] == api.url
+    assert REGISTRY.get_sample_value("neopain_charting_certificate_end_seconds", {"door": "api"}) == end_of(shown)
 
 
 def test_a_port_in_use_is_named(api: Any, api_with: Callable[..., Any]) -> None:

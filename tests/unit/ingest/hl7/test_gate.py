@@ -7,9 +7,9 @@ from ipaddress import ip_network
 import pytest
 
 from neopain.errors import ConfigurationError
+from neopain.ingest.certificate_names import names_in
 from neopain.ingest.hl7.gate import Gate, gate_of
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import names_in
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,16 @@ from typing import Any
 
 from neopain.errors import ConfigurationError
 from neopain.ingest.address import address_of
+from neopain.ingest.certificate_names import names_in
 from neopain.ingest.credentials import NotRecognised, Shown
 from neopain.ingest.dicom.web.connection import HEAD_SECONDS, TEXT, BadRequest, Connection, Gone, Reply, Request
 from neopain.ingest.dicom.web.gate import gate_of
 from neopain.ingest.dicom.web.store import StoreTransaction, refusal
 from neopain.ingest.dicom.web.upload import Refused
 from neopain.ingest.settings import IngestSettings
-from neopain.ingest.tls import Tls, files_of, names_in
 from neopain.runtime.log import Log
 from neopain.runtime.metrics import counter, gauge
+from neopain.runtime.tls import Tls, files_of
 
 LOG = Log(__name__)
 
@@ -177,7 +178,7 @@ def _tls_of(settings: IngestSettings) -> Tls | None:
         settings.dicom_web_tls_key,
         settings.dicom_web_tls_client_ca,
     )
-    return Tls("dicom-web", files) if files is not None else None
+    return Tls("dicom-web", files, service="ingest") if files is not None else None
 
 
 def _wait_while(holds: Callable[[], bool], seconds: float) -> None:

@@ -6,10 +6,12 @@ The handshake itself belongs to whoever owns the socket.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Generic, Literal, TypeVar
 
 from neopain.codecs.certificate import certificates_in, not_after
 from neopain.errors import ConfigurationError
@@ -18,10 +20,18 @@ from neopain.runtime.metrics import counter, gauge
 
 LOG = Log(__name__)
 
+CERTIFICATE_SECONDS = 10.0
+"""How soon renewed certificates are taken."""
 SOON = timedelta(days=30)
 """A certificate that ends earlier is told in the log at each start and renewal."""
 
 Fingerprint = tuple[tuple[int, ...] | None, ...]
+Made = TypeVar("Made")
+Service = Literal["ingest", "charting", "dashboard"]
+
+# What OpenSSL says of a pair (``SSLError.reason``). A key of another kind finds no certificate to belong to.
+_NOT_ITS_KEY = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+_TOO_WEAK = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +60,81 @@ def files_of(
     return TlsFiles(setting, certificate, key, client_ca, is_client_required)
 
 
-class Tls:
-    """What a door's new connections are greeted with; ``door`` is its name in metrics and log, ``kind`` the contexts'
-    class.
+class Renewed(Generic[Made]):
+    """What ``make`` makes of a door's files, made anew of renewed ones. ``door`` is its name in log and metrics, whose
+    own names begin with ``service``.
 
     Raises ``ConfigurationError``, which names the setting whose file is wrong.
     """
 
-    def __init__(self, door: str, files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext) -> None:
+    def __init__(self, door: str, files: TlsFiles, make: Callable[[TlsFiles], Made], *, service: Service) -> None:
         self.door = door
         self.files = files
-        self.kind = kind
-        self._seen = files.fingerprint()
-        self.context = server_context(files, kind)
-        self._tell_end()
-
-    @property
-    def asks_for_certificates(self) -> bool:
-        """Whether senders are asked who they are."""
-        return self.files.client_ca is not None
+        self._make = make
+        self._service = service
+        self._take()
 
     def refresh(self) -> bool:
         """Takes renewed files for the connections to come; those that are open keep what they began with.
 
         Returns whether there were any that could be used; from files that cannot, the door goes on with what it has.
         """
-        seen = self.files.fingerprint()
-        if seen == self._seen:
+        if self.files.fingerprint() == self._seen:
             return False
-        # Also of files that are refused: half of a renewal is seen again when the other half is there.
-        self._seen = seen
         try:
-            self.context = server_context(self.files, self.kind)
+            self._take()
         except ConfigurationError as error:
-            counter("ingest_certificate_reloads_total").labels(self.door, "refused").inc()
+            self._reloads("refused")
             LOG.error("certificate_not_taken", door=self.door, why=error)
             return False
-        counter("ingest_certificate_reloads_total").labels(self.door, "taken").inc()
+        self._reloads("taken")
         LOG.info("certificate_renewed", door=self.door)
-        self._tell_end()
         return True
 
-    def _tell_end(self) -> None:
-        end = first_end(self.files)
-        gauge("ingest_certificate_end_seconds").labels(self.door).set(end.timestamp())
+    def _take(self) -> None:
+        # Seen before they are read, and also if they are refused: half of a renewal is seen again when the other half
+        # is there, and what is written meanwhile the next time.
+        self._seen = self.files.fingerprint()
+        made, end = self._make(self.files), first_end(self.files)
+        self.made = made
+        gauge(f"{self._service}_certificate_end_seconds").labels(self.door).set(end.timestamp())
         if end - datetime.now(UTC) < SOON:
             LOG.warning("certificate_ends_soon", door=self.door, end=end)
+
+    def _reloads(self, outcome: str) -> None:
+        counter(f"{self._service}_certificate_reloads_total").labels(self.door, outcome).inc()
+
+
+class Tls(Renewed[ssl.SSLContext]):
+    """What a door's new connections are greeted with: contexts of class ``kind``. Raises ``ConfigurationError``."""
+
+    def __init__(
+        self, door: str, files: TlsFiles, *, service: Service, kind: type[ssl.SSLContext] = ssl.SSLContext
+    ) -> None:
+        super().__init__(door, files, partial(server_context, kind=kind), service=service)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """For the next connection."""
+        return self.made
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether senders are asked who they are."""
+        return self.files.client_ca is not None
+
+    def lasting_context(self) -> ssl.SSLContext:
+        """For a socket that listens with one context for good: each handshake goes on with ``context`` as it is then.
+
+        OpenSSL asks the callback after every ClientHello, also after one that names no server. (To load renewed files
+        into the context that listens would leave half of a pair in it when the other half is refused.)
+        """
+        lasting = self.context
+        lasting.sni_callback = self._put_current
+        return lasting
+
+    def _put_current(self, connection: ssl.SSLObject, _server_name: str | None, _lasting: ssl.SSLContext) -> None:
+        connection.context = self.context
 
 
 def server_context(files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
@@ -107,13 +146,8 @@ def server_context(files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext)
     _read(files.key, f"{files.setting}_KEY")
     try:
         context.load_cert_chain(files.certificate, files.key, password=lambda: "")
-    except ssl.SSLError as error:
-        told = (
-            "is not that of the certificate"
-            if error.reason == "KEY_VALUES_MISMATCH"
-            else "holds no key without a passphrase"
-        )
-        raise ConfigurationError(f"{files.setting}_KEY: {files.key} {told} ({error.reason or error})") from error
+    except OSError as error:
+        raise ConfigurationError(_why_not(files, error)) from error
     if files.client_ca is not None:
         _trust(context, files.client_ca, f"{files.setting}_CLIENT_CA")
         context.verify_mode = ssl.CERT_REQUIRED if files.is_client_required else ssl.CERT_OPTIONAL
@@ -132,13 +166,25 @@ def first_end(files: TlsFiles) -> datetime:
     return min(ends)
 
 
+def _why_not(files: TlsFiles, error: OSError) -> str:
+    certificate, key = f"{files.setting}_CERTIFICATE: {files.certificate}", f"{files.setting}_KEY: {files.key}"
+    if not isinstance(error, ssl.SSLError):
+        return f"{certificate} or {key} cannot be read any more ({error.strerror})"
+    if error.reason in _TOO_WEAK:
+        return f"{certificate} holds a certificate that is too weak ({error.reason})"
+    if error.reason in _NOT_ITS_KEY:
+        return f"{key} is not that of the certificate ({error.reason})"
+    return f"{key} holds no key without a passphrase ({error.reason or error})"
+
+
 def _trust(context: ssl.SSLContext, authorities: Path, setting: str) -> None:
     _read(authorities, setting)
     try:
         context.load_verify_locations(authorities)
-    except ssl.SSLError as error:
+    except OSError as error:
+        why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigurationError(
-            f"{setting}: {authorities} holds no certificate in PEM form ({error.reason or error})"
+            f"{setting}: {authorities} holds no certificate in PEM form ({why or error})"
         ) from error
 
 
@@ -155,17 +201,3 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-def names_in(certificate: Mapping[str, object] | None) -> tuple[str, ...]:
-    """Who a peer's verified certificate (as ``getpeercert`` gives it) says it is, in lower case: its subject's common
-    names, then its alternative names (DNS, URI, IP address, e-mail); empty without a certificate."""
-    return tuple(dict.fromkeys(name.lower() for name in _names(certificate or {})))
-
-
-def _names(certificate: Mapping[str, object]) -> Iterator[str]:
-    subject, alternatives = certificate.get("subject", ()), certificate.get("subjectAltName", ())
-    if isinstance(subject, tuple):
-        yield from (str(value) for part in subject for kind, value in part if kind == "commonName")
-    if isinstance(alternatives, tuple):
-        yield from (str(value) for kind, value in alternatives if kind in {"DNS", "URI", "IP Address", "email"})
