@@ -19,7 +19,7 @@ from neopain.charting.broker import DELIVER, NUDGE_LIFE_SECONDS, SWEEP, keep_our
 from neopain.charting.database import connect
 from neopain.charting.deliverer import Deliverer
 from neopain.charting.ehr.channel import EhrChannel
-from neopain.charting.ehr.client_tls import client_context
+from neopain.charting.ehr.client_tls import ClientTls
 from neopain.charting.ehr.mllp import MllpConnection, read_address
 from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.ehr.recorder import RecorderChannel
@@ -90,7 +90,7 @@ def _oru_channel(settings: ChartingSettings) -> OruChannel:
         raise ConfigurationError(f"{files.setting}_* are set and {settings.ehr_url} is plain text: mllps:// speaks TLS")
     connection = MllpConnection(
         address,
-        context=client_context(files) if address.is_tls else None,
+        tls=ClientTls(files) if address.is_tls else None,
         timeout_seconds=settings.ehr_timeout_seconds,
     )
     return OruChannel(connection, read_flowsheet(settings.flowsheet_file), settings.ehr_requires_encounter)

@@ -23,7 +23,7 @@ from neopain.charting.audit.verify import verify_audit
 from neopain.charting.deliverer import Deliverer
 from neopain.charting.desk import Decision, Verdict, decide, read_entry
 from neopain.charting.ehr.channel import Located, NotLocated
-from neopain.charting.ehr.client_tls import ClientTlsFiles, client_context
+from neopain.charting.ehr.client_tls import ClientTls, ClientTlsFiles
 from neopain.charting.ehr.mllp import MllpAddress, MllpConnection
 from neopain.charting.ehr.oru_r01 import OruChannel
 from neopain.charting.entries import charted_entry
@@ -61,6 +61,8 @@ class Interface:
         self.script: deque[tuple[str, ...]] = deque()
         self.got: list[hl7.Message] = []
         self.connections = 0
+        self.shown: list[str] = []
+        """The common names of the certificates that senders showed."""
         self.has_closed = threading.Event()
         self.port = 0
         self._open: set[HL7StreamWriter] = set()
@@ -98,6 +100,8 @@ class Interface:
 
     async def _converse(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
         self.connections += 1
+        if (certificate := writer.get_extra_info("peercert")) is not None:
+            self.shown += [value for part in certificate["subject"] for kind, value in part if kind == "commonName"]
         self._open.add(writer)
         try:
             while True:
@@ -152,9 +156,9 @@ def channel_to() -> Iterator[Callable[..., OruChannel]]:
     """Makes a channel to a port of this machine."""
     made: list[MllpConnection] = []
 
-    def make(port: int, *, seconds: float = 30.0, sheet: Any = SHEET, tls: ssl.SSLContext | None = None) -> OruChannel:
+    def make(port: int, *, seconds: float = 30.0, sheet: Any = SHEET, tls: ClientTls | None = None) -> OruChannel:
         host = "localhost" if tls else "127.0.0.1"
-        made.append(MllpConnection(MllpAddress(host, port, tls is not None), context=tls, timeout_seconds=seconds))
+        made.append(MllpConnection(MllpAddress(host, port, tls is not None), tls=tls, timeout_seconds=seconds))
         return OruChannel(made[-1], sheet)
 
     yield make
@@ -570,7 +574,7 @@ def test_by_tls_both_sides_show_who_they_are(line: Line, tmp_path: Path) -> None
     server, client = authority.issue("interface"), authority.issue("neopain")
     with begun(Interface(server_context(authority, server))) as interface:
         line.chart()
-        channel = line.channel_to(interface.port, tls=client_context(trusting(authority, client)))
+        channel = line.channel_to(interface.port, tls=trusting(authority, client))
 
         line.sweep(channel)
         channel.connection.close()
@@ -581,6 +585,25 @@ def test_by_tls_both_sides_show_who_they_are(line: Line, tmp_path: Path) -> None
 
 
 @NEEDS_OPENSSL
+def test_a_renewed_certificate_is_shown_from_the_next_connection_on(channel_to: Any, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, renewed = authority.issue("neopain"), authority.issue("neopain-renewed")
+    with begun(Interface(server_context(authority, authority.issue("interface")))) as interface:
+        channel = channel_to(interface.port, tls=trusting(authority, own))
+        channel.check()
+        channel.connection.close()
+        assert interface.has_closed.wait(10)
+        interface.has_closed.clear()
+        own.key.write_bytes(renewed.key.read_bytes())
+        own.certificate.write_bytes(renewed.certificate.read_bytes())
+        channel.check()
+        channel.connection.close()
+        assert interface.has_closed.wait(10)
+
+        assert interface.shown == ["neopain", "neopain-renewed"]
+
+
+@NEEDS_OPENSSL
 def test_an_interface_that_nobody_vouches_for_gets_nothing(
     entry: ChartedEntry, channel_to: Any, tmp_path: Path
 ) -> None:
@@ -588,7 +611,7 @@ def test_an_interface_that_nobody_vouches_for_gets_nothing(
     abroad.mkdir()
     stranger = Authority(abroad).issue("interface")
     with begun(Interface(server_context(authority, stranger))) as interface:
-        channel = channel_to(interface.port, tls=client_context(trusting(authority)))
+        channel = channel_to(interface.port, tls=trusting(authority))
 
         with pytest.raises(EhrUnavailable, match="its certificate is not taken") as refused:
             channel.create(entry, Located("HOSP|1"))
@@ -602,7 +625,7 @@ def test_who_shows_no_certificate_where_one_is_asked_for_charts_nothing(
 ) -> None:
     authority = Authority(tmp_path)
     with begun(Interface(server_context(authority, authority.issue("interface")))) as interface:
-        channel = channel_to(interface.port, tls=client_context(trusting(authority)))
+        channel = channel_to(interface.port, tls=trusting(authority))
 
         with pytest.raises(EhrUnavailable):
             channel.create(entry, Located("HOSP|1"))
@@ -610,9 +633,9 @@ def test_who_shows_no_certificate_where_one_is_asked_for_charts_nothing(
         assert interface.got == []
 
 
-def trusting(authority: Authority, shown: Issued | None = None) -> ClientTlsFiles:
+def trusting(authority: Authority, shown: Issued | None = None) -> ClientTls:
     certificate, key = (shown.certificate, shown.key) if shown else (None, None)
-    return ClientTlsFiles("NEOPAIN_CHARTING_EHR_TLS", authority.own.certificate, certificate, key)
+    return ClientTls(ClientTlsFiles("NEOPAIN_CHARTING_EHR_TLS", authority.own.certificate, certificate, key))
 
 
 def server_context(authority: Authority, shown: Issued) -> ssl.SSLContext:

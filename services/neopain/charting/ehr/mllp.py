@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from neopain.charting.ehr.client_tls import ClientTls
 from neopain.codecs import mllp
 from neopain.errors import ConfigurationError, EhrUnavailable
 from neopain.runtime.log import Log
@@ -60,10 +61,10 @@ def read_address(url: str, *, setting: str) -> MllpAddress:
 class MllpConnection:
     """A connection that is made when it is first needed and kept. Threads that share it take turns."""
 
-    def __init__(self, address: MllpAddress, *, context: ssl.SSLContext | None, timeout_seconds: float) -> None:
+    def __init__(self, address: MllpAddress, *, tls: ClientTls | None, timeout_seconds: float) -> None:
         self.address = address
         self.timeout_seconds = timeout_seconds
-        self._context = context
+        self._tls = tls
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
@@ -132,10 +133,11 @@ class MllpConnection:
         except OSError as error:
             raise EhrUnavailable(f"{self.address}: {_named(error)} when connecting", was_sent=False) from error
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if self._context is None:
+        if self._tls is None:
             return plain
+        self._tls.refresh()
         try:
-            return self._context.wrap_socket(plain, server_hostname=self.address.host)
+            return self._tls.context.wrap_socket(plain, server_hostname=self.address.host)
         except OSError as error:
             plain.close()
             raise EhrUnavailable(f"{self.address}: {_named(error)} in the TLS handshake", was_sent=False) from error
