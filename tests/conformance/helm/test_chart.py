@@ -121,6 +121,7 @@ def test_what_the_chart_writes_itself_is_a_setting_that_it_writes(render: Render
     more += ["--set", "dashboard.tlsSecret=,dashboard.behindTlsProxy=true"]
     more += ["--set", r"files.drug-codes\.csv=a,files.oracle\.toml=a", "--set", "charting.delivery.smartKeysSecret=a"]
     more += ["--set", "charting.api.subscriptionTlsSecret=a", "--set", r"files.smart-jwks\.json=a"]
+    more += ["--set", "ingest.camera.finder=yunet,ingest.camera.finderConfigMap=a"]
     recorder = ["--set", "charting.delivery.channel=recorder,charting.delivery.recorderClaim=a"]
     written = {
         variable["name"]
@@ -151,6 +152,10 @@ REFUSED = {
     "a device API without credentials": ("ingest.device.credentialsSecret=", "credentialsSecret is empty"),
     "a DICOM door that is open to all": ("ingest.dicom.callers=null", "callers is empty"),
     "cameras without a group": ("ingest.camera.groups=null", "groups is empty"),
+    "a face finder without its file": ("ingest.camera.finder=yunet", "finderConfigMap is empty"),
+    "a face finder's file that nobody reads": ("ingest.camera.finderConfigMap=a", "ingest.camera.finder is none"),
+    "a face finder that does not exist": ("ingest.camera.finder=haar", "ingest.camera.finder"),
+    "a face finder beside the chart's": ("ingest.camera.settings.CAMERA_FINDER=yunet", "CAMERA_FINDER"),
     "a network that lets everybody in": ("networkPolicy.peers.monitors=null", "peers.monitors is empty"),
     "no secret": ("connections.existingSecret=", "existingSecret is empty"),
     "a flowsheet without rows": ("charting.delivery.channel=hl7v2-oru", "flowsheet.toml"),
@@ -261,6 +266,29 @@ def test_a_recorder_has_its_volume_and_no_way_to_an_ehr(render: Render) -> None:
     assert volumes["records"]["persistentVolumeClaim"] == {"claimName": "records"}
     policy = of_kind(objects, "NetworkPolicy")["charting-delivery"]
     assert len(policy["spec"]["egress"]) == 3
+
+
+def test_the_face_finders_file_lies_where_each_group_looks_for_it(render: Render) -> None:
+    more = "ingest.camera.finder=yunet,ingest.camera.finderConfigMap=faces,ingest.camera.finderKey=yunet_2023mar.onnx"
+    objects = render("ward", "--set", more)
+    pods = pod_specs(objects)
+    for component in ("ingest-camera-north", "ingest-camera-south"):
+        kubernetes_validate.validate(of_kind(objects, "Deployment")[component], OLDEST, strict=True)
+        (container,) = pods[component]["containers"]
+        told = {one["name"]: one.get("value") for one in container["env"]}
+        assert told["NEOPAIN_INGEST_CAMERA_FINDER"] == "yunet"
+        assert told["NEOPAIN_INGEST_CAMERA_FINDER_MODEL"] == "/etc/neopain/finder/yunet.onnx"
+        assert {"name": "finder", "mountPath": "/etc/neopain/finder", "readOnly": True} in container["volumeMounts"]
+        assert next(one for one in pods[component]["volumes"] if one["name"] == "finder")["configMap"] == {
+            "name": "faces",
+            "items": [{"key": "yunet_2023mar.onnx", "path": "yunet.onnx"}],
+        }
+
+
+def test_without_a_face_finder_nothing_is_mounted_for_one(render: Render) -> None:
+    pod = pod_specs(render("ward"))["ingest-camera-north"]
+    assert {"name": "NEOPAIN_INGEST_CAMERA_FINDER", "value": "none"} in pod["containers"][0]["env"]
+    assert "finder" not in {one["name"] for one in pod["volumes"]}
 
 
 def test_a_pod_has_longer_to_end_than_its_drain(render: Render) -> None:
