@@ -25,6 +25,7 @@ from neopain.errors import TransientError
 from neopain.ingest.dicom import scp
 from neopain.ingest.dicom.processing import Processor
 from neopain.ingest.dicom.spool import Spool, Spooled
+from neopain.ingest.dicom.turn import Turn, TurnNotCome
 from neopain.ingest.stream import replay
 
 from ...dicom_objects import as_bytes, audio_object, video_object
@@ -248,5 +249,14 @@ async def test_an_object_whose_scores_cannot_be_kept_waits(
     with Spool(door.spool, reserve_bytes=0) as spool:
         kept(spool, as_bytes(audio_object(SECOND)))
         with pytest.raises(TransientError, match="NEOPAIN_INGEST_DICOM_REPORTS"):
+            await Processor(bus, spool, door.settings).process_all()
+        assert [one.attempts for one in spool.waiting()] == [0]
+
+
+async def test_an_object_waits_where_its_turn_to_be_read_does_not_come(door: Door, bus: Bus, kept: Keep) -> None:
+    with Spool(door.spool, reserve_bytes=0) as spool:
+        kept(spool, as_bytes(audio_object(SECOND)))
+        spool.turn = Turn(patience_seconds=0.0)
+        with spool.turn.taken(), pytest.raises(TurnNotCome):
             await Processor(bus, spool, door.settings).process_all()
         assert [one.attempts for one in spool.waiting()] == [0]

@@ -23,6 +23,7 @@ from neopain.embedded.loopback import free_port
 from neopain.errors import ConfigurationError
 from neopain.ingest.credentials import token_sha256
 from neopain.ingest.dicom import spool as spool_module
+from neopain.ingest.dicom.turn import Turn
 from neopain.ingest.stream import replay
 
 from ...certificates import NEEDS_OPENSSL, Authority
@@ -229,6 +230,21 @@ async def test_with_a_low_disk_a_request_is_to_come_again(web: Door, monkeypatch
         monkeypatch.setattr(spool_module.shutil, "disk_usage", lambda _: Usage(100, 100, 0))
         answer = await posted(web, body_of(as_bytes(audio_object(SECOND))))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+
+
+async def test_an_object_whose_turn_to_be_read_does_not_come_is_to_come_again(
+    web: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = Turn(patience_seconds=0.0)
+    monkeypatch.setattr(spool_module, "Turn", lambda: turn)
+    async with web.opened():
+        with turn.taken():
+            answer = await posted(web, body_of(as_bytes(audio_object(SECOND))))
+        again = await posted(web, body_of(as_bytes(audio_object(SECOND))))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    (failed,) = answer.json()["00081198"]["Value"]
+    assert failed["00081197"]["Value"] == [0xA700]
+    assert again.status_code == 200
 
 
 async def test_a_disk_that_gets_low_ends_an_upload_and_leaves_nothing(

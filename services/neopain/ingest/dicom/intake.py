@@ -17,6 +17,7 @@ from neopain.codecs.dicom.uids import SOP_CLASS_BY_UID, Content, syntaxes_of
 from neopain.errors import MalformedMessage, UnreadableRecording
 from neopain.ingest.dicom.opening import check_media
 from neopain.ingest.dicom.spool import Spool
+from neopain.ingest.dicom.turn import TurnNotCome
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import Clock
 from neopain.runtime.log import Log
@@ -82,7 +83,7 @@ class Intake:
         self.in_hand.add(path)
         try:
             return judge()
-        except (MalformedMessage, UnreadableRecording, OSError) as error:
+        except (MalformedMessage, UnreadableRecording, TurnNotCome, OSError) as error:
             return _refusal(error, path, uid)
         except Exception:
             # A fault of ours: the sender keeps the object, a person reads the log.
@@ -110,14 +111,26 @@ class Intake:
             return Answer(Status.OUT_OF_RESOURCES, "the spool's disk is low")
         if self._is_too_large(path, sop_class):
             return Answer(Status.TOO_LARGE, f"waveforms above {self.largest_waveform_bytes} bytes are not taken")
+        answer = self._looked_into(path, sop_class, uid)
+        if answer.status is Status.STORED:
+            self.spool.keep(path, caller=caller, received=received)
+            self.on_stored()
+        return answer
+
+    def _looked_into(self, path: Path, sop_class: str, uid: str) -> Answer:
+        """What speaks against keeping the object, else ``STORED``. What was read of it is gone when this returns."""
+        if not _is_waveform(sop_class):
+            return self._judged_by_content(path, sop_class, uid)
+        with self.spool.turn.taken():
+            return self._judged_by_content(path, sop_class, uid)
+
+    def _judged_by_content(self, path: Path, sop_class: str, uid: str) -> Answer:
         instance = self._read(path)
         if (instance.sop_class.uid, instance.uid) != (sop_class, uid):
             return Answer(Status.NOT_ITS_CLASS, "SOP class and instance differ from the request's")
         if instance.sop_class.content is Content.WAVEFORM:
             return Answer(Status.NOT_SCORED, "read; no score rests on this signal yet; not kept")
         check_media(instance, path)
-        self.spool.keep(path, caller=caller, received=received)
-        self.on_stored()
         return Answer(Status.STORED)
 
     def _read(self, path: Path) -> Instance:
@@ -125,15 +138,20 @@ class Intake:
             return read_instance(file, site_zone=self.zone)
 
     def _is_too_large(self, path: Path, sop_class: str) -> bool:
-        known = SOP_CLASS_BY_UID.get(sop_class)
-        is_waveform = known is not None and known.content is not Content.VIDEO
-        return is_waveform and path.stat().st_size > self.largest_waveform_bytes
+        return _is_waveform(sop_class) and path.stat().st_size > self.largest_waveform_bytes
+
+
+def _is_waveform(sop_class: str) -> bool:
+    known = SOP_CLASS_BY_UID.get(sop_class)
+    return known is not None and known.content is not Content.VIDEO
 
 
 def _refusal(error: Exception, path: Path, uid: str) -> Answer:
     if isinstance(error, OSError):
         LOG.error("object_not_kept", object=uid, why=error.strerror)
         return Answer(Status.OUT_OF_RESOURCES, "the spool's disk did not take it")
+    if isinstance(error, TurnNotCome):
+        return Answer(Status.OUT_OF_RESOURCES, str(error))
     return Answer(Status.NOT_UNDERSTOOD, str(error).replace(str(path), "object"))
 
 

@@ -49,13 +49,14 @@ def check_media(instance: Instance, path: Path) -> None:
             sound_rate_hz(group, path)
 
 
-def open_object(path: Path, origin: Origin) -> tuple[Instance, Recording]:
-    """The object and its recording, opened.
-
-    Raises ``MalformedMessage`` and ``UnreadableRecording``, each with the reason.
-    """
+def read_object(path: Path, origin: Origin) -> Instance:
+    """The object, with the samples of waveforms; ``MalformedMessage`` with the reason."""
     with path.open("rb") as file:
-        instance = read_instance(file, site_zone=origin.site_zone)
+        return read_instance(file, site_zone=origin.site_zone)
+
+
+def open_recording(instance: Instance, path: Path, origin: Origin) -> Recording:
+    """The recording of an object that was read from this file, opened; ``UnreadableRecording`` with the reason."""
     bed = recording_bed(f"dicom-{uuid.uuid4().hex}")
     start = instance.acquired.moment if instance.acquired else origin.received
     with ExitStack() as undo:
@@ -76,7 +77,7 @@ def open_object(path: Path, origin: Origin) -> tuple[Instance, Recording]:
         files = [RecordedFile(role, Path(instance.uid), begins) for role, begins in opening.roles]
         recording = Recording(bed, opening.timeline, files, opening.sources, "; ".join(notes))
         undo.pop_all()
-    return instance, recording
+    return recording
 
 
 class _Opening:

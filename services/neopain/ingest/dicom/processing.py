@@ -22,7 +22,7 @@ from neopain.domain.deadletter import DeadLetter
 from neopain.domain.identity import SourceId
 from neopain.domain.media import FaceBox
 from neopain.errors import ContractBroken, PermanentError, TransientError
-from neopain.ingest.dicom.opening import Origin, open_object
+from neopain.ingest.dicom.opening import Origin, open_recording, read_object
 from neopain.ingest.dicom.spool import Spool, Spooled
 from neopain.ingest.settings import IngestSettings
 from neopain.ingest.stream.replay import RecordingReport, score_recording
@@ -100,9 +100,14 @@ class Processor:
 
     async def _score(self, spooled: Spooled, go_on: Callable[[], None]) -> tuple[Instance, RecordingReport]:
         origin = Origin(spooled.caller, spooled.received, self.zone, self.boxes.get(spooled.caller))
-        instance, recording = await asyncio.to_thread(open_object, spooled.path, origin)
+        instance = await asyncio.to_thread(self._read, spooled.path, origin)
+        recording = await asyncio.to_thread(open_recording, instance, spooled.path, origin)
         LOG.info("object_taken", caller=spooled.caller, object=instance.uid, recording=recording.bed)
         return instance, await score_recording(self.bus, recording, go_on=go_on)
+
+    def _read(self, path: Path, origin: Origin) -> Instance:
+        with self.spool.turn.taken():
+            return read_object(path, origin)
 
     async def _leave_to_a_person(self, spooled: Spooled, reason: str) -> None:
         letter = DeadLetter(

@@ -19,6 +19,7 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from neopain.errors import ConfigurationError
+from neopain.ingest.dicom.turn import Turn
 
 INCOMING, WAITING, ASIDE = "incoming", "waiting", "aside"
 _TIME = "%Y%m%dT%H%M%S%f"
@@ -48,6 +49,8 @@ class Spool:
     def __init__(self, root: Path, *, reserve_bytes: int) -> None:
         self.root = root.resolve()
         self.reserve_bytes = reserve_bytes
+        self.turn = Turn()
+        """Of reading an object of it, whole as it is, into memory."""
         try:
             for name in (INCOMING, WAITING, ASIDE):
                 (self.root / name).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence as DicomSequence
 from neopain.domain.media import AudioChunk, FaceFrame
 from neopain.domain.vitals import VitalKind, VitalsBatch
 from neopain.errors import UnreadableRecording
-from neopain.ingest.dicom.opening import Origin, open_object
+from neopain.ingest.dicom.opening import Origin, open_recording, read_object
 from neopain.ingest.stream.recording import Recording
 
 from ....dicom_objects import (
@@ -41,7 +41,7 @@ MPEG2, HEVC = "1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.107"
 def opened(tmp_path: Path, dataset: Dataset) -> Recording:
     path = tmp_path / "object.dcm"
     path.write_bytes(as_bytes(dataset))
-    return open_object(path, ORIGIN)[1]
+    return open_recording(read_object(path, ORIGIN), path, ORIGIN)
 
 
 def stream_of(codec: str, form: str, *, rate: int = 15) -> bytes:

@@ -17,7 +17,7 @@ from neopain.errors import MalformedMessage
 from neopain.ingest.dicom.intake import Intake, Status
 from neopain.ingest.dicom.spool import Spool
 from neopain.ingest.dicom.web.connection import Reply, Request
-from neopain.ingest.dicom.web.upload import Part, Refused, Upload, low_disk, too_large
+from neopain.ingest.dicom.web.upload import RETRY_LATER, Part, Refused, Upload, low_disk, too_large
 from neopain.ingest.settings import IngestSettings
 
 STUDIES = re.compile(r"/studies(?:/([0-9.]{1,64}))?/?")
@@ -50,7 +50,9 @@ class StoreTransaction:
             return refusal(Refused(HTTPStatus.BAD_REQUEST, str(error)))
         except Refused as error:
             return refusal(error)
-        return Reply(status_of(outcomes), write_store_response(outcomes), MEDIA_TYPE)
+        status = status_of(outcomes)
+        later = RETRY_LATER if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return Reply(status, write_store_response(outcomes), MEDIA_TYPE, later)
 
     def _boundary(self, request: Request) -> str:
         """The body's boundary, once nothing speaks against reading the body."""

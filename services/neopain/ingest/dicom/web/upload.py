@@ -16,6 +16,8 @@ from neopain.errors import MalformedMessage
 from neopain.ingest.dicom.spool import Spool
 
 MOST_PARTS = 1_000
+RETRY_LATER = {"Retry-After": "60"}
+"""Headers of an answer 503, in seconds."""
 ENCODINGS = ("", "binary", "8bit", "7bit")
 
 
@@ -113,7 +115,7 @@ class Upload:
 
 def low_disk() -> Refused:
     """The disk has no room now; it may have later."""
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the spool's disk is low", **{"Retry-After": "60"})
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the spool's disk is low", **RETRY_LATER)
 
 
 def too_large(largest_bytes: int) -> Refused:
