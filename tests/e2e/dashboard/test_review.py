@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from sqlalchemy import select
 
 from neopain.charting.deliverer import Deliverer
+from neopain.charting.desk import Decision, Verdict, decide
 from neopain.charting.ehr.fhir_http import FhirHttp
 from neopain.charting.ehr.fhir_r4 import R4Channel
 from neopain.charting.retry import RetryPolicy
+from neopain.charting.tables import ENTRIES
 from neopain.runtime.clock import SystemClock
 
 from ...servers import trusted
@@ -124,6 +127,20 @@ def test_a_nurse_scores_instead_and_the_ehr_has_hers(open_page: Open, bed: Bedsi
     expect(entries(page).filter(has_text="NIPS scored by a nurse").first).to_contain_text("NIPS 5")
     expect(entries(page).filter(has_text="Replaced").first).to_be_visible()
     assert {("cancelled", "pain-score"), ("final", "98012-8")} <= set(ehr.found(patient))
+
+
+def test_an_entry_that_is_not_to_be_sent_is_withdrawn_and_replaced_by_nothing(open_page: Open, bed: Bedside) -> None:
+    with bed.engine.connect() as connection:
+        mine = select(ENTRIES.c.entry_id).where(ENTRIES.c.patient_value == bed.infant.value)
+        charted = connection.execute(mine).scalars().all()
+    for entry_id in charted:
+        decide(bed.engine, SystemClock(), entry_id, Decision(Verdict.CANCEL, by="A. Desk", reason="test bed"))
+
+    page = open_page(bed.path)
+
+    expect(entries(page).locator(".status")).to_have_text(["Withdrawn"] * len(charted))
+    expect(entries(page).first).to_contain_text("Withdrawn by A. Desk")
+    expect(entries(page).first).to_contain_text("test bed")
 
 
 def test_a_rejection_needs_a_reason(open_page: Open, bed: Bedside) -> None:

@@ -159,13 +159,19 @@ export const STUDY = {
   done: "Kept. What may be shown of it is below.",
 } as const;
 
-export const STATE: Record<string, string> = {
+const STATE: Record<string, string> = {
   preliminary: "To be verified",
   final: "Accepted",
   amended: "Amended",
-  cancelled: "Replaced",
+  cancelled: "Withdrawn",
   "entered-in-error": "Rejected",
 };
+
+/** What an entry stands at. One that is cancelled by a review has a nurse's score in its place; another is not sent. */
+export function stateInWords(status: string, cause: string): string {
+  if (status === "cancelled" && cause === "review") return "Replaced";
+  return STATE[status] ?? status;
+}
 
 export const NIPS_ITEM = {
   "nips-facial-expression": "Facial expression",
@@ -191,6 +197,7 @@ export function span(seconds: number): string {
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const CLOCK_SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const DAY_AND_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
 export function clock(ms: number): string {
   return CLOCK.format(ms);
@@ -200,7 +207,14 @@ export function clockSeconds(ms: number): string {
   return CLOCK_SECONDS.format(ms);
 }
 
-/** The day where it is not today's. */
+/** The day where it is not today's, with its year where that is not this one. */
 export function dayUnlessToday(ms: number, now: number): string {
-  return DAY.format(ms) === DAY.format(now) ? "" : DAY.format(ms);
+  const day = DAY_AND_YEAR.format(ms);
+  if (day === DAY_AND_YEAR.format(now)) return "";
+  return new Date(ms).getFullYear() === new Date(now).getFullYear() ? DAY.format(ms) : day;
+}
+
+/** The time of day, behind its day where that is not today's. */
+export function dayAndClock(ms: number, now: number): string {
+  return `${dayUnlessToday(ms, now)} ${clock(ms)}`.trim();
 }

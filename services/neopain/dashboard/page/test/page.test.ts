@@ -7,7 +7,7 @@ import { levelOf, readScore, STUDY_MODE } from "../src/fhir/score";
 import { Chores } from "../src/state/chores";
 import { Series } from "../src/state/series";
 import { beds, haveMoved, takePlaces, takeScores } from "../src/state/ward";
-import { span } from "../src/strings";
+import { dayAndClock, dayUnlessToday, span, stateInWords } from "../src/strings";
 
 const STREAM =
   'retry: 2000\n\nevent: ready\nid: a-1\ndata: {}\n\n: heartbeat\n\nevent: live-score\r\ndata: {"a":1}\r\n\r\n';
@@ -53,6 +53,32 @@ test("levels begin where the classes of NIPS do", () => {
 
 test("ages are said as people say them", () => {
   assert.deepEqual([0.9, 89, 90, 3600, 7500].map(span), ["0 s", "89 s", "1 min", "1 h", "2 h 5 min"]);
+});
+
+test("a day is said where it is not today, with its year where it is not this one", () => {
+  const now = new Date(2026, 6, 7, 12, 0).getTime();
+  assert.equal(dayUnlessToday(new Date(2026, 6, 7, 0, 0).getTime(), now), "");
+  assert.equal(dayUnlessToday(new Date(2026, 6, 6, 23, 59).getTime(), now), "6 Jul");
+  assert.equal(dayUnlessToday(new Date(2025, 6, 7, 12, 0).getTime(), now), "7 Jul 2025");
+  assert.equal(dayUnlessToday(new Date(2025, 11, 31, 23, 59).getTime(), now), "31 Dec 2025");
+  assert.equal(dayAndClock(new Date(2026, 6, 7, 9, 5).getTime(), now), "09:05");
+  assert.equal(dayAndClock(new Date(2025, 6, 7, 9, 5).getTime(), now), "7 Jul 2025 09:05");
+});
+
+test("only what a nurse scored instead of is called replaced", () => {
+  const noted = (text: string) =>
+    readEntry({
+      resourceType: "Observation",
+      status: "cancelled",
+      code: {},
+      note: [{ authorString: "A. Nurse", time: "2026-07-07T12:00:00Z", text }],
+    }).changed;
+  const rescored = noted("1. status: cancelled (review). she moved");
+  const unsent = noted("1. status: cancelled (not-sent). test bed");
+  assert.deepEqual([rescored?.text, unsent?.text], ["she moved", "test bed"]);
+  assert.equal(stateInWords("cancelled", rescored?.cause ?? ""), "Replaced");
+  assert.equal(stateInWords("cancelled", unsent?.cause ?? ""), "Withdrawn");
+  assert.equal(stateInWords("cancelled", noted("of another server")?.cause ?? ""), "Withdrawn");
 });
 
 test("what is wanted while it runs is read once more, and no oftener", async () => {

@@ -18,8 +18,8 @@ export interface Entry {
   /** Kept for a study: nobody verifies it. */
   isOfStudy: boolean;
   by: string;
-  /** The last change: who, when, in words. */
-  changed: { by: string; at: number; text: string } | null;
+  /** The last change: who, when, why by a word of ours, and in the person's own words. */
+  changed: { by: string; at: number; cause: string; text: string } | null;
   derivedFrom: string;
   resource: Observation;
 }
@@ -49,12 +49,13 @@ export function readEntry(of: Observation): Entry {
 function lastChange(of: Observation): Entry["changed"] {
   const note = of.note?.findLast((one) => one.authorString !== undefined);
   if (note === undefined) return null;
-  return { by: note.authorString ?? "", at: Date.parse(note.time ?? ""), text: reasonOf(note.text) };
+  return { by: note.authorString ?? "", at: Date.parse(note.time ?? ""), ...causeAndReason(note.text) };
 }
 
 /** Behind "2. status: entered-in-error (review)." stands the person's own reason. */
-function reasonOf(text: string): string {
-  return text.replace(/^\d+\. status: [a-z-]+ \([^)]*\)\. ?/, "");
+function causeAndReason(text: string): { cause: string; text: string } {
+  const ours = /^\d+\. status: [a-z-]+ \(([^)]*)\)\. ?/.exec(text);
+  return ours === null ? { cause: "", text } : { cause: ours[1] ?? "", text: text.slice(ours[0].length) };
 }
 
 export const ITEMS: [string, number][] = [

@@ -3,8 +3,9 @@ import { useState } from "preact/hooks";
 import { bedName } from "../fhir/census";
 import type { Alert } from "../fhir/flag";
 import { acknowledge, snooze } from "../state/acts";
+import { serverNow } from "../state/moment";
 import { session } from "../state/session";
-import { ALERT, clock, LEVEL_WORD } from "../strings";
+import { ALERT, clock, dayAndClock, LEVEL_WORD } from "../strings";
 import { inWordsOf } from "./failure";
 
 const MINUTES = [1, 5, 10];
@@ -21,7 +22,7 @@ export function AlertBox({ alert, bed }: { alert: Alert; bed: string }) {
   return (
     <section class={`alert alert-${alert.level} ${alert.wantsAnswer ? "wants-answer" : ""}`}>
       <p class="what">
-        <strong>{LEVEL_WORD[alert.level]}</strong> since {clock(alert.opened)}
+        <strong>{LEVEL_WORD[alert.level]}</strong> since {dayAndClock(alert.opened, serverNow())}
         <span class="tag">{ALERT.notice}</span>
       </p>
       <p class="standing">{standingOf(alert)}</p>

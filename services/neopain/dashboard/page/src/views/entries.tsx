@@ -5,7 +5,7 @@ import { levelOf } from "../fhir/score";
 import { course } from "../state/course";
 import { serverNow } from "../state/moment";
 import { session } from "../state/session";
-import { clock, clockSeconds, dayUnlessToday, ENTRY, reasonInWords, STATE, STUDY, TEXT } from "../strings";
+import { clockSeconds, dayAndClock, dayUnlessToday, ENTRY, reasonInWords, stateInWords, STUDY, TEXT } from "../strings";
 import { LevelBadge } from "./glyphs";
 import { type Act, Review } from "./review";
 
@@ -55,7 +55,7 @@ function Row({ entry, onAct }: { entry: Entry; onAct: (act: Act) => void }) {
         <p>
           <strong>{when}</strong> <span class={`status status-${entry.status}`}>{stateOf(entry)}</span>
         </p>
-        <p class="soft">{byWhom(entry)}</p>
+        <p class="soft">{byWhom(entry, now)}</p>
       </div>
       {session.value?.mayReview && <Acts entry={entry} onAct={onAct} when={when} />}
     </li>
@@ -107,15 +107,16 @@ function actsOf(entry: Entry): Act[] {
 
 function stateOf(entry: Entry): string {
   if (entry.isOfStudy && !entry.isNurse) return STUDY.kept;
-  return STATE[entry.status] ?? entry.status;
+  return stateInWords(entry.status, entry.changed?.cause ?? "");
 }
 
-function byWhom(entry: Entry): string {
+function byWhom(entry: Entry, now: number): string {
   const first = entry.isNurse
     ? `${ENTRY.nurseScore}: ${entry.by}`
     : [ENTRY.software, entry.kind].filter(Boolean).join(" · ");
   const changed = entry.changed;
   if (changed === null) return first;
   const reason = changed.text ? `: ${changed.text}` : "";
-  return `${first} · ${STATE[entry.status] ?? entry.status} by ${changed.by}, ${clock(changed.at)}${reason}`;
+  const state = stateInWords(entry.status, changed.cause);
+  return `${first} · ${state} by ${changed.by}, ${dayAndClock(changed.at, now)}${reason}`;
 }
