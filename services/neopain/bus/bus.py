@@ -18,7 +18,6 @@ from neopain.bus.connection import (
     BusAddress,
     connect,
     require_durable,
-    require_volatile,
     shard_of,
     translated,
     translation_of,
@@ -86,23 +85,20 @@ class Bus:
         await asyncio.gather(*(server.aclose() for server in (self.durable, *self.media)))
 
     async def check(self) -> None:
-        """Refuses servers that break the promises: see ``require_durable`` and ``require_volatile``."""
-        await self.check_durable()
-        for server in self.media:
-            await require_volatile(server)
+        """Refuses servers that break the promises: see ``require_durable`` and ``require_volatile``.
 
-    async def check_durable(self) -> None:
-        """What ``check`` does, for who puts nothing on a media server."""
-        await require_durable(self.durable)
-
-    async def check_reachable(self) -> None:
-        """What ``check`` does, where a media server may be away as long as another one answers."""
+        A media server may be away as long as another one answers. Nothing is put on it until a check finds it fit.
+        """
+        found = await asyncio.gather(*(one.check() for one in self._shards), return_exceptions=True)
         await self.check_durable()
-        found = await asyncio.gather(*(require_volatile(server) for server in self.media), return_exceptions=True)
         failures = [one for one in found if one is not None]
         for failure in failures:
             if len(failures) == len(found) or not isinstance(failure, BusUnavailable):
                 raise failure
+
+    async def check_durable(self) -> None:
+        """What ``check`` does, for who puts nothing on a media server."""
+        await require_durable(self.durable)
 
     def key(self, *parts: str) -> str:
         """A key of this namespace."""
@@ -122,9 +118,15 @@ class Bus:
             raise ValueError(f"stream {stream.name} lies on a media server and needs its bed")
         return shard_of(bed, self.media)
 
+    def media_server_for(self, bed: BedId) -> Redis:
+        """Where a bed's media are put; ``BusUnavailable`` while that server is not known to be fit, see ``check``."""
+        return shard_of(bed, self._shards).fit_server()
+
     async def publish(self, stream: StreamSpec, payload: bytes, *, bed: BedId | None = None) -> str:
         """Adds an entry and returns its id. On the bus it is on disk when this returns."""
         server = self.server_of(stream, bed)
+        if stream.server is Server.MEDIA and bed is not None:
+            server = self.media_server_for(bed)
         key = self.stream_key(stream, bed)
         with translated(f"XADD {stream.name}"):
             async with server.pipeline(transaction=False) as pipe:
@@ -243,8 +245,13 @@ class Bus:
 
     @property
     def media_away(self) -> dict[str, str]:
-        """The media servers that did not answer the last time that this bus asked, by host and port, and why."""
-        return {one.name: one.why_away for one in self._shards if one.why_away}
+        """The media servers that did not answer or were not fit when this bus last asked, by host and port, and why."""
+        return {one.name: why for one in self._shards if (why := one.why_unfit or one.why_away)}
+
+    @property
+    def media_names(self) -> list[str]:
+        """Host and port of every media server."""
+        return [one.name for one in self._shards]
 
     async def trim(self, *, beds: Iterable[BedId] = ()) -> int:
         """Removes what is older than its retention and acknowledged by every group; returns how many entries went."""

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from neopain.bus import scripts
 from neopain.bus.bus import Bus
-from neopain.bus.connection import shard_of, translated
+from neopain.bus.connection import translated
 from neopain.bus.group_commit import GroupCommit
 from neopain.bus.streams import Server, StreamSpec
 from neopain.domain.identity import BedId
@@ -105,7 +105,7 @@ class SeriesPublisher:
         for stream, payload in entries:
             arguments += [payload, _oldest_kept(stream), stream.most_entries or ""]
         with translated("publish media in order"):
-            return bool(await _run(shard_of(bed, self.bus.media), scripts.PUBLISH_MEDIA_IN_ORDER, keys, arguments))
+            return bool(await _run(self.bus.media_server_for(bed), scripts.PUBLISH_MEDIA_IN_ORDER, keys, arguments))
 
     async def _publish_together(self, batch: Sequence[_Placed]) -> list[bool | Exception]:
         keys = [*chain.from_iterable(one.keys for one in batch), self.bus.key("beds")]

@@ -11,9 +11,9 @@ from typing import TypeVar, cast
 
 from redis.asyncio import Redis
 
-from neopain.bus.connection import translated
+from neopain.bus.connection import require_volatile, translated
 from neopain.domain.identity import BedId
-from neopain.errors import BusUnavailable
+from neopain.errors import BusUnavailable, ConfigurationError
 
 T = TypeVar("T")
 
@@ -25,10 +25,14 @@ PATIENCE_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Shard:
-    """One media server, why it did not answer the last time, and the beds that it told of before."""
+    """One media server, why it did not answer the last time, and the beds that it told of before.
+
+    ``why_unfit`` says why nothing may be put on it: its last check failed. Nobody need have checked it.
+    """
 
     server: Redis
     why_away: str = ""
+    why_unfit: str = ""
     _rests_until: float = 0.0
     _beds: set[BedId] = field(default_factory=set)
 
@@ -37,6 +41,22 @@ class Shard:
         """Its host and port."""
         given = self.server.connection_pool.connection_kwargs
         return f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
+
+    async def check(self) -> None:
+        """Refuses a server that would write to a disk (``ConfigurationError``), or that does not answer
+        (``BusUnavailable``)."""
+        try:
+            await require_volatile(self.server)
+        except (BusUnavailable, ConfigurationError) as error:
+            self.why_unfit = str(error)
+            raise
+        self.why_unfit = ""
+
+    def fit_server(self) -> Redis:
+        """The server, to put something on; ``BusUnavailable`` where its last check failed."""
+        if self.why_unfit:
+            raise BusUnavailable(f"media server {self.name}: {self.why_unfit}")
+        return self.server
 
     async def ask(self, question: Callable[[], Awaitable[T]], *, within_seconds: float | None = None) -> T | None:
         """Its answer; None where it does not answer, and at once where it did not a moment ago."""

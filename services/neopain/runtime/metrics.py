@@ -68,6 +68,7 @@ METRICS = (
     MetricSpec("ingest_camera_failures_total", "counter", "1", "Connections that failed, by why", ("camera", "why")),
     MetricSpec("ingest_camera_damaged_total", "counter", "1", "Packets and frames not decoded whole", ("camera",)),
     MetricSpec("ingest_camera_dropped_total", "counter", "1", "Facts that found no media server in time", ("camera",)),
+    MetricSpec("ingest_media_server_away", "gauge", "1", "Whether a door puts nothing on a media server", ("server",)),
     MetricSpec("ingest_camera_lag_seconds", "gauge", "s", "Delay of the last picture above the smallest", ("camera",)),
     MetricSpec("ingest_sound_level_dbfs", "gauge", "dBFS", "Level of a microphone's last second", ("camera",)),
     MetricSpec("ingest_sound_clipped_share", "gauge", "1", "Clipped share of a microphone's last second", ("camera",)),

@@ -15,6 +15,7 @@ from neopain.domain.identity import BedId, SourceId
 from neopain.domain.score import Modality
 from neopain.domain.time import TimeQuality
 from neopain.domain.window import Tick
+from neopain.embedded.loopback import free_port
 from neopain.features.window import Window, assemble
 from neopain.ingest.camera.service import serve_cameras
 from neopain.ingest.camera.settings import CameraSettings
@@ -92,6 +93,15 @@ async def test_a_picture_that_freezes_or_turns_black_takes_face_and_movement_awa
             # A face needs one picture, movement two: the face may be there first.
             while len(await bus.read_range(MOVEMENT, bed=BED)) <= still:  # noqa: ASYNC110 - it lies on a server
                 await asyncio.sleep(0.1)
+
+
+async def test_cameras_are_watched_while_one_of_several_media_servers_is_away(
+    live_peer: LivePeer, bus: Bus, bus_settings: BusSettings
+) -> None:
+    # CRC-32 of BED is odd.
+    urls = (f"redis://127.0.0.1:{free_port()}/0", *bus_settings.media_urls)
+    async with watched(bus_settings.model_copy(update={"media_urls": urls}), camera_at(live_peer.url, transport="udp")):
+        await until(has(Modality.FACE), bus)
 
 
 def lacks_face(why: str) -> Callable[[Window], bool]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 import uuid
@@ -12,7 +13,7 @@ import grpc
 import pytest
 
 from neopain.bus.bus import Bus
-from neopain.bus.connection import BusAddress
+from neopain.bus.connection import BusAddress, connect
 from neopain.bus.streams import VITALS
 from neopain.domain.identity import BedId
 from neopain.embedded.state import StateFolder
@@ -20,6 +21,7 @@ from neopain.embedded.valkey import Valkey
 from neopain.errors import ConfigurationError
 from neopain.ingest.device.service import serve_device
 from neopain.ingest.settings import IngestSettings
+from neopain.runtime.metrics import gauge
 from neopain.runtime.service import Running
 from neopain.runtime.settings import BusSettings
 from neopain.wire.v1 import device_pb2 as pb
@@ -45,10 +47,10 @@ def own_bus(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @asynccontextmanager
-async def served(bus_url: str, media_url: str, port: int) -> AsyncIterator[Running]:
+async def served(bus_url: str, media_url: str, port: int, *others: str) -> AsyncIterator[Running]:
     running = Running()
     settings = IngestSettings(device_port=port)
-    urls = BusSettings(url=bus_url, media_urls=(media_url,), namespace=NAMESPACE)
+    urls = BusSettings(url=bus_url, media_urls=(media_url, *others), namespace=NAMESPACE)
     task = asyncio.create_task(serve_device(running, settings=settings, bus_settings=urls))
     deadline = time.monotonic() + 10
     while not running.health.is_ready and time.monotonic() < deadline:
@@ -118,6 +120,68 @@ async def test_a_bus_that_is_killed_loses_nothing_that_had_its_receipt_and_nothi
     stored = [decode_batch(entry.payload) for entry in await bus.read_range(VITALS, bed=BED)]
     await bus.aclose()
     assert [batch.samples[0].value for batch in stored] == [401.0, 402.0, 403.0]
+
+
+@pytest.fixture
+def other_media(tmp_path: Path) -> Iterator[Valkey]:
+    """A second media server that does not answer until it is started anew."""
+    with Valkey.media(StateFolder(tmp_path), maxmemory_mb=32) as media:
+        media.kill()
+        yield media
+
+
+# CRC-32 of the first is even, of the other odd.
+HERE, THERE = "NICU/1/1@A", "NICU/1/2@A"
+
+
+async def pictured(stub: DeviceIngestStub, bed: str) -> grpc.StatusCode:
+    """What comes of one picture of a bed."""
+    picture = pb.DeviceFrame(
+        bed=bed,
+        format=pb.PIXEL_FORMAT_RGB24,
+        width=64,
+        height=64,
+        data=bytes(64 * 64 * 3),
+        face=pb.FaceBox(x=0, y=0, width=64, height=64),
+        sequence=1,
+    )
+    call = stub.StreamFrames(iter([picture]))
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        assert [receipt.accepted async for receipt in call] == [1]
+    return await call.code()
+
+
+async def test_a_door_opens_without_one_of_its_media_servers_and_takes_its_beds_when_it_is_back(
+    bus_url: str, media_url: str, other_media: Valkey, port: int
+) -> None:
+    away = gauge("ingest_media_server_away").labels(f"127.0.0.1:{other_media.port}")
+    async with served(bus_url, media_url, port, other_media.url) as running, device(port) as stub:
+        assert running.health.is_ready
+        found = [await pictured(stub, bed) for bed in (HERE, THERE)]
+        assert (found, away._value.get()) == ([grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE], 1)
+        await asyncio.to_thread(other_media.restart)
+        async with asyncio.timeout(20):
+            while await pictured(stub, THERE) is not grpc.StatusCode.OK:  # noqa: ASYNC110 - a server is awaited
+                await asyncio.sleep(0.1)
+    assert away._value.get() == 0
+
+
+async def test_nothing_is_put_on_a_media_server_that_comes_back_and_would_write_to_a_disk(
+    bus_url: str, media_url: str, other_media: Valkey, port: int
+) -> None:
+    async with served(bus_url, media_url, port, other_media.url) as running, device(port) as stub:
+        await asyncio.to_thread(other_media.restart)
+        server = connect(other_media.url)
+        await server.config_set("save", "60 1")
+        async with asyncio.timeout(20):
+            while "reach a disk" not in running.health.reason:  # noqa: ASYNC110 - a thread's probe reads it
+                await asyncio.sleep(0.1)
+        assert [await pictured(stub, bed) for bed in (HERE, THERE)] == [
+            grpc.StatusCode.OK,
+            grpc.StatusCode.UNAVAILABLE,
+        ]
+        assert await server.dbsize() == 0
+        await server.aclose()
 
 
 async def test_a_full_media_server_gives_no_receipt_and_says_that_it_is_full(

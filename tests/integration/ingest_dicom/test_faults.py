@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pynetdicom.association import Association
 
 from neopain.bus.bus import Bus
 from neopain.bus.deadletters import list_letters
+from neopain.embedded.loopback import free_port
 from neopain.embedded.process import Child, Command
 from neopain.embedded.state import StateFolder
 from neopain.errors import TransientError
@@ -96,6 +98,17 @@ async def test_what_was_answered_is_scored_after_a_kill_and_what_was_not_is_gone
     assert ([one.Status for one in answers], left) == ([0, 0], 2)
     assert sorted(path.name for path in door.reports.iterdir()) == ["1.2.3.71.json", "1.2.3.72.json"]
     assert len({tick.bed for tick in scorer.ticks}) >= 2
+
+
+async def test_objects_are_taken_while_one_of_several_media_servers_is_away(bus: Bus, tmp_path: Path) -> None:
+    address = bus.address
+    urls = (*address.media_urls, f"redis://127.0.0.1:{free_port()}/0")
+    lacking = Bus(replace(address, media_urls=urls))
+    door = Door(lacking, tmp_path)
+    async with asyncio.timeout(20), door.opened():
+        answers = await asyncio.to_thread(door.store, audio_object(SECOND, uid="1.2.3.73"))
+    await lacking.aclose()
+    assert ([one.Status for one in answers], len(door.waiting())) == ([0], 1)
 
 
 def begin_pdu(association: Association, *, length: int = 1000, sent: int = 10) -> None:

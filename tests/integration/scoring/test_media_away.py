@@ -168,4 +168,4 @@ async def test_doors_that_put_nothing_on_a_media_server_do_not_mind_one_that_is_
 ) -> None:
     await asyncio.to_thread(other_media.kill)
     await bus.check_durable()
-    await bus.check_reachable()
+    await bus.check()

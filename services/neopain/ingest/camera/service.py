@@ -25,7 +25,7 @@ from neopain.ingest.camera.source import RtspConnection
 from neopain.ingest.face.cascade import CascadeFinder
 from neopain.ingest.face.tracker import FaceTracker
 from neopain.ingest.face.yunet import YuNetFinder
-from neopain.ingest.fitness import wait_until_fit
+from neopain.ingest.fitness import MediaServers, wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.log import Log
@@ -50,9 +50,10 @@ async def serve_cameras(running: Running, *, settings: IngestSettings, bus_setti
     """The service's main: connects once the bus has been found fit."""
     cameras = cameras_of_group(settings)
     bus = Bus(bus_settings.address_with_media())
+    servers = MediaServers(bus)
     try:
-        if await wait_until_fit(bus.check, running):
-            await _serve(running, bus, settings, cameras)
+        if await wait_until_fit(servers.check, running):
+            await _serve(running, servers, settings, cameras)
     finally:
         await bus.aclose()
 
@@ -84,15 +85,18 @@ def keep_media_in_memory() -> None:
     av.logging.set_level(None)
 
 
-async def _serve(running: Running, bus: Bus, settings: IngestSettings, cameras: Sequence[CameraSettings]) -> None:
+async def _serve(
+    running: Running, servers: MediaServers, settings: IngestSettings, cameras: Sequence[CameraSettings]
+) -> None:
     stopping = threading.Event()
-    outlets = [Outlet(camera.name, bus) for camera in cameras]
+    outlets = [Outlet(camera.name, servers.bus) for camera in cameras]
     readers = [make_reader(camera, settings, outlet, stopping) for camera, outlet in zip(cameras, outlets, strict=True)]
     tasks = [asyncio.create_task(outlet.publish()) for outlet in outlets]
     threads = [start_reading(reader) for reader in readers]
     running.health.ready()
     LOG.info("cameras_watched", cameras=len(cameras), group=settings.camera_group)
     stop_asked = asyncio.create_task(running.stopping.wait())
+    tasks.append(asyncio.create_task(servers.watch(running)))
     # A publisher does not end by itself: one that does has failed, and the process with it.
     await asyncio.wait((stop_asked, *tasks), return_when=asyncio.FIRST_COMPLETED)
     stop_asked.cancel()

@@ -21,7 +21,7 @@ from neopain.ingest.device.gate import make_gate
 from neopain.ingest.device.outlet import Outlet
 from neopain.ingest.device.servicer import DeviceIngestServicer
 from neopain.ingest.device.tls import DeviceTls, tls_of
-from neopain.ingest.fitness import wait_until_fit
+from neopain.ingest.fitness import MediaServers, wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.clock import Clock, SystemClock
 from neopain.runtime.log import Log
@@ -48,22 +48,23 @@ def run_device(settings: IngestSettings, bus_settings: BusSettings) -> None:
 async def serve_device(running: Running, *, settings: IngestSettings, bus_settings: BusSettings) -> None:
     """The service's main: listens once the bus has been found fit."""
     bus = Bus(bus_settings.address_with_media())
+    servers = MediaServers(bus)
     try:
-        if await wait_until_fit(bus.check, running):
-            await _serve(running, bus, settings)
+        if await wait_until_fit(servers.check, running):
+            await _serve(running, servers, settings)
     finally:
         await bus.aclose()
 
 
-async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
-    server, probe = make_server(bus, settings, SystemClock())
+async def _serve(running: Running, servers: MediaServers, settings: IngestSettings) -> None:
+    server, probe = make_server(servers.bus, settings, SystemClock())
     tls = tls_of(settings)
     address = listen(server, settings, tls)
     await server.start()
     await _say(probe, is_serving=True)
     running.health.ready()
     LOG.info("device_api_listening", address=address)
-    await _watch(bus, running, probe, tls)
+    await _watch(servers, running, probe, tls)
     await probe.enter_graceful_shutdown()
     await server.stop(settings.device_drain_seconds)
 
@@ -83,14 +84,14 @@ def listen(server: grpc.aio.Server, settings: IngestSettings, tls: DeviceTls | N
     return address
 
 
-async def _watch(bus: Bus, running: Running, probe: Probe, tls: DeviceTls | None) -> None:
+async def _watch(servers: MediaServers, running: Running, probe: Probe, tls: DeviceTls | None) -> None:
     # While the bus, or every media server, is away nothing gets a receipt: both probes say so, and a balancer sends
     # devices elsewhere.
     while await running.pause(WATCH_SECONDS):
         if tls is not None:
             tls.refresh()
         try:
-            await bus.check_reachable()
+            await servers.check()
         except (BusUnavailable, ConfigurationError) as error:
             running.health.not_ready(str(error))
             await _say(probe, is_serving=False)

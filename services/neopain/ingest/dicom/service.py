@@ -16,7 +16,7 @@ from neopain.ingest.dicom.scp import StorageScp
 from neopain.ingest.dicom.spool import Spool
 from neopain.ingest.dicom.web.door import WebDoor
 from neopain.ingest.dicom.web.store import StoreTransaction
-from neopain.ingest.fitness import wait_until_fit
+from neopain.ingest.fitness import MediaServers, wait_until_fit
 from neopain.ingest.settings import IngestSettings
 from neopain.runtime.address import is_loopback
 from neopain.runtime.clock import SystemClock
@@ -43,9 +43,10 @@ async def serve_dicom(running: Running, *, settings: IngestSettings, bus_setting
     """The service's main: listens once the servers have been found fit."""
     refuse_open_door(settings)
     bus = Bus(bus_settings.address_with_media())
+    servers = MediaServers(bus)
     try:
-        if await wait_until_fit(bus.check, running):
-            await _serve(running, bus, settings)
+        if await wait_until_fit(servers.check, running):
+            await _serve(running, servers, settings)
     finally:
         await bus.aclose()
 
@@ -59,17 +60,17 @@ def refuse_open_door(settings: IngestSettings) -> None:
         )
 
 
-async def _serve(running: Running, bus: Bus, settings: IngestSettings) -> None:
+async def _serve(running: Running, servers: MediaServers, settings: IngestSettings) -> None:
     if settings.dicom_spool is None:
         raise ConfigurationError("the DICOM door needs a folder: set NEOPAIN_INGEST_DICOM_SPOOL")
     with Spool(settings.dicom_spool, reserve_bytes=settings.dicom_reserve_bytes) as spool:
-        await _receive_and_score(running, bus, spool, settings)
+        await _receive_and_score(running, servers, spool, settings)
 
 
-async def _receive_and_score(running: Running, bus: Bus, spool: Spool, settings: IngestSettings) -> None:
+async def _receive_and_score(running: Running, servers: MediaServers, spool: Spool, settings: IngestSettings) -> None:
     left = spool.waiting()
     LOG.info("spool_opened", waiting=len(left), aside=len(spool.aside()))
-    processor, loop = Processor(bus, spool, settings), asyncio.get_running_loop()
+    processor, loop = Processor(servers.bus, spool, settings), asyncio.get_running_loop()
     wake = partial(loop.call_soon_threadsafe, processor.woken.set)
     doors = _doors(Intake(spool, settings, SystemClock(), wake), spool, settings)
     try:
@@ -79,11 +80,13 @@ async def _receive_and_score(running: Running, bus: Bus, spool: Spool, settings:
         async with asyncio.TaskGroup() as group:
             scoring = group.create_task(processor.run(running))
             group.create_task(_watch(doors, running))
+            watching = group.create_task(servers.watch(running))
             await running.stopping.wait()
             processor.woken.set()
             await asyncio.to_thread(_stop, doors)
             await asyncio.wait((scoring,), timeout=settings.dicom_drain_seconds)
             scoring.cancel()
+            watching.cancel()
     finally:
         await asyncio.to_thread(_stop, doors)
 
