@@ -10,6 +10,7 @@ from neopain.charting.audit.of_infant import note_numbers
 from neopain.charting.census import add_fact
 from neopain.charting.corrections import ACTOR, correct_entries
 from neopain.charting.intake import Intake
+from neopain.charting.live_corrections import correct_live
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
 from neopain.codecs.fhir.ids import key_of
 from neopain.domain.assignment import charting_identifier
@@ -34,6 +35,7 @@ def take_fact(intake: Intake, *, fact_id: str, state: BedState, arrived: datetim
         if added is None:
             return TakenFact(is_new=False)
         charted = correct_entries(intake, unit, added)
+        correct_live(intake, unit, added)
         disown_alert(unit, state.bed)
         for infant in filter(None, (state.infant, *(one.infant for one in state.departures))):
             _note_merge(unit, infant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, or_
 from sqlalchemy.dialects.postgresql import insert
@@ -49,18 +50,27 @@ def write_live(
     is_test_ehr: bool,
 ) -> None:
     """Makes the score the bed's newest, unless a newer window is there that is not of a clock that was ahead."""
-    told = live_draft(score, policy, band=ga_band(whose.gestational_age_days))
-    told = replace(told, processing=least_of(told.processing, whose.processing))
     values = {
         "bed": score.bed,
         "window_end": score.window_end,
-        **whose_columns(whose, told.processing, is_test_ehr=is_test_ehr),
-        "draft": DRAFT.dump_python(told, mode="json"),
+        **told_columns(score, policy, whose, is_test_ehr=is_test_ehr),
         "taken": now,
         "ahead_from": max(now, score.window_end) + AHEAD,
         "in_study": policy.study.enabled,
     }
     connection.execute(WRITE, values)
+
+
+def told_columns(
+    score: Score, policy: ChartingPolicy, whose: Assignment, *, is_test_ehr: bool
+) -> dict[str, str | dict[str, Any] | None]:
+    """Whose a newest score is, and what is told of it."""
+    told = live_draft(score, policy, band=ga_band(whose.gestational_age_days))
+    told = replace(told, processing=least_of(told.processing, whose.processing))
+    return {
+        **whose_columns(whose, told.processing, is_test_ehr=is_test_ehr),
+        "draft": DRAFT.dump_python(told, mode="json"),
+    }
 
 
 def whose_columns(whose: Assignment, processing: Processing, *, is_test_ehr: bool) -> dict[str, str | None]:

@@ -23,7 +23,9 @@ from neopain.charting.facts import take_fact
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.charting.vitals_pass import VitalsPass
 from neopain.domain.aggregate import slot_of
+from neopain.domain.assignment import CONTRADICTED
 from neopain.domain.census import BedState, Census, CensusEvent, CensusEventKind, Infant
+from neopain.domain.correction import NOT_KEPT
 from neopain.domain.identity import BedId, PatientId, SourceId, recording_bed
 from neopain.domain.media import MovementSample
 from neopain.domain.occupancy import apply
@@ -166,6 +168,63 @@ def test_who_asks_what_was_read_of_an_infant_learns_that_its_aggregates_had_anot
     (detail,) = [json.loads(row["detail"]) for row in rows("SELECT detail FROM audit WHERE event LIKE 'aggreg%'")]
     assert detail["infants"] == [f"HOSP|{ward.infant.value}", "HOSP|right"]
     assert (detail["aggregates"], detail["instead_of"], detail["control_id"]) == (2, "HOSP|right", "4711")
+
+
+NEWEST = "SELECT patient_value, held_reason, draft ->> 'value' AS value FROM live_scores"
+
+
+@pytest.mark.parametrize("kind", [CensusEventKind.VISIT_MOVED, CensusEventKind.RENUMBERED])
+def test_the_newest_score_of_a_silent_bed_is_put_under_the_right_number(
+    ward: Any, rows: Rows, kind: CensusEventKind
+) -> None:
+    ward.take(ward.score(1, 5.0))
+
+    told_of_the_number(ward, kind)
+
+    assert rows(NEWEST) == [{"patient_value": "right", "held_reason": "", "value": "5.0"}]
+    (detail,) = [json.loads(row["detail"]) for row in rows("SELECT detail FROM audit WHERE event LIKE 'newest%'")]
+    assert detail["infants"] == [f"HOSP|{ward.infant.value}", "HOSP|right"]
+    assert (detail["instead_of"], detail["control_id"]) == ("HOSP|right", "4711")
+
+
+def test_the_newest_score_is_nobodys_where_its_sources_named_the_number_that_was_never_the_infants(
+    ward: Any, rows: Rows
+) -> None:
+    ward.take(ward.score(1, named=(ward.infant,)))
+
+    told_of_the_number(ward, CensusEventKind.RENUMBERED)
+
+    assert [(row["patient_value"], row["held_reason"]) for row in rows(NEWEST)] == [(None, CONTRADICTED)]
+
+
+def test_the_newest_score_is_nobodys_once_it_is_not_kept_whom_its_sources_named(
+    ward: Any, rows: Rows, tamper: Callable[..., None]
+) -> None:
+    ward.take(ward.score(1))
+    tamper("DELETE FROM windows")
+
+    told_of_the_number(ward, CensusEventKind.RENUMBERED)
+
+    assert [(row["patient_value"], row["held_reason"]) for row in rows(NEWEST)] == [(None, NOT_KEPT)]
+
+
+@pytest.mark.parametrize(("at", "is_kept"), [(12, False), (30, True)])
+def test_a_newest_score_after_the_infant_had_left_as_is_told_later_is_nobodys(
+    ward: Any, rows: Rows, *, at: float, is_kept: bool
+) -> None:
+    ward.take(ward.score(25))
+
+    ward.admit(at=at)
+
+    assert [row["patient_value"] for row in rows(NEWEST)] == [ward.infant.value if is_kept else None]
+
+
+def test_a_merge_leaves_the_newest_score_the_infants(ward: Any, rows: Rows) -> None:
+    ward.take(ward.score(1))
+
+    told_of_the_number(ward, CensusEventKind.MERGED)
+
+    assert [row["patient_value"] for row in rows(NEWEST)] == [ward.infant.value]
 
 
 def test_a_merge_leaves_aggregates_under_the_number_that_they_were_written_for(ward: Any, rows: Rows) -> None:

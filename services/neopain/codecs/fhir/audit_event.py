@@ -73,6 +73,7 @@ ACTIONS = {
     "entry_held_otherwise": "U",
     "entry_discarded": "U",
     "aggregates_corrected": "U",
+    "newest_score_corrected": "U",
     "bed_released": "U",
     "bed_release_asked": "U",
     "alert_read": "R",
