@@ -127,7 +127,11 @@ METRICS = (
     MetricSpec("charting_api_requests_total", "counter", "1", "FHIR API requests answered, by status", ("status",)),
     MetricSpec("charting_api_seconds", "histogram", "s", "FHIR API: request read to answer made"),
     MetricSpec(
-        "charting_certificate_end_seconds", "gauge", "s", "Unix time at which a door's own certificate ends", ("door",)
+        "charting_certificate_end_seconds",
+        "gauge",
+        "s",
+        "Unix time at which the certificate that the API, or we as a client, show ends",
+        ("door",),
     ),
     MetricSpec(
         "charting_certificate_reloads_total", "counter", "1", "Renewed certificates, by outcome", ("door", "outcome")

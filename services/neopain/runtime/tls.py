@@ -1,4 +1,5 @@
 """TLS of a door (BCP 195, IHE ITI-19, PS3.15 annex B): 1.2 or newer, its files, their renewal and their end.
+Clients' files are renewed by the same rules.
 
 The handshake itself belongs to whoever owns the socket.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from neopain.codecs.certificate import certificates_in, not_after
 from neopain.errors import ConfigurationError
@@ -46,7 +47,7 @@ class TlsFiles:
 
     def fingerprint(self) -> Fingerprint:
         """Differs when a file was replaced, written, made readable or taken away."""
-        return tuple(_stamp(path) for path in (self.certificate, self.key, self.client_ca) if path is not None)
+        return fingerprint_of(self.certificate, self.key, self.client_ca)
 
 
 def files_of(
@@ -60,16 +61,28 @@ def files_of(
     return TlsFiles(setting, certificate, key, client_ca, is_client_required)
 
 
+class PemFiles(Protocol):
+    """Files that are renewed; without an own certificate where only authorities are named."""
+
+    @property
+    def setting(self) -> str: ...
+
+    @property
+    def certificate(self) -> Path | None: ...
+
+    def fingerprint(self) -> Fingerprint: ...
+
+
 class Renewed(Generic[Made]):
-    """What ``make`` makes of a door's files, made anew of renewed ones. ``door`` is its name in log and metrics, whose
-    own names begin with ``service``.
+    """What ``make`` makes of files, made anew of renewed ones. ``door`` is their name in log and metrics, whose own
+    names begin with ``service``.
 
     Raises ``ConfigurationError``, which names the setting whose file is wrong.
     """
 
-    def __init__(self, door: str, files: TlsFiles, make: Callable[[TlsFiles], Made], *, service: Service) -> None:
+    def __init__(self, door: str, files: PemFiles, make: Callable[[], Made], *, service: Service) -> None:
         self.door = door
-        self.files = files
+        self._files = files
         self._make = make
         self._service = service
         self._take()
@@ -79,7 +92,7 @@ class Renewed(Generic[Made]):
 
         Returns whether there were any that could be used; from files that cannot, the door goes on with what it has.
         """
-        if self.files.fingerprint() == self._seen:
+        if self._files.fingerprint() == self._seen:
             return False
         try:
             self._take()
@@ -94,9 +107,13 @@ class Renewed(Generic[Made]):
     def _take(self) -> None:
         # Seen before they are read, and also if they are refused: half of a renewal is seen again when the other half
         # is there, and what is written meanwhile the next time.
-        self._seen = self.files.fingerprint()
-        made, end = self._make(self.files), first_end(self.files)
+        self._seen = self._files.fingerprint()
+        made, own = self._make(), self._files.certificate
+        if own is not None:
+            self._tell_end(first_end(own, f"{self._files.setting}_CERTIFICATE"))
         self.made = made
+
+    def _tell_end(self, end: datetime) -> None:
         gauge(f"{self._service}_certificate_end_seconds").labels(self.door).set(end.timestamp())
         if end - datetime.now(UTC) < SOON:
             LOG.warning("certificate_ends_soon", door=self.door, end=end)
@@ -111,7 +128,8 @@ class Tls(Renewed[ssl.SSLContext]):
     def __init__(
         self, door: str, files: TlsFiles, *, service: Service, kind: type[ssl.SSLContext] = ssl.SSLContext
     ) -> None:
-        super().__init__(door, files, partial(server_context, kind=kind), service=service)
+        super().__init__(door, files, partial(server_context, files, kind), service=service)
+        self._asks_for_certificates = files.client_ca is not None
 
     @property
     def context(self) -> ssl.SSLContext:
@@ -121,7 +139,7 @@ class Tls(Renewed[ssl.SSLContext]):
     @property
     def asks_for_certificates(self) -> bool:
         """Whether senders are asked who they are."""
-        return self.files.client_ca is not None
+        return self._asks_for_certificates
 
     def lasting_context(self) -> ssl.SSLContext:
         """For a socket that listens with one context for good: each handshake goes on with ``context`` as it is then.
@@ -142,7 +160,7 @@ def server_context(files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext)
     context = kind(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    first_end(files)
+    first_end(files.certificate, f"{files.setting}_CERTIFICATE")
     _read(files.key, f"{files.setting}_KEY")
     try:
         context.load_cert_chain(files.certificate, files.key, password=lambda: "")
@@ -154,15 +172,14 @@ def server_context(files: TlsFiles, kind: type[ssl.SSLContext] = ssl.SSLContext)
     return context
 
 
-def first_end(files: TlsFiles) -> datetime:
-    """When the first certificate of the door's own chain ends. Raises ``ConfigurationError``."""
-    setting = f"{files.setting}_CERTIFICATE"
+def first_end(chain: Path, setting: str) -> datetime:
+    """When the first certificate of a chain of our own ends. Raises ``ConfigurationError``."""
     try:
-        ends = [not_after(der) for der in certificates_in(_read(files.certificate, setting))]
+        ends = [not_after(der) for der in certificates_in(_read(chain, setting))]
     except ValueError as error:
-        raise ConfigurationError(f"{setting}: {files.certificate}: {error}") from error
+        raise ConfigurationError(f"{setting}: {chain}: {error}") from error
     if not ends:
-        raise ConfigurationError(f"{setting}: {files.certificate} holds no certificate in PEM form")
+        raise ConfigurationError(f"{setting}: {chain} holds no certificate in PEM form")
     return min(ends)
 
 
@@ -193,6 +210,11 @@ def _read(path: Path, setting: str) -> str:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
         raise ConfigurationError(f"{setting}: {path} cannot be read ({error.strerror})") from error
+
+
+def fingerprint_of(*paths: Path | None) -> Fingerprint:
+    """Differs when one of the files was replaced, written, made readable or taken away."""
+    return tuple(_stamp(path) for path in paths if path is not None)
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

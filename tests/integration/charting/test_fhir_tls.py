@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from neopain.charting.ehr.client_tls import ClientTls, ClientTlsFiles
 from neopain.charting.ehr.fhir_r4 import R4Channel
@@ -20,7 +21,7 @@ from neopain.charting.ehr.smart_keys import make_key
 from neopain.charting.ehr.smart_token import SmartClient
 from neopain.errors import EhrUnavailable
 
-from ...certificates import NEEDS_OPENSSL, Authority, Issued
+from ...certificates import NEEDS_OPENSSL, Authority, Issued, end_of
 from ...servers import in_background
 from .authorization import CLIENT, AuthorizationServer, running
 
@@ -117,6 +118,45 @@ def test_a_renewed_certificate_is_taken_where_the_old_one_gets_no_token(
     channel.check()
 
     assert [one["peer"] for one in hospital.server.seen] == ["neopain"]
+
+
+def test_an_authority_that_is_taken_away_is_trusted_no_more(
+    hospital: Hospital, connect: Callable[..., R4Channel], tmp_path: Path
+) -> None:
+    trusted, elsewhere = tmp_path / "ca.pem", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(hospital.authority.own.certificate, trusted)
+    channel = connect(ca=trusted)
+    hospital.server.register(hospital.keys, forget=True, close=True)
+    channel.check()
+
+    shutil.copy(Authority(elsewhere).own.certificate, trusted)
+    hospital.server.register(hospital.keys, forget=True, close=True)
+
+    with pytest.raises(EhrUnavailable, match="certificate verify failed"):
+        channel.check()
+
+
+def test_the_end_of_our_certificate_is_told_and_renewals_are_counted(
+    hospital: Hospital, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own, lasting = Issued(tmp_path / "own.pem", tmp_path / "own.key"), hospital.authority.issue("lasting", days=40)
+    place(lasting, own)
+    tls = ClientTls(ClientTlsFiles("NEOPAIN_CHARTING_EHR_TLS", None, own.certificate, own.key))
+    assert (told("end_seconds"), "certificate_ends_soon" in caplog.messages) == (end_of(lasting), False)
+    refused = told("reloads_total", outcome="refused")
+
+    own.certificate.write_text("half of a renewal")
+    tls.refresh()
+    assert (told("end_seconds"), told("reloads_total", outcome="refused") - refused) == (end_of(lasting), 1)
+
+    place(hospital.ours, own)
+    tls.refresh()
+    assert (told("end_seconds"), "certificate_ends_soon" in caplog.messages) == (end_of(hospital.ours), True)
+
+
+def told(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"neopain_charting_certificate_{name}", {"door": "ehr", **labels}) or 0.0
 
 
 def place(issued: Issued, own: Issued) -> None:

@@ -127,7 +127,7 @@ def _dispatcher(settings: ApiSettings, clock: Clock) -> Dispatcher:
         engine,
         clock,
         _told_site(settings),
-        Endpoints(rules, ClientTls(files) if files.are_given else None),
+        Endpoints(rules, ClientTls(files, door="subscriptions") if files.are_given else None),
         retries=RetryPolicy(
             timedelta(seconds=settings.retry_first_seconds), timedelta(seconds=settings.retry_longest_seconds)
         ),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from neopain.errors import ConfigurationError
-from neopain.runtime.log import Log
-
-LOG = Log(__name__)
+from neopain.runtime.tls import Fingerprint, Renewed, fingerprint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +30,54 @@ class ClientTlsFiles:
         """Whether any file is named."""
         return any((self.ca, self.certificate, self.key))
 
-    def stamps(self) -> tuple[tuple[int, int] | None, ...]:
-        """Differ when a file was replaced, written or taken away."""
-        return tuple(_stamp(path) for path in (self.ca, self.certificate, self.key) if path is not None)
+    def fingerprint(self) -> Fingerprint:
+        """Differs when a file was replaced, written, made readable or taken away."""
+        return fingerprint_of(self.ca, self.certificate, self.key)
 
 
 class ClientTls:
-    """What connections of HTTP to an EHR begin with. Without ``files``: whom httpx trusts, and no certificate.
+    """What connections of HTTP to an EHR begin with. Without ``files``: whom httpx trusts, and no certificate. ``door``
+    is its name in log and metrics.
 
-    Renewed files are taken for the connections to come; an authority that was trusted before stays so until a restart.
-    ``ConfigurationError`` names the setting whose file is wrong.
+    Renewed files are taken for the connections to come. ``ConfigurationError`` names the setting whose file is wrong.
     """
 
-    def __init__(self, files: ClientTlsFiles | None = None) -> None:
-        self._files = files
-        self._seen = files.stamps() if files else ()
-        self.context = client_context(files) if files else _trusted()
+    def __init__(self, files: ClientTlsFiles | None = None, *, door: str = "ehr") -> None:
+        self._renewed = _renewed(door, files) if files is not None else None
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """For the next connection."""
+        return self._renewed.made if self._renewed is not None else _trusted()
+
+    def lasting_context(self) -> ssl.SSLContext:
+        """For a client that keeps one context for good: each connection begins with ``context`` as it is then."""
+        lasting = _Lasting(ssl.PROTOCOL_TLS_CLIENT)
+        lasting.tls = self
+        return lasting
 
     def refresh(self) -> None:
         """Takes renewed files; from files that cannot be used it goes on with what it has."""
-        if self._files is None or (seen := self._files.stamps()) == self._seen:
-            return
-        # Also of files that are refused: half of a renewal is seen again when the other half is there.
-        self._seen = seen
-        try:
-            client_context(self._files)
-        except ConfigurationError as error:
-            LOG.error("ehr_certificate_not_taken", why=error)
-            return
-        if self._files.ca is not None:
-            self.context.load_verify_locations(self._files.ca)
-        _show_certificate(self.context, self._files)
-        LOG.info("ehr_certificate_renewed")
+        if self._renewed is not None:
+            self._renewed.refresh()
+
+
+class _Lasting(ssl.SSLContext):
+    """Leaves each connection to the context that holds when it begins."""
+
+    tls: ClientTls
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """As that context's."""
+        self.tls.context.set_alpn_protocols(alpn_protocols)
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        """As that context's."""
+        return self.tls.context.wrap_socket(*arguments, **named)
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        """As that context's."""
+        return self.tls.context.wrap_bio(*arguments, **named)
 
 
 def client_context(files: ClientTlsFiles) -> ssl.SSLContext:
@@ -73,6 +89,10 @@ def client_context(files: ClientTlsFiles) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _show_certificate(context, files)
     return context
+
+
+def _renewed(door: str, files: ClientTlsFiles) -> Renewed[ssl.SSLContext]:
+    return Renewed(door, files, partial(client_context, files), service="charting")
 
 
 @cache
@@ -91,11 +111,3 @@ def _show_certificate(context: ssl.SSLContext, files: ClientTlsFiles) -> None:
     except OSError as error:
         text = f"{files.certificate} and {files.key} are no certificate with its key, without a passphrase ({error})"
         raise ConfigurationError(f"{files.setting}_CERTIFICATE: {text}") from error
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns

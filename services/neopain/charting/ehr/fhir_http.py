@@ -61,7 +61,7 @@ class FhirHttp:
             base_url=f"{self._base_url}/",
             timeout=timeout_seconds,
             headers={"Accept": "application/fhir+json", "User-Agent": f"neopain/{__version__}"},
-            verify=self._tls.context,
+            verify=self._tls.lasting_context(),
             proxy=proxy or None,
             trust_env=False,
         )

@@ -5,6 +5,7 @@ and not the first device. The rest is ``runtime.tls``'.
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -20,12 +21,16 @@ CERTIFICATE, KEY, CLIENT_CA = f"{SETTING}_CERTIFICATE", f"{SETTING}_KEY", f"{SET
 class DeviceTls(Renewed[grpc.ServerCertificateConfiguration]):
     """What new connections are greeted with. ``ConfigurationError`` as for ``tls_of``."""
 
+    def __init__(self, files: TlsFiles) -> None:
+        super().__init__("device", files, partial(_configuration_of, files), service="ingest")
+        self._asks_for_certificates = files.client_ca is not None
+
     def credentials(self) -> grpc.ServerCredentials:
         """For a port; gRPC asks for each connection what holds now."""
         return grpc.dynamic_ssl_server_credentials(
             self.made,
             self._renewed,
-            require_client_authentication=self.files.client_ca is not None,
+            require_client_authentication=self._asks_for_certificates,
         )
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration:
@@ -40,7 +45,7 @@ def tls_of(settings: IngestSettings) -> DeviceTls | None:
     Raises ``ConfigurationError`` that names the setting whose file is missing, no PEM, expired, or not of its key.
     """
     files = files_of(SETTING, settings.device_tls_certificate, settings.device_tls_key, settings.device_tls_client_ca)
-    return DeviceTls("device", files, _configuration_of, service="ingest") if files is not None else None
+    return DeviceTls(files) if files is not None else None
 
 
 def _configuration_of(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
