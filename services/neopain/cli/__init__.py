@@ -1,6 +1,7 @@
 """The ``neopain`` command: reads arguments, hands over to ``bootstrap``, turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 it ran and what it was to show does not hold; 2 arguments, input or settings that cannot be used.
+Exit codes: 0 done; 1 it ran and what it was to show does not hold, or its output could not be written; 2 arguments,
+input or settings that cannot be used; 141 whoever read its output has gone.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 from neopain import __version__
 from neopain.cli.grammar import Action, Commands, Wide
+from neopain.cli.output import with_output
 from neopain.cli.services import SERVICES, add_service
 from neopain.errors import ConfigurationError, NeopainError, UnreadableRecording
 
@@ -23,7 +25,7 @@ NOTICE = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point; ends the process with the exit code."""
-    sys.exit(run(arguments))
+    sys.exit(with_output(partial(run, arguments)))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
