@@ -16,7 +16,7 @@ from neopain.runtime.clock import SystemClock
 from neopain.runtime.settings import read_settings
 
 SEEN = {READ, SEARCHED, QUERIED, BUS_READ, ASKED, ALERT_READ, ENTRY_READ, NOTIFIED}
-WAY = ("asked", "address", "client", "bed", "kind", "value", "status", "reason", "why", "held_reason")
+WAY = ("asked", "refused", "address", "client", "bed", "kind", "value", "status", "reason", "why", "held_reason")
 """What of a row's detail is on its line, in this order; all of it is in the JSON."""
 
 
@@ -48,6 +48,8 @@ def _lines(rows: tuple[ToldRow, ...]) -> Iterator[str]:
 
 
 def _did(row: ToldRow) -> str:
+    if row.detail.get("refused"):
+        return "refused"
     return "saw" if row.event in SEEN else "changed" if row.event in ACTIONS else "did"
 
 

@@ -38,11 +38,13 @@ def ask(ward: Any) -> Ask:
     return run
 
 
-def saw(ward: Any, infant: PatientId, *, actor: str = "nurse-7") -> None:
+def saw(ward: Any, infant: PatientId, *, actor: str = "nurse-7", **detail: str) -> None:
     """A read over the API, as it is written down."""
     key = f"{infant.assigning_authority}|{infant.value}"
     with unit_of_work(ward.engine, ward.clock) as unit:
-        append(unit.connection, [AuditEvent(READ, actor, patient=key)], now=ward.clock.now(), chain=READS)
+        append(
+            unit.connection, [AuditEvent(READ, actor, patient=key, detail=detail)], now=ward.clock.now(), chain=READS
+        )
 
 
 def test_what_was_written_and_who_read_it_is_told_in_the_order_of_time(ask: Ask, ward: Any) -> None:
@@ -202,6 +204,17 @@ def seen_together(ward: Any, *infants: str) -> None:
     """A read of several infants over the API."""
     with unit_of_work(ward.engine, ward.clock) as unit:
         append(unit.connection, [AuditEvent(READ, "nurse-9", infants=infants)], now=ward.clock.now(), chain=READS)
+
+
+def test_the_command_says_who_was_refused_and_why(
+    ward: Any, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saw(ward, ward.infant, asked="Observation/1", refused="no scope")
+    monkeypatch.setenv("NEOPAIN_CHARTING_DATABASE_URL", database)
+
+    print_disclosures(AskedOf(ward.infant.value, "HOSP", by="privacy officer", reason="why"), as_json=False)
+
+    assert "  refused  nurse-7  fhir_read  asked Observation/1, refused no scope\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("as_json", [False, True])

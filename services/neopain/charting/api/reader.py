@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from typing import assert_never
 
 from sqlalchemy import Connection, Engine
 
@@ -19,8 +20,9 @@ from neopain.charting.api.entries import read_entries, read_entry, search_entrie
 from neopain.charting.api.flags import read_flag, search_flags
 from neopain.charting.api.found import Found, Page
 from neopain.charting.api.observations import is_aggregate, is_live, is_uncharted, read_observation, search_observations
-from neopain.charting.api.question import SUBSCRIPTION, AskRead, AskSearch, write_query
+from neopain.charting.api.question import SUBSCRIPTION, AskRead, AskSearch, AskView, write_query
 from neopain.charting.api.reads import ReadAsked, ReadTold, record_read
+from neopain.charting.api.refused import ANYBODY, BEYOND, hidden_infants, named_infants
 from neopain.charting.api.scene import Scene
 from neopain.charting.api.subscriptions.served import read_own, search_own
 from neopain.charting.api.watching import Watching
@@ -29,7 +31,7 @@ from neopain.codecs.fhir.bundle import BundleEntry, searchset, summarised
 from neopain.codecs.fhir.census import Naming
 from neopain.codecs.fhir.digest import entity_tag, is_known
 from neopain.codecs.fhir.ids import encounter_id, patient_id
-from neopain.codecs.fhir.refusal import Warnings, bad_request, forbidden, not_found
+from neopain.codecs.fhir.refusal import Refused, Warnings, bad_request, forbidden, not_found
 from neopain.codecs.fhir.scopes import READ, SEARCH
 from neopain.codecs.fhir.search import SEARCHES, Search, Summary, read_search
 from neopain.codecs.fhir.terminology import Json
@@ -40,6 +42,7 @@ OBSERVATION = "Observation"
 CHARTED = (OBSERVATION, "Provenance")
 AUDIT = "AuditEvent"
 FLAG = "Flag"
+EVENTS = "$events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Reader:
     watching: Watching = field(default_factory=Watching)
 
     def read(self, asked: AskRead, caller: Caller) -> Told:
-        """One resource. ``Refused`` (403, 404), ``DatabaseUnavailable``; a 404 is written down too."""
+        """One resource. ``Refused`` (403, 404), ``DatabaseUnavailable``; a 404 is written down, with whom it hides."""
         limits = _limits(caller.access, asked.resource_type, READ)
         summary = _summary_of(asked, caller)
         with translated("reading"), self.engine.connect() as raw:
@@ -92,8 +95,11 @@ class Reader:
                 if asked.resource_type == SUBSCRIPTION
                 else self._read(connection, asked, limits)
             )
+            hidden = self._hidden(connection, asked) if found is None else frozenset()
         if found is None:
-            self._record(asked, caller, ReadTold(frozenset(), 0, HTTPStatus.NOT_FOUND))
+            refused = BEYOND if hidden else ""
+            told_nobody = ReadTold(hidden, 0, HTTPStatus.NOT_FOUND, refused)
+            self._record(asked, caller, told_nobody, is_polled=bool(hidden))
             raise not_found(asked.resource_type)
         told = _told(found.resource, caller, summary)
         self._record(
@@ -118,10 +124,13 @@ class Reader:
                 else self._search(connection, search, limits, scene)
             )
             included = self._included(connection, page, search, caller.access, scene=scene, warnings=warnings)
+            everything = (*page.matches, *included)
+            infants = frozenset(infant for one in everything for infant in one.infants)
+            hidden = hidden_infants(connection, search, limits, scene, told=infants)
         bundle = self._bundle(search, page, included, warnings)
         told = _told(bundle, caller, Summary.NO)
-        everything = (*page.matches, *included)
-        infants = frozenset(infant for one in everything for infant in one.infants)
+        if hidden:
+            self._record(search, caller, ReadTold(hidden, 0, told.status, BEYOND), is_polled=True)
         is_polled = bool(everything) and all(is_uncharted(one) for one in everything)
         self._record(search, caller, ReadTold(infants, len(everything), told.status), is_polled=is_polled)
         return told
@@ -129,7 +138,7 @@ class Reader:
     def record_events(self, caller: Caller, infants: frozenset[str], events: int) -> None:
         """Writes down whom events will tell of, as of any poll. ``DatabaseUnavailable``: they may not be told."""
         asked = ReadAsked(
-            asked="$events",
+            asked=EVENTS,
             is_search=True,
             request_id=caller.request_id,
             address=caller.address,
@@ -138,6 +147,29 @@ class Reader:
         )
         told = ReadTold(infants, events, HTTPStatus.OK)
         record_read(self.engine, self.clock, caller.access, asked, told, watching=self.watching)
+
+    def record_refused(self, question: AskRead | AskSearch | AskView | None, caller: Caller, refused: Refused) -> None:
+        """Writes down that a client that is known was refused (403); None: it asked for events.
+
+        ``DatabaseUnavailable``: it cannot be told so.
+        """
+        scene = Scene(self.clock.now(), self.naming)
+        asked = _understood(question) if isinstance(question, AskSearch) else question
+        with translated("reading"), self.engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            infants: frozenset[str] = frozenset()
+            if isinstance(asked, AskRead):
+                infants = self._hidden(connection, asked)
+            elif isinstance(asked, Search):
+                infants = named_infants(connection, asked, scene)
+        self._record(asked, caller, ReadTold(infants, 0, refused.status, str(refused)), is_polled=True)
+
+    def _hidden(self, connection: Connection, asked: AskRead) -> frozenset[str]:
+        """Whom the resource would tell of that a client is not told."""
+        if asked.resource_type in (AUDIT, SUBSCRIPTION):
+            return frozenset()
+        found = self._read(connection, asked, ANYBODY)
+        return found.infants if found is not None else frozenset()
 
     def _read(self, connection: Connection, asked: AskRead, limits: Limits) -> Found | None:
         scene = Scene(self.clock.now(), self.naming)
@@ -201,13 +233,9 @@ class Reader:
         url = f"{self.base_url}/{found.resource['resourceType']}/{found.id}"
         return BundleEntry(url, summarised(found.resource, summary), is_match)
 
-    def _record(self, asked: AskRead | Search, caller: Caller, told: ReadTold, *, is_polled: bool = False) -> None:
-        is_search = isinstance(asked, Search)
-        text = (
-            f"{asked.resource_type}{write_query(asked.understood)}"
-            if isinstance(asked, Search)
-            else f"{asked.resource_type}/{asked.id}"
-        )
+    def _record(
+        self, asked: AskRead | Search | AskView | None, caller: Caller, told: ReadTold, *, is_polled: bool = False
+    ) -> None:
         is_of_entry = (
             isinstance(asked, AskRead)
             and asked.resource_type in CHARTED
@@ -219,8 +247,8 @@ class Reader:
             self.clock,
             caller.access,
             ReadAsked(
-                asked=text,
-                is_search=is_search,
+                asked=_text_of(asked),
+                is_search=not isinstance(asked, AskRead),
                 request_id=caller.request_id,
                 address=caller.address,
                 server=self.base_url,
@@ -230,6 +258,28 @@ class Reader:
             told,
             watching=self.watching if is_polled else None,
         )
+
+
+def _text_of(asked: AskRead | Search | AskView | None) -> str:
+    match asked:
+        case AskRead():
+            return f"{asked.resource_type}/{asked.id}"
+        case Search():
+            return f"{asked.resource_type}{write_query(asked.understood)}"
+        case AskView():
+            return "/".join(filter(None, (SUBSCRIPTION, asked.id, asked.operation)))
+        case None:
+            return EVENTS
+        case _:
+            assert_never(asked)
+
+
+def _understood(asked: AskSearch) -> Search:
+    """What of a search is understood, none of a query that cannot be read."""
+    try:
+        return read_search(asked.resource_type, asked.pairs, is_strict=False, warnings=Warnings())
+    except Refused:
+        return Search(asked.resource_type)
 
 
 def _limits(access: Access, resource_type: str, action: str) -> Limits:

@@ -1,6 +1,6 @@
 """Every read, in the audit trail's chain of reads before anybody is told: one row, with all infants told of.
 
-Of what pages poll, a row stands for a while: see ``watching``.
+Of what pages poll, and of what a client is refused, a row stands for a while: see ``watching``.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ class ReadAsked:
 
 @dataclass(frozen=True, slots=True)
 class ReadTold:
-    """What was told: of whom, how many resources, and with which HTTP status."""
+    """What was told: of whom, how many resources, and with which HTTP status.
+
+    ``refused`` says why nothing was told of these infants, whom the client asked for.
+    """
 
     infants: frozenset[str]
     resources: int
     status: int
+    refused: str = ""
 
 
 def record_read(
@@ -50,7 +54,7 @@ def record_read(
     *,
     watching: Watching | None = None,
 ) -> None:
-    """Writes a read down, of what is polled only where no row stands for it.
+    """Writes a read down, or that it was refused; of what is polled only where no row stands for it.
 
     ``DatabaseUnavailable``: it is not written, and nothing may be told.
     """
@@ -58,17 +62,21 @@ def record_read(
     if watching is None:
         notes: dict[str, Note] = {infant: {} for infant in told.infants or [""]}
     else:
-        notes = watching.due(_watcher(access, asked), told.infants, now=now)
+        notes = watching.due(_watcher(access, asked, told), told.infants or [""], now=now)
     if not notes:
         return
     with unit_of_work(engine, clock) as unit:
         append(unit.connection, list(_events(access, asked, told, notes)), now=now, chain=READS)
     if watching is not None:
-        watching.written(_watcher(access, asked), notes, now=now)
+        watching.written(_watcher(access, asked, told), notes, now=now)
 
 
-def _watcher(access: Access, asked: ReadAsked) -> Watcher:
-    return (access.issuer, access.subject, access.client, access.token_id, asked.address, _way(asked))
+def _watcher(access: Access, asked: ReadAsked, told: ReadTold) -> Watcher:
+    way = _way(asked)
+    if told.refused:
+        # Of one type, whatever its id: or a client fills the trail with ids that it makes up.
+        way = f"refused {way} {asked.asked.partition('?')[0].partition('/')[0]}"
+    return (access.issuer, access.subject, access.client, access.token_id, asked.address, way)
 
 
 def _way(asked: ReadAsked) -> str:
@@ -85,10 +93,12 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str
         "client": access.client,
         "issuer": access.issuer,
         "token_id": access.token_id,
-        "told": len(told.infants),
+        "told": len(told.infants) if not told.refused else 0,
         "resources": told.resources,
         "status": told.status,
     }
+    if told.refused:
+        detail["refused"] = told.refused
     if access.is_of_study:
         # What it was told may hold numbers that are kept from nurses.
         detail["study"] = True

@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -141,7 +142,8 @@ class FhirServer:
                 await loop.run_in_executor(self._pool, self._reader.record_events, caller, infants, events)
 
             headers = {"X-Request-Id": request_id, "Cache-Control": "private, no-cache"}
-            streamed.append(await self._streams.serve(request, access, record, headers))
+            async with self._writing_refusals(None, caller):
+                streamed.append(await self._streams.serve(request, access, record, headers))
             return Answer(HTTPStatus.OK)
 
         answer = await self._answer(request, request_id, serve)
@@ -191,7 +193,8 @@ class FhirServer:
         if isinstance(question, Write):
             told: Told | Wrote = await self._wrote(question, caller, request)
         else:
-            told = await self._told(question, caller)
+            async with self._writing_refusals(question, caller):
+                told = await self._told(question, caller)
         headers = {"ETag": told.tag}
         if isinstance(told, Wrote) and told.is_new:
             headers["Location"] = _location(self._reader.base_url, told.resource)
@@ -220,6 +223,17 @@ class FhirServer:
         if (known := request.headers.get("If-None-Match")) and is_known(known, tag):
             return Answer(HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
         return Answer(HTTPStatus.OK, self._capability, {"ETag": tag})
+
+    @asynccontextmanager
+    async def _writing_refusals(self, question: Question | None, caller: Caller) -> AsyncIterator[None]:
+        """A client that is known and may not read is in the audit trail before it is told so. None: events."""
+        try:
+            yield
+        except Refused as refused:
+            if refused.status is HTTPStatus.FORBIDDEN and isinstance(question, AskRead | AskSearch | AskView | None):
+                why = refused
+                await self._on_thread(lambda: self._reader.record_refused(question, caller, why))
+            raise
 
     async def _told(self, question: Question, caller: Caller) -> Told:
         match question:

@@ -13,6 +13,7 @@ import base64
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 
 from neopain.codecs.fhir import terminology as terms
 from neopain.codecs.fhir.digest import versioned
@@ -165,10 +166,22 @@ def audit_event_of(row: AuditRow) -> Json:
         "id": row.id,
         **(_rest(row) if is_rest else _activity(row)),
         "recorded": row.recorded.isoformat(),
-        "outcome": "0",
+        **_outcome(row),
         "source": {"observer": {"display": "neopain charting"}},
     }
     return versioned(resource)
+
+
+def _outcome(row: AuditRow) -> Json:
+    """``outcome`` of R4 audit-event-outcome: 4 where a read was refused or found nothing, 8 where the fault is ours."""
+    status, refused = row.detail.get("status"), str(row.detail.get("refused") or "")
+    if row.event not in (READ, SEARCHED) or not isinstance(status, int):
+        return {"outcome": "0"}
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return {"outcome": "8"}
+    if status < HTTPStatus.BAD_REQUEST and not refused:
+        return {"outcome": "0"}
+    return {"outcome": "4", "outcomeDesc": refused or "there is no such thing for this client"}
 
 
 def _rest(row: AuditRow) -> Json:

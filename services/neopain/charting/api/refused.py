@@ -1,0 +1,58 @@
+"""Whom a client asked about and was told nothing of: for the audit trail alone, never for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from neopain.charting.api.access import Blinding, Limits
+from neopain.charting.api.census import search_census
+from neopain.charting.api.scene import Scene
+from neopain.codecs.fhir.search import MOST_COUNT, Criterion, References, Search, Token, Tokens
+
+ANYBODY = Limits(blinding=Blinding(sees_all=True))
+"""No limits: whoever there is."""
+BEYOND = "it is beyond what the client may know of"
+
+
+def hidden_infants(
+    connection: Connection, search: Search, limits: Limits, scene: Scene, *, told: frozenset[str]
+) -> frozenset[str]:
+    """The infants whom the search names and who are not among those told of, since the client may not know of them."""
+    of_patients = _of_patients(search)
+    if limits.are_none or of_patients is None or len(told) >= _values(of_patients):
+        return frozenset()
+    may_be_told = _infants(connection, of_patients, limits, scene)
+    return _infants(connection, of_patients, ANYBODY, scene) - may_be_told - told
+
+
+def named_infants(connection: Connection, search: Search, scene: Scene) -> frozenset[str]:
+    """The infants whom the search names by their Patients or identifiers, those that there are."""
+    of_patients = _of_patients(search)
+    return _infants(connection, of_patients, ANYBODY, scene) if of_patients is not None else frozenset()
+
+
+def _infants(connection: Connection, search: Search, limits: Limits, scene: Scene) -> frozenset[str]:
+    page = search_census(connection, search, limits, scene)
+    return frozenset(infant for one in page.matches for infant in one.infants)
+
+
+def _of_patients(search: Search) -> Search | None:
+    """The search for the Patients that a search names; None where it names none."""
+    criteria = tuple(one for criterion in search.criteria for one in _of_patient(criterion, search.resource_type))
+    return Search("Patient", criteria, count=MOST_COUNT) if criteria else None
+
+
+def _of_patient(criterion: Criterion, resource_type: str) -> Iterator[Tokens]:
+    match criterion:
+        case References("patient", ids):
+            yield Tokens("_id", tuple(Token(None, one) for one in ids))
+        case Tokens("patient.identifier", values):
+            yield Tokens("identifier", values)
+        case Tokens("_id" | "identifier") if resource_type == "Patient":
+            yield criterion
+
+
+def _values(search: Search) -> int:
+    return max(len(one.values) for one in search.criteria if isinstance(one, Tokens))
