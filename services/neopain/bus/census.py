@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, cast
 
@@ -14,11 +14,13 @@ from neopain.bus.connection import translated
 from neopain.bus.group_commit import GroupCommit
 from neopain.bus.streams import CENSUS
 from neopain.domain.census import BedState, Census
-from neopain.domain.identity import BedId
+from neopain.domain.identity import BedId, SourceId
 from neopain.wire.census import decode_bed_state, encode_bed_state
 
 EVENT_LIFE = timedelta(days=7)
 """How long an event is recognised as a repetition: a discharge that is sent again must not empty the bed again."""
+CONTRADICTION_LIFE = timedelta(minutes=10)
+"""Longer than a listener waits after one."""
 
 
 class Written(Enum):
@@ -104,6 +106,25 @@ async def is_applied(bus: Bus, mark: str) -> bool:
     """Whether an event was applied under the mark. ``BusUnavailable`` when the bus does not answer."""
     with translated("read mark"):
         return bool(await bus.durable.exists(bus.key("mark", CENSUS.name, mark)))
+
+
+async def note_contradiction(bus: Bus, bed: BedId, source: SourceId, *, at: datetime) -> None:
+    """Says to all listeners that the source named another infant at the bed then. ``BusUnavailable``."""
+    last = await last_contradiction(bus, bed, source)
+    if last is None or last < at:
+        with translated("note a contradiction"):
+            await bus.durable.set(_contradiction_key(bus, bed, source), at.isoformat(), px=CONTRADICTION_LIFE)
+
+
+async def last_contradiction(bus: Bus, bed: BedId, source: SourceId) -> datetime | None:
+    """When a listener last noted that the source named another infant at the bed. ``BusUnavailable``."""
+    with translated("read a contradiction"):
+        found = cast("bytes | None", await bus.durable.get(_contradiction_key(bus, bed, source)))
+    return datetime.fromisoformat(found.decode()) if found is not None else None
+
+
+def _contradiction_key(bus: Bus, bed: BedId, source: SourceId) -> str:
+    return bus.key("census", "contradicted", str(source), bed)
 
 
 def _beds_key(bus: Bus) -> str:

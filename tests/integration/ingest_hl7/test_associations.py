@@ -50,6 +50,10 @@ async def test_an_association_that_cannot_be_read_is_refused_and_kept(door: Any,
     assert (await door.bed("NICU/1/3")).associations == ()
 
 
+def said(bed: BedId, moment: datetime, number: str = "77") -> Said:
+    return Said(bed, (PatientId(number, "HOSP"),), SourceId("hl7", "MON"), Processing.PRODUCTION, moment)
+
+
 async def test_beds_are_looked_up_again_when_the_census_has_changed_and_not_before(
     door: Any, text: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,9 +69,6 @@ async def test_beds_are_looked_up_again_when_the_census_has_changed_and_not_befo
     one, two = BedId("NICU/1/3"), BedId("NICU/1/4")
     known = Association(door.bus)
 
-    def said(bed: BedId, moment: datetime) -> Said:
-        return Said(bed, (PatientId("77", "HOSP"),), SourceId("hl7", "MON"), Processing.PRODUCTION, moment)
-
     async def judged(bed: BedId, second: float) -> CensusEventKind | None:
         moment = NOON + timedelta(seconds=second)
         found = await known.judge(said(bed, moment))
@@ -81,3 +82,23 @@ async def test_beds_are_looked_up_again_when_the_census_has_changed_and_not_befo
     assert [await judged(bed, 5) for bed in (one, two)] == [None, None]
     assert [await judged(bed, 6) for bed in (one, two)] == [None, CensusEventKind.CONTRADICTED]
     assert read == [one, two, one, two]
+
+
+async def test_a_device_at_another_listener_that_disagrees_keeps_the_bed_held(door: Any, text: Any) -> None:
+    await door.ask(text.adt("A01", control="1"))
+    await door.ask(text.vitals(control="2", mrn="88"))
+    state = await door.bed("NICU/1/3")
+    (source,) = {one.source for one in state.disputes}
+    gateway, bed = SourceId("hl7", source.removeprefix("hl7:")), BedId("NICU/1/3")
+    here, there = Association(door.bus), Association(door.bus)
+
+    async def judged(listener: Association, second: float, number: str) -> CensusEventKind | None:
+        one = said(bed, NOON + timedelta(days=1000, seconds=second), number)._replace(source=gateway)
+        # Whoever takes the short way has nothing to tell anybody.
+        return None if listener.is_settled(one) else await listener.judge(one)
+
+    for second in range(0, 400, 50):
+        assert await judged(there, second, "88") is None
+        assert await judged(here, second + 1, "77") is None
+    assert await judged(here, 469, "77") is None
+    assert await judged(here, 471, "77") is CensusEventKind.CONFIRMED

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from neopain.bus.bus import Bus
-from neopain.bus.census import BedReader
+from neopain.bus.census import BedReader, last_contradiction, note_contradiction
 from neopain.domain.census import DEVICE_DISAGREES, BedState, CensusEvent, CensusEventKind, Infant
 from neopain.domain.identity import BedId, PatientId, SourceId
 from neopain.domain.vitals import Processing
@@ -20,6 +20,8 @@ MOST_BEDS = 4096
 QUIET = timedelta(minutes=2)
 """So long a sender must not have named another infant at a bed before its word ends the hold: several devices behind a
 gateway have one name, and one of them that agrees does not speak for the other."""
+NOTED_EVERY = timedelta(seconds=10)
+"""How often the other listeners are told of it: each has connections of its own, and that device may be on another."""
 
 
 class Said(NamedTuple):
@@ -35,7 +37,8 @@ class Said(NamedTuple):
 @dataclass(slots=True)
 class Association:
     """Compares PID of vitals with the census. ``beds`` are as they were at ``version``, which was read at ``asked``;
-    ``contradicted`` is when a source last named another infant at a bed, as far as this process knows."""
+    ``contradicted`` is when a source last named another infant at a bed, as far as this process knows; ``noted`` when
+    the others were last told."""
 
     bus: Bus
     reader: BedReader = field(init=False)
@@ -43,6 +46,7 @@ class Association:
     version: str = ""
     asked: datetime | None = None
     contradicted: dict[tuple[BedId, SourceId], datetime] = field(default_factory=dict)
+    noted: dict[tuple[BedId, SourceId], datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reader = BedReader(self.bus)
@@ -55,13 +59,25 @@ class Association:
 
     async def judge(self, said: Said) -> CensusEventKind | None:
         """What a device's word means for a bed, None if nothing. Raises ``BusUnavailable``."""
-        return self._judged(await self._state_of(said.bed, said.received), said)
+        state = await self._state_of(said.bed, said.received)
+        kind = self._judged(state, said)
+        if self._is_to_be_noted(state, said):
+            await note_contradiction(self.bus, said.bed, said.source, at=said.received)
+            _keep(self.noted, (said.bed, said.source), said.received)
+        if kind is not CensusEventKind.CONFIRMED:
+            return kind
+        last = await last_contradiction(self.bus, said.bed, said.source)
+        if last is None or said.received - last >= QUIET:
+            return kind
+        _keep(self.contradicted, (said.bed, said.source), last)
+        return None
 
     def is_settled(self, said: Said) -> bool:
-        """Whether it is known, without reading, that a device's word changes nothing."""
+        """Whether it is known, without reading, that a device's word changes nothing and nobody need hear of it."""
         if said.bed not in self.beds or not self._is_fresh(said.received):
             return False
-        return self._judged(self.beds[said.bed], said) is None
+        state = self.beds[said.bed]
+        return self._judged(state, said) is None and not self._is_to_be_noted(state, said)
 
     async def number_of(self, bed: BedId, numbers: tuple[PatientId, ...], received: datetime) -> PatientId:
         """By which of its numbers a device names the infant in the bed, the first where by none of them. Raises
@@ -86,22 +102,22 @@ class Association:
         self.beds.pop(bed, None)
 
     def _judged(self, state: BedState | None, said: Said) -> CensusEventKind | None:
-        is_test = said.processing is not Processing.PRODUCTION
-        if state is None or state.infant is None or (is_test and state.processing is Processing.PRODUCTION):
+        if state is None or not _is_compared(state, said):
             return None
         kind, place = verdict(state, said.source, said.numbers), (said.bed, said.source)
-        if not state.infant.is_meant_by(said.numbers):
-            self._remember(place, said.received)
+        if _names_another(state, said):
+            _keep(self.contradicted, place, said.received)
         elif kind is CensusEventKind.CONFIRMED:
             if place not in self.contradicted:
-                self._remember(place, said.received)
+                _keep(self.contradicted, place, said.received)
             return kind if said.received - self.contradicted[place] >= QUIET else None
         return kind
 
-    def _remember(self, place: tuple[BedId, SourceId], received: datetime) -> None:
-        if len(self.contradicted) >= MOST_BEDS:
-            self.contradicted.clear()
-        self.contradicted[place] = received
+    def _is_to_be_noted(self, state: BedState | None, said: Said) -> bool:
+        if state is None or not _is_compared(state, said) or not _names_another(state, said):
+            return False
+        noted = self.noted.get((said.bed, said.source))
+        return noted is None or said.received - noted >= NOTED_EVERY
 
     def _is_fresh(self, now: datetime) -> bool:
         return self.asked is not None and abs(now - self.asked) <= CENSUS_AGE
@@ -120,6 +136,22 @@ class Association:
                 self.beds.clear()
             self.beds[bed] = state
         return state
+
+
+def _keep(moments: dict[tuple[BedId, SourceId], datetime], place: tuple[BedId, SourceId], moment: datetime) -> None:
+    if len(moments) >= MOST_BEDS:
+        moments.clear()
+    moments[place] = moment
+
+
+def _is_compared(state: BedState, said: Said) -> bool:
+    """A test contradicts no infant of production, and an empty bed nobody."""
+    is_test = said.processing is not Processing.PRODUCTION
+    return state.infant is not None and not (is_test and state.processing is Processing.PRODUCTION)
+
+
+def _names_another(state: BedState, said: Said) -> bool:
+    return state.infant is not None and not state.infant.is_meant_by(said.numbers)
 
 
 def verdict(state: BedState, source: SourceId, numbers: tuple[PatientId, ...]) -> CensusEventKind | None:

@@ -68,8 +68,9 @@ def test_of_several_numbers_one_that_is_the_infant_s_agrees(
 
 
 def changes(known: Association, state: BedState, named: PatientId, second: int, processing: str = "P") -> bool:
-    """Whether what the gateway says then is told to the census."""
+    """Whether what the gateway says then is told to the census; the other listeners were told just now."""
     known.asked = NOON + timedelta(seconds=second)
+    known.noted[state.bed, MONITOR] = known.asked
     known.beds[state.bed] = state
     return not known.is_settled(Said(state.bed, (named,), MONITOR, Processing(processing), known.asked))
 
