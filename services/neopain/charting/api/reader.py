@@ -97,9 +97,7 @@ class Reader:
             )
             hidden = self._hidden(connection, asked) if found is None else frozenset()
         if found is None:
-            refused = BEYOND if hidden else ""
-            told_nobody = ReadTold(hidden, 0, HTTPStatus.NOT_FOUND, refused)
-            self._record(asked, caller, told_nobody, is_polled=bool(hidden))
+            self._record(asked, caller, ReadTold(hidden, 0, HTTPStatus.NOT_FOUND, BEYOND if hidden else ""))
             raise not_found(asked.resource_type)
         told = _told(found.resource, caller, summary)
         self._record(
@@ -129,10 +127,10 @@ class Reader:
             hidden = hidden_infants(connection, search, limits, scene, told=infants)
         bundle = self._bundle(search, page, included, warnings)
         told = _told(bundle, caller, Summary.NO)
-        if hidden:
-            self._record(search, caller, ReadTold(hidden, 0, told.status, BEYOND), is_polled=True)
-        is_polled = bool(everything) and all(is_uncharted(one) for one in everything)
-        self._record(search, caller, ReadTold(infants, len(everything), told.status), is_polled=is_polled)
+        refused = [ReadTold(hidden, 0, told.status, BEYOND)] if hidden else []
+        # Where others were named each answer is a row, whether or not there are such infants.
+        is_polled = hidden is None and bool(everything) and all(is_uncharted(one) for one in everything)
+        self._record(search, caller, *refused, ReadTold(infants, len(everything), told.status), is_polled=is_polled)
         return told
 
     def record_events(self, caller: Caller, infants: frozenset[str], events: int) -> None:
@@ -234,12 +232,12 @@ class Reader:
         return BundleEntry(url, summarised(found.resource, summary), is_match)
 
     def _record(
-        self, asked: AskRead | Search | AskView | None, caller: Caller, told: ReadTold, *, is_polled: bool = False
+        self, asked: AskRead | Search | AskView | None, caller: Caller, *told: ReadTold, is_polled: bool = False
     ) -> None:
         is_of_entry = (
             isinstance(asked, AskRead)
             and asked.resource_type in CHARTED
-            and told.resources
+            and any(one.resources for one in told)
             and not (is_live(asked.id) or is_aggregate(asked.id))
         )
         record_read(
@@ -255,7 +253,7 @@ class Reader:
                 server_address=self.server_address,
                 entry_id=asked.id if is_of_entry and isinstance(asked, AskRead) else "",
             ),
-            told,
+            *told,
             watching=self.watching if is_polled else None,
         )
 

@@ -1,18 +1,19 @@
 """Every read, in the audit trail's chain of reads before anybody is told: one row, with all infants told of.
 
-Of what pages poll, and of what a client is refused, a row stands for a while: see ``watching``.
+Of what pages poll, and of what no scope grants, a row stands for a while: see ``watching``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from neopain.charting.api.access import Access
 from neopain.charting.api.watching import Note, Watcher, Watching
-from neopain.charting.audit.chain import AuditEvent, append
+from neopain.charting.audit.chain import AuditEvent, append, hold_head
 from neopain.charting.disclosures import READS
 from neopain.charting.unit_of_work import unit_of_work
 from neopain.codecs.fhir.audit_event import READ, SEARCHED
@@ -50,25 +51,33 @@ def record_read(
     clock: Clock,
     access: Access,
     asked: ReadAsked,
-    told: ReadTold,
-    *,
+    *told: ReadTold,
     watching: Watching | None = None,
 ) -> None:
-    """Writes a read down, or that it was refused; of what is polled only where no row stands for it.
+    """Writes a read down, or that it was refused; of what is polled only where no row stands for it. All of it is one
+    transaction, also where a row stands for a refusal: how long it takes would tell the client whether there is whom it
+    asked about.
 
     ``DatabaseUnavailable``: it is not written, and nothing may be told.
     """
     now = clock.now()
-    if watching is None:
-        notes: dict[str, Note] = {infant: {} for infant in told.infants or [""]}
-    else:
-        notes = watching.due(_watcher(access, asked, told), told.infants or [""], now=now)
-    if not notes:
+    due = [(one, _due(_watcher(access, asked, one), one, watching, now=now)) for one in told]
+    events = [event for one, notes in due for event in _events(access, asked, one, notes)]
+    if not events and not any(one.refused for one in told):
         return
     with unit_of_work(engine, clock) as unit:
-        append(unit.connection, list(_events(access, asked, told, notes)), now=now, chain=READS)
+        if events:
+            append(unit.connection, events, now=now, chain=READS)
+        else:
+            hold_head(unit.connection, READS)
     if watching is not None:
-        watching.written(_watcher(access, asked, told), notes, now=now)
+        for one, notes in due:
+            watching.written(_watcher(access, asked, one), notes, now=now)
+
+
+def _due(watcher: Watcher, told: ReadTold, watching: Watching | None, *, now: datetime) -> dict[str, Note]:
+    infants = told.infants or [""]
+    return {infant: {} for infant in infants} if watching is None else watching.due(watcher, infants, now=now)
 
 
 def _watcher(access: Access, asked: ReadAsked, told: ReadTold) -> Watcher:

@@ -18,13 +18,16 @@ BEYOND = "it is beyond what the client may know of"
 
 def hidden_infants(
     connection: Connection, search: Search, limits: Limits, scene: Scene, *, told: frozenset[str]
-) -> frozenset[str]:
-    """The infants whom the search names and who are not among those told of, since the client may not know of them."""
+) -> frozenset[str] | None:
+    """The infants whom the search names and the client may not know of, none where there are none such; None where it
+    names nobody but whom the client may know of."""
     of_patients = _of_patients(search)
     if limits.are_none or of_patients is None or len(told) >= _values(of_patients):
-        return frozenset()
-    may_be_told = _infants(connection, of_patients, limits, scene)
-    return _infants(connection, of_patients, ANYBODY, scene) - may_be_told - told
+        return None
+    known = told | _infants(connection, of_patients, limits, scene)
+    if len(known) >= _values(of_patients):
+        return None
+    return _infants(connection, of_patients, ANYBODY, scene) - known
 
 
 def named_infants(connection: Connection, search: Search, scene: Scene) -> frozenset[str]:

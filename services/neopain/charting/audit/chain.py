@@ -72,6 +72,11 @@ def append(connection: Connection, events: Sequence[AuditEvent], *, now: datetim
     connection.execute(update(AUDIT_HEADS).where(AUDIT_HEADS.c.chain == chain).values(position=position, hash=previous))
 
 
+def hold_head(connection: Connection, chain: str) -> None:
+    """Waits for the chain's head and holds it until the transaction ends, as ``append`` does."""
+    _locked_head(connection, chain)
+
+
 def row_hash(content: Content, previous_hash: str) -> str:
     """SHA-256, hexadecimal, of the previous hash and the canonical JSON of the content."""
     # As ``canonical_json`` has it (keys sorted, no spaces, ASCII), written out: a million rows are checked this way.

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from neopain.charting.audit.verify import verify_audit
+from neopain.codecs.fhir.ids import patient_id
 from neopain.errors import DatabaseUnavailable
 
 Rows = Callable[[str], list[dict[str, Any]]]
@@ -345,6 +346,49 @@ def test_refusals_of_a_kind_fill_no_trail(api: Any, charted: Charted, rows: Rows
     api.ask(f"Observation/{charted.entry}", token=token)
 
     assert reads(rows)[-1]["detail"]["repeated"] == 19
+
+
+@pytest.fixture
+def commits(engine: Engine) -> Iterator[list[str]]:
+    """Grows by each transaction that is committed; other tests use this engine, too."""
+    found: list[str] = []
+
+    def note(_: Connection) -> None:
+        found.append("commit")
+
+    event.listen(engine, "commit", note)
+    yield found
+    event.remove(engine, "commit", note)
+
+
+@pytest.mark.parametrize("path", ["Patient/{}", "Patient?_id={}", "Observation?patient={}"])
+@pytest.mark.parametrize("token", [ANOTHER, {"scope": "openid"}])
+def test_what_is_kept_from_a_client_is_written_down_in_no_longer_time_than_what_is_not_there(
+    api: Any, charted: Charted, commits: list[str], *, path: str, token: dict[str, str]
+) -> None:
+    taken = []
+    for patient in (charted.patient, "none-1", charted.patient, "none-2"):
+        commits.clear()
+        api.ask(path.format(patient), token=api.token(jti="token-1", **token))
+        taken.append(len(commits))
+
+    assert taken == [1, 1, 1, 1]
+
+
+def test_a_poll_that_names_others_too_tells_by_no_longer_time_whether_there_are_such(
+    api: Any, ward: Any, charted: Charted, commits: list[str]
+) -> None:
+    other = type(ward)(ward.engine, ward.clock)
+    other.admit(other.infant)
+    token = api.token(scope="patient/*.rs", patient=charted.identifier, jti="token-1")
+    taken = {}
+    for named in (charted.patient, f"{charted.patient},none", f"{charted.patient},{patient_id(other.infant)}"):
+        commits.clear()
+        for _ in range(3):
+            assert len(api.found(f"Observation?code=live-pain-score&patient={named}", token=token)) == 1
+        taken[named] = len(commits)
+
+    assert list(taken.values()) == [1, 3, 3]
 
 
 def test_a_refusal_that_cannot_be_written_down_is_not_told(
