@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import uuid
 from pathlib import Path
 
 import pytest
+
+from neopain import __version__, cli
 
 from .conftest import ROOT, SERVICES
 
@@ -72,3 +76,27 @@ def test_a_command_without_a_standard_output_does_what_it_does() -> None:
     shell = f"{sys.executable} -m neopain --version >&-"
     done = subprocess.run(["/bin/sh", "-c", shell], check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_a_caller_whose_standard_output_is_no_file_gets_what_is_printed_and_keeps_it() -> None:
+    own = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with contextlib.redirect_stdout(own), pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert (end.value.code, own.buffer.getvalue()) == (0, f"neopain {__version__}\n".encode())
+
+
+def test_a_callers_own_lines_stand_where_it_printed_them(tmp_path: Path) -> None:
+    with (tmp_path / "printed").open("w", encoding="utf-8") as own, contextlib.redirect_stdout(own):
+        print("before")
+        with pytest.raises(SystemExit):
+            cli.main(["--version"])
+        assert sys.stdout is own
+        print("after")
+    assert (tmp_path / "printed").read_text(encoding="utf-8") == f"before\nneopain {__version__}\nafter\n"
+
+
+def test_a_callers_full_disk_is_its_own_to_use_again() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full, contextlib.redirect_stdout(full):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["--version"])
+        assert (end.value.code, Path(f"/proc/self/fd/{full.fileno()}").readlink()) == (1, Path("/dev/full"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, TypeGuard, cast
 
 READER_GONE = 141
 """What a shell says of a program that SIGPIPE ended, as most do whose reader has gone."""
@@ -19,7 +19,12 @@ class OutputLost(Exception):
 class _Told(io.FileIO):
     """A file whose refusal of bytes is told apart from every other error of the system."""
 
+    is_dropped = False
+    """Whether what comes is left out: what is still in a buffer above it would fail anew."""
+
     def write(self, data: object) -> int:
+        if self.is_dropped:
+            return memoryview(data).nbytes  # type: ignore[arg-type]
         try:
             return super().write(data)  # type: ignore[arg-type]
         except OSError as error:
@@ -29,23 +34,29 @@ class _Told(io.FileIO):
 def with_output(run: Callable[[], int]) -> int:
     """Runs a command, sees to it that all it printed is written, and returns its exit code.
 
-    Where it cannot be written it is 1, and a line of standard error says why; or ``READER_GONE``, quietly.
+    Where it cannot be written it is 1, and a line of standard error says why; or ``READER_GONE``, quietly. What is no
+    file (a notebook's output, a test's) is left as it is, and so is standard output afterwards.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _watched(sys.stdout)
-    try:
-        return _written(run)
-    except OutputLost as lost:
-        _drop_the_rest()
-        if isinstance(lost.__cause__, BrokenPipeError):
-            return READER_GONE
-        why = getattr(lost.__cause__, "strerror", "")
-        print(f"neopain: standard output cannot be written ({why}): what was printed is not complete", file=sys.stderr)
-        return 1
-
-
-def _watched(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
+    stdout = sys.stdout
+    if not _is_file(stdout):
+        return run()
+    stdout.flush()
     told = _Told(stdout.fileno(), "w", closefd=False)
+    with contextlib.redirect_stdout(_text_over(told, stdout)):
+        try:
+            return _written(run)
+        except OutputLost as lost:
+            told.is_dropped = True
+            return _code_of(lost)
+
+
+def _is_file(stdout: TextIO | None) -> TypeGuard[io.TextIOWrapper]:
+    if not isinstance(stdout, io.TextIOWrapper):
+        return False
+    return isinstance(getattr(stdout.buffer, "raw", stdout.buffer), io.FileIO)
+
+
+def _text_over(told: _Told, stdout: io.TextIOWrapper) -> io.TextIOWrapper:
     return io.TextIOWrapper(
         # Where Python was told not to buffer there is no buffer below the text.
         cast("BinaryIO", told) if stdout.write_through else io.BufferedWriter(told),
@@ -60,12 +71,12 @@ def _written(run: Callable[[], int]) -> int:
     try:
         return run()
     finally:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
 
 
-def _drop_the_rest() -> None:
-    """The interpreter writes what is left in its buffer when it ends, and would fail anew."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _code_of(lost: OutputLost) -> int:
+    if isinstance(lost.__cause__, BrokenPipeError):
+        return READER_GONE
+    why = getattr(lost.__cause__, "strerror", "")
+    print(f"neopain: standard output cannot be written ({why}): what was printed is not complete", file=sys.stderr)
+    return 1
