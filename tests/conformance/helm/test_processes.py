@@ -197,8 +197,8 @@ def secret_files(folder: Path, authority: Authority) -> dict[str, Path]:
 
 
 def test_every_process_answers_its_probes(machine: Machine) -> None:
-    going_on = {name: one for name, one in machine.processes.items() if name.partition(".")[0] not in ENDS_BY_ITSELF}
-    wait_for_all(going_on.values())
+    going_on = those_that_go_on(machine)
+    wait_for_all(going_on)
     assert len(going_on) == 15
 
 
@@ -228,6 +228,13 @@ def probes_of(container: Object) -> str:
     return re.sub(r"http-\d+", "http-N", json.dumps(asked, sort_keys=True))
 
 
+def those_that_go_on(machine: Machine, component: str = "") -> list[Process]:
+    """The processes that serve until they are stopped, of a component or of all."""
+    found = {name: name.partition(".")[0] for name in machine.processes}
+    found = {name: own for name, own in found.items() if own not in ENDS_BY_ITSELF and component in ("", own)}
+    return [machine.processes[name] for name in found]
+
+
 def wait_for_all(processes: Collection[Process]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     for process in processes:
@@ -241,6 +248,7 @@ def wait_for(process: Process, kind: str, deadline: float) -> None:
 
 
 def test_an_hl7_message_is_acknowledged_over_tls(machine: Machine, authority: Authority) -> None:
+    wait_for_all(those_that_go_on(machine, "ingest-hl7"))
     port = machine.port("ingest-hl7", 2575)
     with (
         socket.create_connection((HOST, port), timeout=10) as plain,
@@ -252,6 +260,7 @@ def test_an_hl7_message_is_acknowledged_over_tls(machine: Machine, authority: Au
 
 
 def test_the_fhir_api_tells_what_it_is_over_tls(machine: Machine, authority: Authority) -> None:
+    wait_for_all(those_that_go_on(machine, "charting-api"))
     context: ssl.SSLContext = authority.context()
     with (
         socket.create_connection((HOST, machine.port("charting-api", 8080)), timeout=10) as plain,
@@ -262,6 +271,7 @@ def test_the_fhir_api_tells_what_it_is_over_tls(machine: Machine, authority: Aut
 
 
 def test_every_process_ends_by_itself_within_its_grace(machine: Machine) -> None:
+    wait_for_all(those_that_go_on(machine))
     running = {name: one for name, one in machine.processes.items() if one.child.is_alive()}
     servers = {name: running.pop(name) for name in ("bus.valkey", "media.valkey")}
     codes = {}
