@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neopain.bus.census import BedReader
+from neopain.bus.census import BedReader, last_contradiction
 from neopain.bus.streams import VITALS
 from neopain.domain.census import ASSOCIATION_DISAGREES, CensusEventKind
 from neopain.domain.identity import BedId, PatientId, SourceId
@@ -102,3 +102,29 @@ async def test_a_device_at_another_listener_that_disagrees_keeps_the_bed_held(do
         assert await judged(here, second + 1, "77") is None
     assert await judged(here, 469, "77") is None
     assert await judged(here, 471, "77") is CensusEventKind.CONFIRMED
+
+
+async def test_a_listener_whose_clock_was_ahead_holds_no_bed_until_then_and_goes_on_telling(
+    door: Any, text: Any
+) -> None:
+    await door.ask(text.adt("A01", control="1"))
+    await door.ask(text.vitals(control="2", mrn="88"))
+    (dispute,) = (await door.bed("NICU/1/3")).disputes
+    gateway, bed = SourceId("hl7", dispute.source.removeprefix("hl7:")), BedId("NICU/1/3")
+    ahead, here = Association(door.bus), Association(door.bus)
+
+    async def judged(listener: Association, second: float, number: str) -> CensusEventKind | None:
+        return await listener.judge(said(bed, NOON + timedelta(seconds=second), number)._replace(source=gateway))
+
+    async def forget() -> None:
+        # As after ten minutes.
+        await door.bus.durable.delete(door.bus.key("census", "contradicted", str(gateway), bed))
+
+    await judged(ahead, 86_400, "88")
+    assert await judged(here, -121, "77") is None
+    assert await judged(here, 0, "77") is None
+    await forget()
+    assert await judged(here, 121, "77") is CensusEventKind.CONFIRMED
+
+    await judged(ahead, 130, "88")
+    assert await last_contradiction(door.bus, bed, gateway) == NOON + timedelta(seconds=130)

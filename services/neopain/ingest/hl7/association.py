@@ -69,7 +69,8 @@ class Association:
         last = await last_contradiction(self.bus, said.bed, said.source)
         if last is None or said.received - last >= QUIET:
             return kind
-        _keep(self.contradicted, (said.bed, said.source), last)
+        # By a clock that was ahead the bed would be held until then.
+        _keep(self.contradicted, (said.bed, said.source), min(last, said.received))
         return None
 
     def is_settled(self, said: Said) -> bool:
@@ -117,7 +118,7 @@ class Association:
         if state is None or not _is_compared(state, said) or not _names_another(state, said):
             return False
         noted = self.noted.get((said.bed, said.source))
-        return noted is None or said.received - noted >= NOTED_EVERY
+        return noted is None or not timedelta(0) <= said.received - noted < NOTED_EVERY
 
     def _is_fresh(self, now: datetime) -> bool:
         return self.asked is not None and abs(now - self.asked) <= CENSUS_AGE
