@@ -5,7 +5,7 @@ To be called on a thread that may block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -20,19 +20,36 @@ from neopain.charting.api.entries import read_entries, read_entry, search_entrie
 from neopain.charting.api.flags import read_flag, search_flags
 from neopain.charting.api.found import Found, Page
 from neopain.charting.api.observations import is_aggregate, is_live, is_uncharted, read_observation, search_observations
-from neopain.charting.api.question import SUBSCRIPTION, AskRead, AskSearch, AskView, write_query
+from neopain.charting.api.question import (
+    SUBSCRIPTION,
+    AskCreate,
+    AskDelete,
+    AskRead,
+    AskSearch,
+    AskView,
+    Write,
+    write_query,
+)
 from neopain.charting.api.reads import ReadAsked, ReadTold, record_read
-from neopain.charting.api.refused import ANYBODY, BEYOND, hidden_infants, named_infants
+from neopain.charting.api.refused import (
+    ANYBODY,
+    BEYOND,
+    hidden_infants,
+    named_by,
+    named_infants,
+    text_of_write,
+)
 from neopain.charting.api.scene import Scene
 from neopain.charting.api.subscriptions.served import read_own, search_own
 from neopain.charting.api.watching import Watching
 from neopain.charting.database import translated
+from neopain.codecs.fhir import audit_event
 from neopain.codecs.fhir.bundle import BundleEntry, searchset, summarised
 from neopain.codecs.fhir.census import Naming
 from neopain.codecs.fhir.digest import entity_tag, is_known
 from neopain.codecs.fhir.ids import encounter_id, patient_id
 from neopain.codecs.fhir.refusal import Refused, Warnings, bad_request, forbidden, not_found
-from neopain.codecs.fhir.scopes import READ, SEARCH
+from neopain.codecs.fhir.scopes import CREATE, READ, SEARCH, UPDATE
 from neopain.codecs.fhir.search import SEARCHES, Search, Summary, read_search
 from neopain.codecs.fhir.terminology import Json
 from neopain.domain.policy import SitePolicies
@@ -135,14 +152,7 @@ class Reader:
 
     def record_events(self, caller: Caller, infants: frozenset[str], events: int) -> None:
         """Writes down whom events will tell of, as of any poll. ``DatabaseUnavailable``: they may not be told."""
-        asked = ReadAsked(
-            asked=EVENTS,
-            is_search=True,
-            request_id=caller.request_id,
-            address=caller.address,
-            server=self.base_url,
-            server_address=self.server_address,
-        )
+        asked = self._asked(EVENTS, audit_event.SEARCHED, caller)
         told = ReadTold(infants, events, HTTPStatus.OK)
         record_read(self.engine, self.clock, caller.access, asked, told, watching=self.watching)
 
@@ -161,6 +171,28 @@ class Reader:
             elif isinstance(asked, Search):
                 infants = named_infants(connection, asked, scene)
         self._record(asked, caller, ReadTold(infants, 0, refused.status, str(refused)), is_polled=True)
+
+    def record_refused_write(self, question: Write, body: Json, caller: Caller, refused: Refused) -> None:
+        """Writes down that a client that is known was not let write (403, 404), and nothing changed.
+
+        ``DatabaseUnavailable``: it cannot be told so.
+        """
+        with translated("reading"), self.engine.connect() as raw:
+            connection = raw.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            named = named_by(question, body)
+            infants = frozenset(infant for one in named for infant in self._hidden(connection, one))
+            is_missed = refused.status is HTTPStatus.NOT_FOUND
+            are_beyond = is_missed and self._are_beyond(connection, question, named, caller)
+        told = ReadTold(infants, 0, refused.status, BEYOND if infants and are_beyond else str(refused))
+        asked = self._asked(text_of_write(question), audit_event.WRITE_REFUSED, caller)
+        record_read(self.engine, self.clock, caller.access, asked, told, watching=self.watching)
+
+    def _are_beyond(self, connection: Connection, question: Write, named: Sequence[AskRead], caller: Caller) -> bool:
+        """Whether the client may not know of something that its write is about."""
+        if isinstance(question, AskDelete):
+            return False
+        limits = caller.access.may(question.resource_type, CREATE if isinstance(question, AskCreate) else UPDATE)
+        return limits is None or any(self._read(connection, one, limits) is None for one in named)
 
     def _hidden(self, connection: Connection, asked: AskRead) -> frozenset[str]:
         """Whom the resource would tell of that a client is not told."""
@@ -244,17 +276,25 @@ class Reader:
             self.engine,
             self.clock,
             caller.access,
-            ReadAsked(
-                asked=_text_of(asked),
-                is_search=not isinstance(asked, AskRead),
-                request_id=caller.request_id,
-                address=caller.address,
-                server=self.base_url,
-                server_address=self.server_address,
+            self._asked(
+                _text_of(asked),
+                audit_event.READ if isinstance(asked, AskRead) else audit_event.SEARCHED,
+                caller,
                 entry_id=asked.id if is_of_entry and isinstance(asked, AskRead) else "",
             ),
             *told,
             watching=self.watching if is_polled else None,
+        )
+
+    def _asked(self, asked: str, event: str, caller: Caller, *, entry_id: str = "") -> ReadAsked:
+        return ReadAsked(
+            asked=asked,
+            event=event,
+            request_id=caller.request_id,
+            address=caller.address,
+            server=self.base_url,
+            server_address=self.server_address,
+            entry_id=entry_id,
         )
 
 

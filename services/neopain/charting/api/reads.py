@@ -1,6 +1,7 @@
 """Every read, in the audit trail's chain of reads before anybody is told: one row, with all infants told of.
 
-Of what pages poll, and of what no scope grants, a row stands for a while: see ``watching``.
+Writes that are refused are in it, too: they change nothing, and whoever charts must not wait for them. Of what pages
+poll, of what no scope grants, and of refused writes a row stands for a while: see ``watching``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from neopain.charting.api.watching import Note, Watcher, Watching
 from neopain.charting.audit.chain import AuditEvent, append, hold_head
 from neopain.charting.disclosures import READS
 from neopain.charting.unit_of_work import unit_of_work
-from neopain.codecs.fhir.audit_event import READ, SEARCHED
+from neopain.codecs.fhir.audit_event import WRITE_REFUSED
 from neopain.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAsked:
-    """What was asked: ``Observation/<id>``, or a type with the query that was understood."""
+    """What was asked: ``Observation/<id>``, a type with the query that was understood, or a write with its method.
+
+    ``event`` is that of its row: ``READ``, ``SEARCHED``, ``WRITE_REFUSED``.
+    """
 
     asked: str
-    is_search: bool
+    event: str
     request_id: str
     address: str
     server: str
@@ -89,7 +93,7 @@ def _watcher(access: Access, asked: ReadAsked, told: ReadTold) -> Watcher:
 
 
 def _way(asked: ReadAsked) -> str:
-    return "events" if asked.asked == "$events" else "search" if asked.is_search else "read"
+    return "events" if asked.asked == "$events" else asked.event
 
 
 def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str, Note]) -> Iterable[AuditEvent]:
@@ -102,9 +106,8 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str
         "client": access.client,
         "issuer": access.issuer,
         "token_id": access.token_id,
-        "told": len(told.infants) if not told.refused else 0,
-        "resources": told.resources,
         "status": told.status,
+        **_done(asked, told),
     }
     if told.refused:
         detail["refused"] = told.refused
@@ -113,12 +116,18 @@ def _events(access: Access, asked: ReadAsked, told: ReadTold, notes: Mapping[str
         detail["study"] = True
     for note, infants in _by_note(notes):
         yield AuditEvent(
-            event=SEARCHED if asked.is_search else READ,
+            event=asked.event,
             actor=access.subject,
             entry_id=asked.entry_id,
             infants=infants,
             detail={**detail, **note},
         )
+
+
+def _done(asked: ReadAsked, told: ReadTold) -> dict[str, int]:
+    if asked.event == WRITE_REFUSED:
+        return {"changed": 0}
+    return {"told": len(told.infants) if not told.refused else 0, "resources": told.resources}
 
 
 def _by_note(notes: Mapping[str, Note]) -> Iterator[tuple[Note, list[str]]]:

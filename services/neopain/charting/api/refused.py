@@ -1,4 +1,4 @@
-"""Whom a client asked about and was told nothing of: for the audit trail alone, never for an answer."""
+"""Whom a client asked or wanted to write about, and was refused: for the audit trail alone, never for an answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from sqlalchemy import Connection
 
 from neopain.charting.api.access import Blinding, Limits
 from neopain.charting.api.census import search_census
+from neopain.charting.api.question import SUBSCRIPTION, AskCreate, AskDelete, AskOperation, AskRead, AskUpdate, Write
 from neopain.charting.api.scene import Scene
+from neopain.codecs.fhir.review import named_in
 from neopain.codecs.fhir.search import MOST_COUNT, Criterion, References, Search, Token, Tokens
+from neopain.codecs.fhir.terminology import Json
 
 ANYBODY = Limits(blinding=Blinding(sees_all=True))
 """No limits: whoever there is."""
@@ -34,6 +37,30 @@ def named_infants(connection: Connection, search: Search, scene: Scene) -> froze
     """The infants whom the search names by their Patients or identifiers, those that there are."""
     of_patients = _of_patients(search)
     return _infants(connection, of_patients, ANYBODY, scene) if of_patients is not None else frozenset()
+
+
+def named_by(question: Write, body: Json) -> tuple[AskRead, ...]:
+    """What a write is about: the resource of its address, or those that a new one names; nothing of a Subscription."""
+    if isinstance(question, AskDelete) or question.resource_type == SUBSCRIPTION:
+        return ()
+    match question:
+        case AskUpdate() | AskOperation():
+            return (AskRead(question.resource_type, question.id, ()),)
+        case AskCreate():
+            return tuple(AskRead(resource_type, own_id, ()) for resource_type, own_id in named_in(body))
+
+
+def text_of_write(question: Write) -> str:
+    """A write as it was asked for, without its body: ``PUT Observation/<id>``."""
+    match question:
+        case AskUpdate():
+            return f"PUT {question.resource_type}/{question.id}"
+        case AskCreate():
+            return f"POST {question.resource_type}"
+        case AskOperation():
+            return f"POST {question.resource_type}/{question.id}/{question.operation}"
+        case AskDelete():
+            return f"DELETE {SUBSCRIPTION}/{question.id}"
 
 
 def _infants(connection: Connection, search: Search, limits: Limits, scene: Scene) -> frozenset[str]:

@@ -188,7 +188,8 @@ class FhirServer:
             if_none_match=", ".join(request.headers.getall("If-None-Match", [])),
         )
         if isinstance(question, AskDelete):
-            await self._on_thread(lambda: self._desk.delete(question, caller))
+            async with self._writing_refusals(question, caller):
+                await self._on_thread(lambda: self._desk.delete(question, caller))
             return Answer(HTTPStatus.NO_CONTENT)
         if isinstance(question, Write):
             told: Told | Wrote = await self._wrote(question, caller, request)
@@ -205,18 +206,24 @@ class FhirServer:
     async def _wrote(
         self, question: AskUpdate | AskCreate | AskOperation, caller: Caller, request: web.BaseRequest
     ) -> Wrote:
-        if isinstance(question, AskOperation):
-            parameters = await _resource(request, "Parameters")
-            return await self._on_thread(lambda: self._writer.operate(question, caller, parameters))
-        body = await _resource(request, question.resource_type)
+        resource_type = "Parameters" if isinstance(question, AskOperation) else question.resource_type
+        body = await _resource(request, resource_type)
         if_match = ", ".join(request.headers.getall("If-Match", []))
+        async with self._writing_refusals(question, caller, body):
+            return await self._on_thread(lambda: self._write(question, caller, body, if_match))
+
+    def _write(
+        self, question: AskUpdate | AskCreate | AskOperation, caller: Caller, body: Json, if_match: str
+    ) -> Wrote:
+        if isinstance(question, AskOperation):
+            return self._writer.operate(question, caller, body)
         if question.resource_type == SUBSCRIPTION:
             if isinstance(question, AskUpdate):
-                return await self._on_thread(lambda: self._desk.update(question, caller, body, if_match))
-            return await self._on_thread(lambda: self._desk.create(caller, body))
+                return self._desk.update(question, caller, body, if_match)
+            return self._desk.create(caller, body)
         if isinstance(question, AskUpdate):
-            return await self._on_thread(lambda: self._writer.update(question, caller, body, if_match))
-        return await self._on_thread(lambda: self._writer.create(question, caller, body))
+            return self._writer.update(question, caller, body, if_match)
+        return self._writer.create(question, caller, body)
 
     def _told_capability(self, request: web.BaseRequest) -> Answer:
         tag = entity_tag(self._capability)
@@ -225,13 +232,17 @@ class FhirServer:
         return Answer(HTTPStatus.OK, self._capability, {"ETag": tag})
 
     @asynccontextmanager
-    async def _writing_refusals(self, question: Question | None, caller: Caller) -> AsyncIterator[None]:
-        """A client that is known and may not read is in the audit trail before it is told so. None: events."""
+    async def _writing_refusals(
+        self, question: Question | None, caller: Caller, body: Json | None = None
+    ) -> AsyncIterator[None]:
+        """A client that is known and may not read or write is in the audit trail before it is told so. None: events."""
         try:
             yield
         except Refused as refused:
-            if refused.status is HTTPStatus.FORBIDDEN and isinstance(question, AskRead | AskSearch | AskView | None):
-                why = refused
+            why = refused
+            if isinstance(question, Write) and refused.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+                await self._on_thread(lambda: self._reader.record_refused_write(question, body or {}, caller, why))
+            elif isinstance(question, AskRead | AskSearch | AskView | None) and refused.status is HTTPStatus.FORBIDDEN:
                 await self._on_thread(lambda: self._reader.record_refused(question, caller, why))
             raise
 

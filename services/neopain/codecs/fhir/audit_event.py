@@ -23,6 +23,8 @@ from neopain.codecs.fhir.terminology import Json
 READ = "fhir_read"
 SEARCHED = "fhir_searched"
 """The events of the API's own reads."""
+WRITE_REFUSED = "fhir_write_refused"
+"""A client of the API was not let change anything."""
 NOTIFIED = "subscription_notified"
 """The endpoint of a subscription is told of infants."""
 INFANTS = "infants"
@@ -173,9 +175,9 @@ def audit_event_of(row: AuditRow) -> Json:
 
 
 def _outcome(row: AuditRow) -> Json:
-    """``outcome`` of R4 audit-event-outcome: 4 where a read was refused or found nothing, 8 where the fault is ours."""
+    """``outcome`` of R4 audit-event-outcome: 4 where it was refused or found nothing, 8 where the fault is ours."""
     status, refused = row.detail.get("status"), str(row.detail.get("refused") or "")
-    if row.event not in (READ, SEARCHED) or not isinstance(status, int):
+    if row.event not in (READ, SEARCHED, WRITE_REFUSED) or not isinstance(status, int):
         return {"outcome": "0"}
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return {"outcome": "8"}

@@ -7,6 +7,7 @@ change is a new Observation that is derived from a version of ours.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -129,11 +130,18 @@ def _require_final_nips(body: Json, elements: set[str]) -> None:
 
 def subject_of(body: Json, place: str) -> str:
     """The id of the Patient that a resource names; ``Refused`` (422) by its place."""
-    reference = _object(body.get("subject")).get("reference")
-    subject = SUBJECT.fullmatch(reference) if isinstance(reference, str) else None
+    subject = _subject(body)
     if subject is None:
         raise wrong(place, "it names the infant: Patient/ID")
     return subject.group(1)
+
+
+def named_in(body: Json) -> Iterator[tuple[str, str]]:
+    """Type and id of what a nurse's new resource is about, as far as that can be read: an Observation, a Patient."""
+    if (source := _named_source(body)) is not None:
+        yield "Observation", source.group(1)
+    if (subject := _subject(body)) is not None:
+        yield "Patient", subject.group(1)
 
 
 def moment_of(value: object, place: str) -> datetime:
@@ -173,10 +181,19 @@ def _added_note(notes: object, before: list[Json]) -> str:
     return words
 
 
-def _source(body: Json) -> tuple[str, int]:
+def _subject(body: Json) -> re.Match[str] | None:
+    reference = _object(body.get("subject")).get("reference")
+    return SUBJECT.fullmatch(reference) if isinstance(reference, str) else None
+
+
+def _named_source(body: Json) -> re.Match[str] | None:
     sources = _objects(body.get("derivedFrom"))
     reference = sources[0].get("reference") if len(sources) == 1 else None
-    found = SOURCE.fullmatch(reference) if isinstance(reference, str) else None
+    return SOURCE.fullmatch(reference) if isinstance(reference, str) else None
+
+
+def _source(body: Json) -> tuple[str, int]:
+    found = _named_source(body)
     if found is None:
         raise wrong("Observation.derivedFrom", "it names the version that was seen: Observation/ID/_history/VERSION")
     return found.group(1), int(found.group(2))

@@ -28,6 +28,7 @@ from neopain.charting.audit.chain import AuditEvent
 from neopain.charting.database import translated
 from neopain.charting.tables import SUBSCRIPTIONS
 from neopain.charting.unit_of_work import UnitOfWork, unit_of_work
+from neopain.codecs.fhir.audit_event import SEARCHED
 from neopain.codecs.fhir.digest import entity_tag
 from neopain.codecs.fhir.notification import NotificationType, notification_of, status_bundle, status_of
 from neopain.codecs.fhir.refusal import Refused, bad_request, forbidden, not_found
@@ -165,7 +166,7 @@ class Desk:
             caller.access,
             ReadAsked(
                 asked=f"{place}{asked.operation}",
-                is_search=True,
+                event=SEARCHED,
                 request_id=caller.request_id,
                 address=caller.address,
                 server=self.site.base_url,
