@@ -14,6 +14,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from neopain.codecs.dicom import acquired, video, waveform
 from neopain.codecs.dicom.acquired import Acquired, read_acquired
+from neopain.codecs.dicom.header import read_header
 from neopain.codecs.dicom.uids import (
     SOP_CLASS_BY_UID,
     SYNTAX_BY_UID,
@@ -26,8 +27,11 @@ from neopain.codecs.dicom.video import EncapsulatedVideo, read_video
 from neopain.codecs.dicom.waveform import MultiplexGroup, read_groups
 from neopain.errors import MalformedMessage
 
-TAGS = ("SOPClassUID", "SOPInstanceUID", "Modality", *acquired.TAGS, *video.TAGS, *waveform.TAGS)
+HEADER = ("SOPClassUID", "SOPInstanceUID", "Modality", *acquired.TAGS, *video.TAGS)
+TAGS = (*HEADER, *waveform.TAGS)
 """Every attribute that is read. None of them says who the patient is."""
+
+SOP_CLASS_UID = 0x00080016
 
 UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 LONGEST_UID = 64
@@ -65,10 +69,11 @@ class Instance:
 
 
 def read_instance(file: BinaryIO, *, site_zone: tzinfo) -> Instance:
-    """The object in the file, which stands at its beginning; the stream of a video is not read.
+    """The object in the file, which stands at its beginning; of a video no stream is read, and no waveforms.
 
     ``site_zone`` holds where neither time nor object names an offset. ``MalformedMessage`` names the attribute and the
-    rule for what is no DICOM, of a class or transfer syntax that is not taken, or damaged.
+    rule for what is no DICOM, of a class or transfer syntax that is not taken, or damaged;
+    ``HeaderTooLarge`` is one of these, of a video.
     """
     try:
         # A value that breaks its VR is no reason for a warning that quotes it: each one is judged where it is used.
@@ -82,7 +87,7 @@ def read_instance(file: BinaryIO, *, site_zone: tzinfo) -> Instance:
 
 
 def _read(file: BinaryIO, site_zone: tzinfo) -> Instance:
-    dataset = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
+    dataset = _attributes(file)
     sop_class, syntax = _kind_of(dataset)
     when, notes = read_acquired(dataset, site_zone=site_zone)
     is_video = sop_class.content is Content.VIDEO
@@ -96,6 +101,15 @@ def _read(file: BinaryIO, site_zone: tzinfo) -> Instance:
         groups=() if is_video else read_groups(dataset),
         notes=tuple(notes),
     )
+
+
+def _attributes(file: BinaryIO) -> FileDataset:
+    """What is read of the object: waveforms only where it is one, and as long as they are."""
+    sop_class, _ = _kind_of(read_header(file, TAGS[:1], last=SOP_CLASS_UID))
+    file.seek(0)
+    if sop_class.content is Content.VIDEO:
+        return read_header(file, HEADER)
+    return dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
 
 
 def _kind_of(dataset: FileDataset) -> tuple[SopClass, TransferSyntax]:

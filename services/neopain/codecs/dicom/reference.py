@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pydicom import config
-from pydicom.filereader import read_dataset, read_partial
+from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
+from neopain.codecs.dicom.header import read_header
 from neopain.codecs.dicom.instance import FAULTS, is_uid
 from neopain.errors import MalformedMessage
 
@@ -57,7 +58,7 @@ def read_study(file: BinaryIO) -> str:
     """
     try:
         with config.disable_value_validation():
-            dataset = read_partial(file, stop_when=_is_past_study, specific_tags=[_STUDY_INSTANCE_UID])
+            dataset = read_header(file, ["StudyInstanceUID"], last=_STUDY_INSTANCE_UID)
             study = str(dataset.get("StudyInstanceUID") or "")
     except FAULTS as error:
         raise MalformedMessage("object", f"is no DICOM that can be read ({type(error).__name__})") from None
@@ -66,7 +67,3 @@ def read_study(file: BinaryIO) -> str:
 
 def _is_past_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return int(tag) >> 16 != 0x0002
-
-
-def _is_past_study(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-    return int(tag) > _STUDY_INSTANCE_UID

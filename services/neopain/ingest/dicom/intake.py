@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from neopain.codecs.dicom.header import HeaderTooLarge
 from neopain.codecs.dicom.instance import Instance, read_instance
 from neopain.codecs.dicom.reference import Reference, read_reference, read_study
 from neopain.codecs.dicom.uids import SOP_CLASS_BY_UID, Content, syntaxes_of
@@ -152,7 +153,8 @@ def _refusal(error: Exception, path: Path, uid: str) -> Answer:
         return Answer(Status.OUT_OF_RESOURCES, "the spool's disk did not take it")
     if isinstance(error, TurnNotCome):
         return Answer(Status.OUT_OF_RESOURCES, str(error))
-    return Answer(Status.NOT_UNDERSTOOD, str(error).replace(str(path), "object"))
+    status = Status.TOO_LARGE if isinstance(error, HeaderTooLarge) else Status.NOT_UNDERSTOOD
+    return Answer(status, str(error).replace(str(path), "object"))
 
 
 def _told(answer: Answer, caller: str, uid: str) -> Answer:

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from neopain.bootstrap.dicom import dicom_info
 from neopain.codecs.dicom.acquired import ZoneOrigin
+from neopain.codecs.dicom.header import HeaderTooLarge
 from neopain.codecs.dicom.instance import TAGS, Instance, read_instance
 from neopain.codecs.dicom.uids import SOP_CLASSES, VIDEO_SYNTAXES, Content
 from neopain.codecs.dicom.waveform import Code
@@ -26,8 +27,10 @@ from ....dicom_objects import (
     ARTERIAL_PULSE,
     FAMILY_NAME,
     GENERAL_ECG,
+    H264,
     H264_FRAGMENTABLE,
     MRN,
+    PHOTOGRAPHIC,
     VOICE_AUDIO,
     as_bytes,
     audio_object,
@@ -209,6 +212,65 @@ def test_a_video_that_is_cut_off_is_refused(missing: int) -> None:
     data = as_bytes(video_object(STREAM))
     with pytest.raises(MalformedMessage, match="PixelData"):
         read_instance(io.BytesIO(data[:-missing]), site_zone=UTC)
+
+
+class Watched(io.BytesIO):
+    """A file that knows how much of it was read."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(size)
+        self.taken += len(found)
+        return found
+
+
+def video_with_waveforms(samples: int, *, is_undefined_length: bool) -> bytes:
+    dataset = video_object(STREAM)
+    dataset.WaveformSequence = ecg_object(np.zeros(samples, np.int16)).WaveformSequence
+    dataset["WaveformSequence"].is_undefined_length = is_undefined_length
+    dataset.WaveformSequence.is_undefined_length = is_undefined_length
+    return as_bytes(dataset)
+
+
+def test_waveforms_in_a_video_are_not_read() -> None:
+    file = Watched(video_with_waveforms(4_000_000, is_undefined_length=False))
+
+    instance = read_instance(file, site_zone=UTC)
+
+    assert (instance.groups, instance.video is not None) == ((), True)
+    assert file.taken < 10_000
+
+
+def test_a_video_is_read_behind_waveforms_whose_end_has_to_be_looked_for() -> None:
+    instance = read_instance(io.BytesIO(video_with_waveforms(1_000_000, is_undefined_length=True)), site_zone=UTC)
+
+    assert (instance.groups, instance.video is not None) == ((), True)
+
+
+def test_of_a_videos_header_no_more_is_read_than_may_be_held() -> None:
+    file = Watched(video_with_waveforms(4_000_000, is_undefined_length=True))
+
+    with pytest.raises(HeaderTooLarge, match="more than 4194304 bytes of its header"):
+        read_instance(file, site_zone=UTC)
+    assert file.taken < 4_300_000
+
+
+def test_a_video_whose_header_ends_in_between_is_no_long_one() -> None:
+    data = video_with_waveforms(1_000_000, is_undefined_length=True)
+    with pytest.raises(MalformedMessage) as caught:
+        read_instance(io.BytesIO(data[:1_000_000]), site_zone=UTC)
+    assert not isinstance(caught.value, HeaderTooLarge)
+
+
+def test_a_waveform_that_claims_to_be_a_video_is_refused_before_it_is_read() -> None:
+    dataset = ecg_object(np.zeros(4_000_000, np.int16))
+    dataset.file_meta.MediaStorageSOPClassUID, dataset.file_meta.TransferSyntaxUID = PHOTOGRAPHIC, H264
+    file = Watched(as_bytes(dataset))
+
+    with pytest.raises(MalformedMessage, match="TransferSyntaxUID"):
+        read_instance(file, site_zone=UTC)
+    assert file.taken < 10_000
 
 
 def test_a_video_without_fragments_is_refused() -> None:

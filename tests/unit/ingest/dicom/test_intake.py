@@ -101,6 +101,18 @@ def test_the_turn_passes_on_after_an_object_that_cannot_be_read(spool: Spool) ->
     assert take(spool, audio_object(SECOND)).status is Status.STORED
 
 
+def test_a_video_whose_header_is_too_long_is_too_large(spool: Spool) -> None:
+    dataset = video_object(b"no stream")
+    dataset.WaveformSequence = audio_object(np.zeros(3_000_000, np.int16)).WaveformSequence
+    dataset["WaveformSequence"].is_undefined_length = True
+    dataset.WaveformSequence.is_undefined_length = True
+
+    answer = take(spool, dataset, "1.2.3.10", sop_class=PHOTOGRAPHIC)
+
+    assert answer == Answer(Status.TOO_LARGE, "object: more than 4194304 bytes of its header would have to be read")
+    assert spool.waiting() == []
+
+
 def test_a_video_waits_for_no_waveform(spool: Spool) -> None:
     spool.turn = Turn(patience_seconds=0.0)
     with spool.turn.taken():
