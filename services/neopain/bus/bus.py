@@ -245,12 +245,12 @@ class Bus:
 
     @property
     def media_away(self) -> dict[str, str]:
-        """The media servers that did not answer or were not fit when this bus last asked, by host and port, and why."""
+        """The media servers that did not answer or were not fit when this bus last asked, by name, and why."""
         return {one.name: why for one in self._shards if (why := one.why_unfit or one.why_away)}
 
     @property
     def media_names(self) -> list[str]:
-        """Host and port of every media server."""
+        """Host and port, or the socket, of every media server."""
         return [one.name for one in self._shards]
 
     async def trim(self, *, beds: Iterable[BedId] = ()) -> int:

@@ -38,8 +38,10 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Its host and port."""
+        """Its host and port, or the path of its socket."""
         given = self.server.connection_pool.connection_kwargs
+        if "path" in given:
+            return str(given["path"])
         return f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
 
     async def check(self) -> None:

@@ -8,6 +8,7 @@ from redis.asyncio import Connection, Redis, SSLConnection
 from redis.typing import EncodableT
 
 from neopain.bus.connection import connect, shard_of, translated
+from neopain.bus.shard import Shard
 from neopain.domain.identity import BedId
 from neopain.errors import BusUnavailable
 
@@ -17,6 +18,18 @@ def test_a_bed_lies_on_the_shard_of_its_crc32() -> None:
     # CRC-32 of "NICU/1/1@A" is 0x81d6c13e and of "NICU/1/2@A" 0x83907f67.
     assert shards.index(shard_of(BedId("NICU/1/1@A"), shards)) == 2
     assert shards.index(shard_of(BedId("NICU/1/2@A"), shards)) == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("redis://media-1:6380/0", "media-1:6380"),
+        ("rediss://user:secret@media-1", "media-1:6379"),
+        ("unix://user:secret@/run/valkey/1.sock?db=0", "/run/valkey/1.sock"),
+    ],
+)
+def test_a_media_server_has_a_name_of_its_own_without_its_password(url: str, name: str) -> None:
+    assert Shard(Redis.from_url(url)).name == name
 
 
 @pytest.mark.parametrize(
