@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
+
 from neopain.bus.bus import Bus
 from neopain.bus.connection import BusAddress
 from neopain.bus.streams import MOVEMENT
@@ -52,3 +54,21 @@ async def test_a_media_server_that_is_away_costs_what_it_did_not_take_and_nothin
     await asyncio.sleep(0)
     await published(outlet, lambda: dropped("away") == 2)
     await bus.aclose()
+
+
+async def test_a_media_server_that_is_away_is_told_once_and_what_it_did_not_take_when_it_is_back(
+    bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "neopain.ingest.camera.outlet")
+    away = Bus(BusAddress("redis://127.0.0.1:1/0", ("redis://127.0.0.1:1/0",)))
+    outlet = Outlet("told", away)
+
+    for server, energies in ((away, (0.1, 0.2, 0.3)), (bus, (0.4, 0.5)), (away, (0.6,)), (bus, (0.7,))):
+        outlet.bus = server
+        for energy in energies:
+            await outlet._publish_one(sample(energy))
+    await away.aclose()
+
+    told = [(record.message, record.__dict__["fields"].get("dropped")) for record in caplog.records]
+    assert told == [("bus_unavailable", None), ("bus_is_back", 3), ("bus_unavailable", None), ("bus_is_back", 1)]
+    assert dropped("told") == 4

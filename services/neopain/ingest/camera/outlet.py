@@ -33,6 +33,10 @@ class Outlet:
         self._waiting: deque[Fact] = deque(maxlen=MOST_WAITING)
         self._some = asyncio.Event()
         self._is_closed = False
+        self._is_away = False
+        """Whether the bed's media server did not take the last fact."""
+        self._dropped = 0
+        """Since a fact was taken."""
 
     def give(self, facts: list[Fact]) -> None:
         """Takes facts from any thread; never waits."""
@@ -55,7 +59,7 @@ class Outlet:
     def _add(self, facts: list[Fact]) -> None:
         lost = max(len(self._waiting) + len(facts) - MOST_WAITING, 0)
         if lost:
-            counter("ingest_camera_dropped_total").labels(self.name).inc(lost)
+            self._drop(lost)
         self._waiting.extend(facts)
         self._some.set()
 
@@ -63,8 +67,18 @@ class Outlet:
         try:
             await _publish(self.bus, fact)
         except BusUnavailable as error:
-            counter("ingest_camera_dropped_total").labels(self.name).inc()
-            LOG.warning("bus_unavailable", camera=self.name, why=error)
+            if not self._is_away:
+                LOG.warning("bus_unavailable", camera=self.name, why=error)
+            self._is_away = True
+            self._drop(1)
+        else:
+            if self._is_away:
+                LOG.info("bus_is_back", camera=self.name, dropped=self._dropped)
+            self._is_away, self._dropped = False, 0
+
+    def _drop(self, facts: int) -> None:
+        counter("ingest_camera_dropped_total").labels(self.name).inc(facts)
+        self._dropped += facts
 
 
 async def _publish(bus: Bus, fact: Fact) -> None:
