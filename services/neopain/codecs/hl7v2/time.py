@@ -1,7 +1,8 @@
 """The time forms of HL7 v2 (DTM and TS, v2.6 chapter 2.A.22): ``YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]``.
 
 Beside them what senders write instead: milliseconds glued to the seconds, more than four digits of fraction, ``Z``, an
-offset with a colon or without minutes.
+offset with a colon or without minutes; and ISO 8601 to the second, ``2026-10-05T12:00:00+02:00``, which engines take
+over from FHIR or XML. Its other forms are no times.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ _DTM = re.compile(
     r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.?([0-9]{1,9}))?)?)?)?)?)?"
     r"\s*(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"\s*(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+"""Its groups are those of ``_DTM``."""
 _USUAL = re.compile(r"([0-9]{8})((?:[01][0-9]|2[0-3])[0-9]{4}(?:\.[0-9]{1,6})?)([+-][0-9]{4})?")
 """A time to the second as the standard has it and most senders write it."""
 _LARGEST_OFFSET = timedelta(hours=14)
@@ -55,7 +61,7 @@ def read_moment(text: str, *, zone: tzinfo, location: str) -> Moment:
     A local time that occurs twice in the night when clocks go back is read as its first occurrence, unless the zone
     says otherwise (``zone_at``).
     """
-    found = _DTM.fullmatch(text.strip())
+    found = _found(text)
     if found is None:
         raise _no_time(location)
     *parts, fraction, offset = found.groups()
@@ -86,7 +92,7 @@ def offset_zone(text: str) -> tzinfo | None:
 
     MSH-7's offset is the default of all other times of its message (v2.6 chapter 2.15.9.7).
     """
-    found = _DTM.fullmatch(text.strip())
+    found = _found(text)
     if found is None or found[8] is None:
         return None
     try:
@@ -141,6 +147,11 @@ def write_moment(moment: datetime) -> str:
     """The time in HL7's form with milliseconds and offset."""
     text = moment.isoformat(timespec="milliseconds")
     return f"{text[:4]}{text[5:7]}{text[8:10]}{text[11:13]}{text[14:16]}{text[17:26]}{text[27:29]}"
+
+
+def _found(text: str) -> re.Match[str] | None:
+    stripped = text.strip()
+    return _DTM.fullmatch(stripped) or _ISO.fullmatch(stripped)
 
 
 def _microseconds(fraction: str | None) -> int:

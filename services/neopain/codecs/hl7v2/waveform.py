@@ -45,7 +45,7 @@ SMALLEST_SENTINEL = 16384.0
 LARGEST_DISAGREEMENT = 0.2
 """Share by which samples and rate may differ from the span from OBR-7 to OBR-8, beyond a second."""
 
-_WHOLE_SECOND = re.compile(r"[0-9]{14}(?![0-9.])")
+_WHOLE_SECOND = re.compile(r"(?:[0-9]{14}|[0-9-]{10}T[0-9:]{8})(?![0-9.])")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][+-]?[0-9]{1,2})?")
 
 

@@ -43,6 +43,12 @@ def test_an_admission_gives_infant_bed_visit_and_time() -> None:
     assert (found.control_id, found.processing) == ("4711", Processing.TRAINING)
 
 
+def test_the_times_of_an_engine_that_takes_them_over_from_fhir_are_read() -> None:
+    found = event("EVN|A01|2026-07-04T11:59:00Z", PID.replace("20260702081500+0000", "2026-07-02T10:15:00+02:00"), PV1)
+    assert found.occurred == datetime(2026, 7, 4, 11, 59, tzinfo=UTC)
+    assert found.infant.born == datetime(2026, 7, 2, 8, 15, tzinfo=UTC)
+
+
 def test_an_explicit_null_is_no_visit_and_no_sex() -> None:
     pid, pv1 = PID.replace("|F", '|""'), PV1.replace("V42^^^HOSP^VN", '""')
     found = event(EVN, pid, pv1, trigger="A08")
@@ -52,7 +58,7 @@ def test_an_explicit_null_is_no_visit_and_no_sex() -> None:
     assert (deletion.infant.visit, moved.prior_visit, moved.infant.visit) == ("", "", "")
 
 
-@pytest.mark.parametrize("none", ["00010101000000", "18991230000000", "99991231235959"])
+@pytest.mark.parametrize("none", ["00010101000000", "18991230000000", "99991231235959", "0001-01-01T00:00:00"])
 def test_what_systems_write_where_they_have_no_time_is_none(none: str) -> None:
     gone = PV1 + "|" * 26 + none
 

@@ -166,13 +166,15 @@ def test_each_observation_has_the_time_of_the_order_above_it() -> None:
     [
         ("20260704140005", "Europe/Berlin", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
         ("20260704140005-0500", "Europe/Berlin", datetime(2026, 7, 4, 17, 0, tzinfo=UTC)),
+        ("2026-07-04T14:00:05-05:00", "Europe/Berlin", datetime(2026, 7, 4, 17, 0, tzinfo=UTC)),
     ],
 )
 def test_a_time_without_an_offset_has_that_of_msh_7_else_the_site_s_zone(
     msh_time: str, zone: str, expected: datetime
 ) -> None:
-    found = report(PV1, "OBR|1||||||20260704120000", "OBX|1|NM|HR||142|/min", time=msh_time, zone=zone)
-    assert found.readings[0].source == expected
+    for sent in ("20260704120000", "2026-07-04T12:00:00"):
+        found = report(PV1, f"OBR|1||||||{sent}", "OBX|1|NM|HR||142|/min", time=msh_time, zone=zone)
+        assert (found.readings[0].source, found.readings[0].source_text) == (expected, sent)
 
 
 @pytest.mark.parametrize(

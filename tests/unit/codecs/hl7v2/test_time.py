@@ -25,6 +25,10 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("20260704120000123+0000", datetime(2026, 7, 4, 12, 0, 0, 123000, tzinfo=UTC)),
         ("20260704120000.123456789+00:00", datetime(2026, 7, 4, 12, 0, 0, 123456, tzinfo=UTC)),
         ("20260704120000+02", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("2026-07-04T12:00:00+02:00", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
+        ("2026-07-04T12:00:00.250Z", datetime(2026, 7, 4, 12, 0, 0, 250000, tzinfo=UTC)),
+        ("2026-07-04T12:00:00.123456789-0330", datetime(2026, 7, 4, 15, 30, 0, 123456, tzinfo=UTC)),
+        ("2026-01-04T12:00:00", datetime(2026, 1, 4, 11, 0, tzinfo=UTC)),
         ("20260704120000", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
         ("20260104120000", datetime(2026, 1, 4, 11, 0, tzinfo=UTC)),
         ("202607041200", datetime(2026, 7, 4, 10, 0, tzinfo=UTC)),
@@ -42,6 +46,7 @@ def test_a_time_is_read_as_utc_with_the_site_zone_where_it_has_no_offset(text: s
     ("text", "precision"),
     [
         ("20260704120000.1+0200", Precision.SECOND),
+        ("2026-07-04T12:00:00", Precision.SECOND),
         ("202607041200+0200", Precision.MINUTE),
         ("2026070412", Precision.HOUR),
         ("20260704", Precision.DAY),
@@ -61,6 +66,9 @@ def test_the_text_is_kept_exactly() -> None:
     "text",
     [
         *("", "now", "20261304", "20260230", "20260704250000", "20260704126000", "2026-07-04", "20260704120000+2500"),
+        *("2026-07-04T12:00", "2026-07-04T12:00+02:00", "2026-07-04T12", "2026-07-04 12:00:00", "2026-07-04T120000"),
+        *("2026-07-04T24:00:00", "2026-02-30T12:00:00Z", "2026-07-04T12:00:00,5", "2026-07-04T12:00:00+25:00"),
+        *("20260704T120000", "2026-W27-6T12:00:00", "2026-185T12:00:00", "2026-07-04T12:00:60"),
         *("20260704120000+0099", "0000", "99991231235959-1200", "20260704120000.", '""', "２０２６"),
     ],
 )
@@ -81,6 +89,7 @@ def test_an_hour_that_occurs_twice_is_read_as_its_first_occurrence() -> None:
     [
         ("2026-10-25T00:30:00", "20261025023000", "2026-10-25T00:30:00"),
         ("2026-10-25T01:30:00", "20261025023000", "2026-10-25T01:30:00"),
+        ("2026-10-25T01:30:00", "2026-10-25T02:30:00", "2026-10-25T01:30:00"),
         ("2026-10-25T01:05:00", "20261025025500", "2026-10-25T00:55:00"),
         ("2026-10-25T00:59:59", "20261025020001", "2026-10-25T01:00:01"),
         ("2026-10-25T09:00:00", "20261025025500", "2026-10-25T01:55:00"),
@@ -100,13 +109,16 @@ def test_of_an_hour_that_occurs_twice_a_message_means_the_one_nearest_to_when_it
     assert to_the_second(text, zone=zone) == wanted
 
 
-def test_the_offset_of_a_time_is_found_for_its_whole_message() -> None:
-    zone = offset_zone("20260704120000-0500")
+@pytest.mark.parametrize("text", ["20260704120000-0500", "2026-07-04T12:00:00-05:00"])
+def test_the_offset_of_a_time_is_found_for_its_whole_message(text: str) -> None:
+    zone = offset_zone(text)
     assert zone is not None
     assert zone.utcoffset(None) == timedelta(hours=-5)
 
 
-@pytest.mark.parametrize("text", ["20260704120000", "", "soon", "20260704120000+9900"])
+@pytest.mark.parametrize(
+    "text", ["20260704120000", "2026-07-04T12:00:00", "2026-07-04+02:00", "", "soon", "20260704120000+9900"]
+)
 def test_a_time_without_an_offset_gives_no_zone(text: str) -> None:
     assert offset_zone(text) is None
 

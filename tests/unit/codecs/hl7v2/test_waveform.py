@@ -77,7 +77,15 @@ def test_leads_and_a_pleth_of_one_message_keep_their_own_rows() -> None:
     assert ([one.value for one in found.readings], found.skipped, found.unmapped) == ([142.0], (), ())
 
 
-@pytest.mark.parametrize(("start", "is_coarse"), [("20260704120000+0200", True), ("20260704120000123+0200", False)])
+@pytest.mark.parametrize(
+    ("start", "is_coarse"),
+    [
+        ("20260704120000+0200", True),
+        ("20260704120000123+0200", False),
+        ("2026-07-04T12:00:00+02:00", True),
+        ("2026-07-04T12:00:00.123+02:00", False),
+    ],
+)
 def test_a_start_in_whole_seconds_is_known_to_be_cut(start: str, is_coarse: bool) -> None:
     assert report(f"OBR|1||||||{start}", ecg("1^2"), RATE).waves[0].is_coarse is is_coarse
 
