@@ -51,7 +51,7 @@ def test_a_process_takes_in_no_package_that_it_does_not_need(started) -> None:
 def test_a_process_takes_in_no_command_of_others(started) -> None:
     _, told = started
     rooms = {name for name in told["modules"] if name.startswith("neopain.cli.")}
-    assert rooms == {"neopain.cli.grammar", "neopain.cli.services"}
+    assert rooms == {"neopain.cli.grammar", "neopain.cli.output", "neopain.cli.services"}
 
 
 def test_garbage_is_left_alone_before_the_first_heavy_package_comes(started) -> None:
