@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from neopain.charting.site_file import parse, read_text
+from neopain.codecs.hl7v2.charset import ONE_BYTE_CHARSETS
 from neopain.codecs.hl7v2.flowsheet import (
     LONGEST_ST,
     NIPS_CODE,
@@ -29,16 +30,7 @@ from neopain.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).with_name("flowsheet_example.toml")
 """Rows of a hospital that does not exist."""
-CHARSET_CODECS = {
-    "ASCII": "ascii",
-    "8859/1": "iso8859-1",
-    "8859/2": "iso8859-2",
-    "8859/5": "iso8859-5",
-    "8859/7": "iso8859-7",
-    "8859/9": "iso8859-9",
-    "8859/15": "iso8859-15",
-    "UNICODE UTF-8": "utf-8",
-}
+CHARSET_CODECS = {"ASCII": "ascii", **ONE_BYTE_CHARSETS, "UNICODE UTF-8": "utf-8"}
 """MSH-18 (table 0211) and Python's name of the set."""
 USUAL_DECIMALS = {"{score}": 1}
 """Of a number whose row says nothing of them; all others have none."""

@@ -10,15 +10,19 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-# A sender that says nothing is read as UTF-8 where its bytes are, else as Latin-1, which ASCII is part of.
-CHARSETS = {
-    "ASCII": "",
+# MSH-18 (table 0211) and Python's name of the set.
+ONE_BYTE_CHARSETS = {
     "8859/1": "iso8859-1",
     "8859/2": "iso8859-2",
     "8859/5": "iso8859-5",
     "8859/7": "iso8859-7",
     "8859/9": "iso8859-9",
     "8859/15": "iso8859-15",
+}
+# A sender that says nothing is read as UTF-8 where its bytes are, else as Latin-1, which ASCII is part of.
+CHARSETS = {
+    "ASCII": "",
+    **ONE_BYTE_CHARSETS,
     "UNICODE": "utf-8",
     "UNICODE UTF-8": "utf-8",
     "UTF-8": "utf-8",
