@@ -181,11 +181,42 @@ def test_a_python_that_will_not_do_is_told_in_one_line(checkout: Path, answers: 
     assert err.count("\n") == 1
 
 
+def system_python_is(place: Path, checkout: Path) -> None:
+    """For this checkout's launcher the system's own Python is here."""
+    launcher = checkout / "neopain"
+    launcher.write_text(launcher.read_text().replace("SYSTEM_PYTHON=/usr/bin/python3", f"SYSTEM_PYTHON='{place}'"))
+
+
+def python_at(place: Path, name: str, *, makes_venv: bool = True) -> None:
+    """A Python that goes by a name, and whose environments fail."""
+    place.parent.mkdir()
+    lacks = "" if makes_venv else "*ensurepip*) exit 1 ;;"
+    answers = f'--version) echo {name} ;; "-m venv"*) exit 1 ;; {lacks} *) exec {sys.executable} "$@" ;;'
+    place.write_text(f'#!/bin/sh\ncase "$*" in {answers} esac\n')
+    place.chmod(0o755)
+
+
+@pytest.mark.parametrize(("makes_venv", "taken"), [(True, "the system's"), (False, "the one on PATH")])
+def test_the_systems_own_python_is_taken_before_one_on_path_if_it_makes_environments(
+    checkout: Path, tmp_path: Path, *, makes_venv: bool, taken: str
+) -> None:
+    python_at(tmp_path / "system" / "python3", '"the system\'s"', makes_venv=makes_venv)
+    python_at(tmp_path / "path" / "python3", '"the one on PATH"')
+    system_python_is(tmp_path / "system" / "python3", checkout)
+
+    path = f"{tmp_path / 'path'}{os.pathsep}{os.environ['PATH']}"
+    code, _, err = launch(checkout, NEOPAIN_PYTHON="", PATH=path)
+
+    assert code == 1
+    assert err.splitlines()[0] == f"neopain: making the environment {checkout}/.venv with {taken}"
+
+
 def test_a_machine_without_python_is_told_what_to_install(checkout: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("sh", "readlink", "dirname", "cksum", "grep"):
         (tools / tool).symlink_to(str(shutil.which(tool)))
+    system_python_is(tools / "python3", checkout)
 
     assert launch(checkout, NEOPAIN_PYTHON="", PATH=str(tools)) == (
         1,
