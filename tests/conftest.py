@@ -41,6 +41,7 @@ from neopain.wire.score import encode_tick
 from neopain.wire.vitals import encode_batch
 
 from .ehr_packages import share_ehr_packages
+from .in_memory import keep_files_in_memory
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 # Set before torch is loaded by whoever comes first: threads that wait for work take no processor from the servers.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("GLIBC_TUNABLES", None)  # it has been read; what a test starts has its memory as everywhere
     # Side by side, threads of one run would only wait for those of the other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # A server that a test has killed is to find its port again.
@@ -64,8 +66,16 @@ settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:
-    """Of what is collected nothing is garbage."""
+    """Of what is collected nothing is garbage. No test has a folder yet."""
     gc.disable()
+    keep_files_in_memory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Processes with tests keep their memory, in large pages: to touch small ones is an eighth of training."""
+    tuned = {"hugetlb": 1, "mmap_threshold": 1 << 32, "trim_threshold": 1 << 34}
+    os.environ.setdefault("GLIBC_TUNABLES", ":".join(f"glibc.malloc.{name}={value}" for name, value in tuned.items()))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,6 +91,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_collection_finish() -> None:
     """What was collected stays to the end: the garbage collector need not look through it again and again."""
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
 
 
