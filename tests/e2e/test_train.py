@@ -227,10 +227,9 @@ keep = true
 [vitals]
 keep = true
 [tokens]
-face_views = 1
+face_views = 2
 cry_views = 2
 vitals_views = 2
-served = false
 [fusion]
 trials = 1
 plan = { steps = 2, batch = 8, check_every = 2 }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neopain.domain.census import (
@@ -54,6 +54,8 @@ from neopain.wire.vitals import (
     encode_kind,
     encode_repeated,
 )
+
+LAWS = settings(max_examples=60, deadline=None)
 
 words = st.text(max_size=12)
 beds = st.builds(BedId, words)
@@ -221,6 +223,7 @@ PAIRS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[
 
 
 @pytest.mark.parametrize("name", PAIRS)
+@LAWS
 @given(data=st.data())
 def test_what_is_encoded_is_decoded_as_it_was(name: str, data: st.DataObject) -> None:
     values, encode, decode = PAIRS[name]
@@ -229,6 +232,7 @@ def test_what_is_encoded_is_decoded_as_it_was(name: str, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("name", PAIRS)
+@LAWS
 @given(data=st.data())
 def test_a_damaged_message_breaks_the_contract_or_is_one(name: str, data: st.DataObject) -> None:
     values, encode, decode = PAIRS[name]
@@ -248,12 +252,14 @@ def test_bytes_of_something_else_break_the_contract(name: str) -> None:
         PAIRS[name][2](b"MSH|^~\\&|MONITOR")
 
 
+@LAWS
 @given(batch=batches, kinds=st.frozensets(st.sampled_from(VitalKind)))
 def test_a_batch_is_decoded_with_the_wanted_kinds_only(batch: VitalsBatch, kinds: frozenset[VitalKind]) -> None:
     found = decode_batch(encode_batch(batch), kinds=kinds).samples
     assert found == tuple(sample for sample in batch.samples if sample.kind in kinds)
 
 
+@LAWS
 @given(
     batches, timings | st.builds(Timing, moments, moments, st.sampled_from(TimeQuality), moments, st.text(max_size=200))
 )
