@@ -72,9 +72,9 @@ class Processes:
         child.start()
         return child
 
-    def start_ready(self, part: str, name: str) -> Child:
+    def start_ready(self, part: str, name: str, **env: str) -> Child:
         """Starts one and waits until it takes work."""
-        child = self.start(part, name)
+        child = self.start(part, name, **env)
         child.wait_until(lambda: self.readiness(name) == "ready", timeout_seconds=30)
         return child
 
@@ -293,6 +293,31 @@ async def test_every_window_of_a_long_outage_is_told_of_once(
     told = await scores(bus)
     assert sorted(score.window_end for score in told) == ends
     assert {score.outcome for score in told} == {Outcome.MISSED}
+
+
+async def test_a_triton_that_is_too_slow_for_every_window_scores_as_many_as_it_can(
+    bus: Bus, bedside: Any, processes: Processes, triton: Triton
+) -> None:
+    # Two at once take longer than a request may. There is time for ten answers until the last window is too old.
+    processes.start_ready("worker", "one", NEOPAIN_SCORING_TRITON_DEADLINE="PT5S")
+    slow = triton.model_repository / "neopain" / "1" / "ANSWER_SECONDS"
+    slow.write_text("2.6")
+    try:
+        for _ in range(16):
+            end = now_end()
+            await bedside.measure_vitals(end)
+            await bedside.tick(end)
+            await passed(end + timedelta(seconds=1))
+
+        async def all_told() -> bool:
+            return len(await scores(bus)) >= 16
+
+        await until(all_told)
+    finally:
+        slow.unlink()
+    told = await scores(bus)
+    assert len({score.window_end for score in told}) == len(told) == 16
+    assert sum(score.outcome is Outcome.SCORED for score in told) >= 6
 
 
 async def test_a_score_is_published_once_although_the_bus_was_killed_before_it(

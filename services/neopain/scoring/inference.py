@@ -26,11 +26,16 @@ CHANNEL_OPTIONS = [
 ]
 
 GONE_STATUS = "StatusCode.UNAVAILABLE"
+LATE_STATUS = "StatusCode.DEADLINE_EXCEEDED"
 BROKEN_STATUS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.UNIMPLEMENTED"})
 
 
 class TritonGone(InferenceUnavailable):
     """There is no connection, or the model is not loaded: who comes back may be another."""
+
+
+class TritonTooSlow(InferenceUnavailable):
+    """No answer came within the time that the request had."""
 
 
 class Triton:
@@ -53,7 +58,7 @@ class Triton:
         """The outputs of one window by tensor name, without a batch axis; ``patience`` multiplies the deadline.
 
         ``InferenceUnavailable``: no answer in time, or the model failed; the window may be tried again. ``TritonGone``
-        of them: what comes back may serve something else.
+        of them: what comes back may serve something else; ``TritonTooSlow``: the time was up.
         ``ContractBroken``: inputs or outputs are not what the signature table says; do not serve.
         """
         require_match(arrays)
@@ -88,4 +93,6 @@ def _translated(url: str, error: InferenceServerException) -> InferenceUnavailab
         return ContractBroken(f"Triton at {url} refused the request: {said}")
     if error.status() == GONE_STATUS:
         return TritonGone(f"Triton at {url} did not answer ({said})")
+    if error.status() == LATE_STATUS:
+        return TritonTooSlow(f"Triton at {url} did not answer in time ({said})")
     return InferenceUnavailable(f"Triton at {url} gave no outputs ({error.status()}: {said})")

@@ -36,6 +36,11 @@ class TrustedTriton:
         self._is_proved = False
         self._proving = asyncio.Lock()
 
+    @property
+    def deadline_seconds(self) -> float:
+        """The most that one request may take."""
+        return self.triton.deadline_seconds
+
     async def prove_when_there(self) -> None:
         """Waits until Triton answers and has proved what it serves, or until the service is asked to stop.
 

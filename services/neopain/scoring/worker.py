@@ -21,6 +21,7 @@ from neopain.domain.score import Outcome, Score
 from neopain.domain.window import LATENESS, OLDEST_TICK, Tick
 from neopain.domain.withholding import NEUROMUSCULAR_BLOCK
 from neopain.errors import ContractBroken, InferenceUnavailable
+from neopain.features.pack import Array
 from neopain.features.window import Window, WindowItems, assemble
 from neopain.runtime.backoff import Backoff
 from neopain.runtime.clock import Clock, SystemClock
@@ -32,6 +33,7 @@ from neopain.runtime.settings import BusSettings
 from neopain.scoring import post
 from neopain.scoring.golden import read_served_model
 from neopain.scoring.inference import Triton
+from neopain.scoring.pace import Pace
 from neopain.scoring.parts import Parts
 from neopain.scoring.post import Verdict
 from neopain.scoring.reader import read_window
@@ -72,6 +74,7 @@ class Worker:
         self.ordered_block_withholds = ordered_block_withholds
         self.bus = bus
         self.triton = triton
+        self.pace = Pace(triton.deadline_seconds)
         self.limits = limits
         self.clock = clock
 
@@ -112,21 +115,36 @@ class Worker:
         if window is None or window.is_empty:
             return post.abstained(post.NOTHING_PRESENT)
         backoff = Backoff(longest=1.0)
-        while (left := (expires(tick) - self.clock.now()).total_seconds()) > 0:
+        reason = post.TOO_LATE
+        while (left := self._left_seconds(tick)) > 0:
             try:
-                with parts.measured("inference"):
-                    within = max(left, LEAST_ANSWER_SECONDS)
-                    outputs = await self.triton.infer(window.tensors.by_name(), within_seconds=within)
+                outputs = await self._outputs(tick, window, parts)
             except InferenceUnavailable as error:
+                reason = post.TRITON_UNAVAILABLE
                 counter("scoring_retries_total").labels("triton").inc()
                 LOG.warning("window_waits", bed=tick.bed, window=tick.window_end, why=error)
                 if not await self.triton.running.pause(min(backoff.next_seconds(), left)):
                     raise
             else:
+                if outputs is None:
+                    break
                 calibration = self.triton.model.calibration.tightened_by(self.limits)
                 band = post.ga_band_of(looked.items.bed_state)
                 return post.judge(outputs, window.presences, calibration=calibration, band=band)
-        return post.missed(post.TRITON_UNAVAILABLE)
+        return post.missed(reason)
+
+    async def _outputs(self, tick: Tick, window: Window, parts: Parts) -> dict[str, Array] | None:
+        """What Triton says of a window; None where the answer would come too late."""
+        with parts.measured("inference"):
+            async with self.pace.turn():
+                within = max(self._left_seconds(tick), LEAST_ANSWER_SECONDS)
+                if within < self.pace.expected_seconds:
+                    return None
+                with self.pace.answering():
+                    return await self.triton.infer(window.tensors.by_name(), within_seconds=within)
+
+    def _left_seconds(self, tick: Tick) -> float:
+        return (expires(tick) - self.clock.now()).total_seconds()
 
     async def _publish(self, tick: Tick, looked: Looked, verdict: Verdict, parts: Parts) -> None:
         score = self._score(tick, looked, verdict, parts)

@@ -1,10 +1,15 @@
 """Numbers that a test works out by hand: the score is 1 for the face, 2 for the cry and 4 for the vitals, added up."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import triton_python_backend_utils as pb
 
 OFFSETS = np.array([-2, -1, -0.75, -0.5, 0, 0.5, 0.75, 1, 2], np.float32)
 """Of the quantiles from the score: the 90 % interval is one to either side."""
+ANSWER_SECONDS = Path(__file__).with_name("ANSWER_SECONDS")
+"""Where a test makes it slow: what each request takes."""
 
 
 class TritonPythonModel:
@@ -12,6 +17,8 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """One response for each request."""
+        if ANSWER_SECONDS.exists():
+            time.sleep(float(ANSWER_SECONDS.read_text()) * len(requests))
         return [pb.InferenceResponse(_outputs(_input(request, "PRESENT"))) for request in requests]
 
 
