@@ -30,7 +30,7 @@ from neopain.embedded.triton import Triton
 from neopain.embedded.valkey import Valkey
 from neopain.runtime.service import Running
 from neopain.runtime.settings import BusSettings
-from neopain.scoring import worker
+from neopain.scoring import pace
 from neopain.scoring.golden import read_served_model
 from neopain.scoring.inference import Triton as Client
 from neopain.scoring.settings import ScoringSettings
@@ -255,7 +255,7 @@ class Asked(Client):
 async def test_a_window_that_triton_was_asked_for_in_time_is_scored_although_the_answer_comes_after_its_limit(
     bus: Bus, bedside: Any, triton: Triton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "LEAST_ANSWER_SECONDS", 30.0)  # a busy machine may take more than two
+    monkeypatch.setattr(pace, "LEAST_ANSWER_SECONDS", 30.0)  # a busy machine may take more than two
     end = now_end()
     await bedside.observe(end)
     await bedside.tick(end)
@@ -317,7 +317,7 @@ async def test_a_triton_that_is_too_slow_for_every_window_scores_as_many_as_it_c
         slow.unlink()
     told = await scores(bus)
     assert len({score.window_end for score in told}) == len(told) == 16
-    assert sum(score.outcome is Outcome.SCORED for score in told) >= 6
+    assert sum(score.outcome is Outcome.SCORED for score in told) >= 5
 
 
 async def test_a_score_is_published_once_although_the_bus_was_killed_before_it(

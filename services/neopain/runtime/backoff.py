@@ -20,6 +20,10 @@ class Backoff:
         self.attempts += 1
         return float(span) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
 
+    def ease(self) -> None:
+        """It worked this time: the next failure waits half as long."""
+        self.attempts = max(self.attempts - 1, 0)
+
     def reset(self) -> None:
         """It worked: the next failure starts anew."""
         self.attempts = 0

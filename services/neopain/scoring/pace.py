@@ -2,18 +2,24 @@
 
 Behind a backlog every window would be asked for just before its limit. Where an answer takes longer than what is left
 by then, or several at once take longer than one request may, nearly all are given up half-done: Triton is always busy,
-and nothing is scored.
+and nothing is scored. It answers, too, what nobody waits for any more. So after giving up a worker rests, twice as long
+each time: however many workers share a Triton, they soon ask less than it can answer (Jacobson 1988, SIGCOMM '88,
+314-329, of packets).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
 
+from neopain.errors import InferenceUnavailable
+from neopain.runtime.backoff import Backoff
 from neopain.scoring.inference import TritonTooSlow
 
+LEAST_ANSWER_SECONDS = 2.0
+"""What is asked in time gets this long for its answer."""
 MARGIN = 1.25
 """No two answers take equally long: what is expected is the last one's time and a quarter of it."""
 LONGER = 1.5
@@ -21,54 +27,70 @@ LONGER = 1.5
 SLOW = 1 / 2
 """An answer that takes this part of the deadline makes Triton slow: two at once would not both be in time."""
 QUICK = 1 / 4
-"""An answer to a single question that takes no more than this part of the deadline: two at once would."""
+"""An answer that takes no more than this part of the deadline ends that: two at once would both be in time."""
+LONGEST_REST_SECONDS = 20.0
 
 
 class Pace:
     """How long an answer takes at present; at most ``most_seconds``, what one request may take.
 
-    Because of that bound a window with so much time left is always asked: whoever was slow once is not slow for ever.
+    Because of that bound a window with so much time left is always asked for: whoever was slow once is not slow for
+    ever. ``pause`` waits so many seconds and returns whether to go on.
     """
 
-    def __init__(self, most_seconds: float) -> None:
+    def __init__(
+        self,
+        most_seconds: float,
+        pause: Callable[[float], Awaitable[bool]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.most_seconds = most_seconds
+        self.pause = pause
+        self.monotonic = monotonic
         self.expected_seconds = 0.0
         self.is_slow = False
         self._turn = asyncio.Lock()
+        self._rests = Backoff(first=most_seconds, longest=LONGEST_REST_SECONDS)
+        self._rested_at = 0.0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Inside, Triton may be asked: at once as a rule, after each other where it is slow."""
-        if not self.is_slow:
-            yield
-            return
-        async with self._turn:
-            yield
+    async def turn(self, left: Callable[[], float]) -> AsyncIterator[float | None]:
+        """Inside, Triton may be asked: gives how many seconds it may take, None where the answer would come too late.
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Around one question."""
-        begin = time.monotonic()
-        try:
-            yield
-        except TritonTooSlow:
-            self.gave_up(time.monotonic() - begin)
-            raise
-        else:
-            self.answered(time.monotonic() - begin)
+        ``left`` tells how many seconds the window is still of use. ``InferenceUnavailable``: asked to stop meanwhile.
+        """
+        async with self._turn if self.is_slow else nullcontext():
+            await self._rest(left())
+            within = max(left(), LEAST_ANSWER_SECONDS)
+            if within < self.expected_seconds or self._rest_left() > 0:
+                yield None
+                return
+            begin = self.monotonic()
+            try:
+                yield within
+            except TritonTooSlow:
+                self._gave_up(self.monotonic() - begin)
+                raise
+            self._answered(self.monotonic() - begin)
 
-    def answered(self, seconds: float) -> None:
-        """An answer came after so long."""
-        self._expect(MARGIN * seconds)
+    async def _rest(self, at_most: float) -> None:
+        rest = min(self._rest_left(), at_most)
+        if rest > 0 and not await self.pause(rest):
+            raise InferenceUnavailable("asked to stop before Triton was asked")
+
+    def _rest_left(self) -> float:
+        return self._rested_at - self.monotonic()
+
+    def _answered(self, seconds: float) -> None:
+        self._rests.ease()
+        self.expected_seconds = min(MARGIN * seconds, self.most_seconds)
         if seconds >= SLOW * self.most_seconds:
             self.is_slow = True
         elif seconds <= QUICK * self.most_seconds:
             self.is_slow = False
 
-    def gave_up(self, seconds: float) -> None:
-        """No answer came within so long."""
-        self._expect(max(self.expected_seconds, LONGER * seconds))
+    def _gave_up(self, seconds: float) -> None:
+        self.expected_seconds = min(max(self.expected_seconds, LONGER * seconds), self.most_seconds)
         self.is_slow = True
-
-    def _expect(self, seconds: float) -> None:
-        self.expected_seconds = min(seconds, self.most_seconds)
+        self._rested_at = self.monotonic() + self._rests.next_seconds()

@@ -46,9 +46,6 @@ LOG = Log(__name__)
 GROUP = "scoring"
 RECORDING_LIFE = timedelta(seconds=100)
 """A recording's window does not get old by the clock on the wall; its media are kept for two minutes."""
-LEAST_ANSWER_SECONDS = 2.0
-"""What is asked in time gets this long for its answer. Behind a backlog every window is asked just before its limit: if
-all were given up half-done there, Triton would work for nothing, and the backlog would never become shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class Worker:
         self.ordered_block_withholds = ordered_block_withholds
         self.bus = bus
         self.triton = triton
-        self.pace = Pace(triton.deadline_seconds)
+        self.pace = Pace(triton.deadline_seconds, triton.running.pause)
         self.limits = limits
         self.clock = clock
 
@@ -136,12 +133,10 @@ class Worker:
     async def _outputs(self, tick: Tick, window: Window, parts: Parts) -> dict[str, Array] | None:
         """What Triton says of a window; None where the answer would come too late."""
         with parts.measured("inference"):
-            async with self.pace.turn():
-                within = max(self._left_seconds(tick), LEAST_ANSWER_SECONDS)
-                if within < self.pace.expected_seconds:
+            async with self.pace.turn(partial(self._left_seconds, tick)) as within:
+                if within is None:
                     return None
-                with self.pace.answering():
-                    return await self.triton.infer(window.tensors.by_name(), within_seconds=within)
+                return await self.triton.infer(window.tensors.by_name(), within_seconds=within)
 
     def _left_seconds(self, tick: Tick) -> float:
         return (expires(tick) - self.clock.now()).total_seconds()

@@ -20,3 +20,15 @@ def test_after_a_reset_it_begins_anew() -> None:
     backoff = Backoff(first=1.0, longest=100.0, attempts=6)
     backoff.reset()
     assert backoff.next_seconds() <= 1.0
+
+
+def test_what_works_halves_the_next_wait() -> None:
+    backoff = Backoff(first=1.0, longest=100.0, attempts=3)
+    backoff.ease()
+    assert 2.0 <= backoff.next_seconds() <= 4.0
+
+
+def test_the_first_wait_is_not_halved() -> None:
+    backoff = Backoff(first=1.0, longest=100.0)
+    backoff.ease()
+    assert 0.5 <= backoff.next_seconds() <= 1.0

@@ -3,104 +3,245 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from neopain.errors import InferenceUnavailable
 from neopain.scoring.inference import TritonGone, TritonTooSlow
 from neopain.scoring.pace import Pace
 
-
-@pytest.fixture
-def pace() -> Pace:
-    """Of requests that may take 4 s."""
-    return Pace(4.0)
+MOST_SECONDS = 4.0
 
 
-def test_nothing_is_expected_before_the_first_answer(pace: Pace) -> None:
-    assert (pace.expected_seconds, pace.is_slow) == (0.0, False)
+class Later(asyncio.SelectorEventLoop):
+    """A loop whose time jumps to when something happens next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def time(self) -> float:
+        """Seconds since it was made."""
+        return self.now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
+            self.now = max(self.now, self._scheduled[0]._when)  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
 
 
-def test_the_next_answer_is_expected_to_take_a_quarter_more_than_the_last(pace: Pace) -> None:
-    for seconds in (3.0, 0.8):
-        pace.answered(seconds)
-    assert pace.expected_seconds == pytest.approx(1.0)
+def lasting(main: Callable[[Pace], Awaitable[None]]) -> float:
+    """Runs it with a pace of requests that may take 4 s, and gives how many seconds it took."""
+    with asyncio.Runner(loop_factory=Later) as runner:
+        loop = runner.get_loop()
+
+        async def run() -> None:
+            await main(Pace(MOST_SECONDS, pause, monotonic=loop.time))
+
+        runner.run(run())
+        return loop.time()
 
 
-def test_what_was_given_up_is_expected_to_take_half_as_long_again(pace: Pace) -> None:
-    pace.gave_up(2.0)
-    assert pace.expected_seconds == pytest.approx(3.0)
+async def pause(seconds: float) -> bool:
+    """Of a service that nobody asks to stop."""
+    await asyncio.sleep(seconds)
+    return True
 
 
-def test_giving_up_soon_makes_no_answer_expected_sooner(pace: Pace) -> None:
-    pace.answered(2.8)
-    pace.gave_up(0.1)
-    assert pace.expected_seconds == pytest.approx(3.5)
+async def ask(pace: Pace, seconds: float = 0.0, *, left: float = 10.0, fails: Exception | None = None) -> float | None:
+    """Asks what takes so long, and gives how long it might have taken."""
+    async with pace.turn(lambda: left) as within:
+        if within is not None:
+            await asyncio.sleep(seconds)
+            if fails is not None:
+                raise fails
+        return within
 
 
-@pytest.mark.parametrize("method", ["answered", "gave_up"])
-def test_no_more_is_expected_than_a_request_may_take(pace: Pace, method: str) -> None:
-    getattr(pace, method)(60.0)
-    assert pace.expected_seconds == 4.0
+async def give_up(pace: Pace, seconds: float, *, left: float = 10.0) -> None:
+    """Asks what has no answer within so long."""
+    with pytest.raises(TritonTooSlow):
+        await ask(pace, seconds, left=left, fails=TritonTooSlow("late"))
+
+
+def test_a_window_gets_what_it_has_left() -> None:
+    async def main(pace: Pace) -> None:
+        assert await ask(pace, left=3.0) == 3.0
+
+    lasting(main)
+
+
+def test_what_is_asked_in_time_has_two_seconds() -> None:
+    async def main(pace: Pace) -> None:
+        assert await ask(pace, left=0.1) == 2.0
+
+    lasting(main)
+
+
+def test_what_would_take_a_quarter_more_than_the_last_answer_is_not_asked() -> None:
+    async def main(pace: Pace) -> None:
+        await ask(pace, 2.0)
+        assert await ask(pace, left=2.4) is None
+        assert await ask(pace, left=2.6) == 2.6
+
+    lasting(main)
+
+
+def test_the_last_answer_counts() -> None:
+    async def main(pace: Pace) -> None:
+        await ask(pace, 3.0)
+        await ask(pace, 1.0)
+        assert await ask(pace, left=2.1) == 2.1
+
+    lasting(main)
+
+
+def test_what_has_as_much_left_as_a_request_may_take_is_always_asked() -> None:
+    async def main(pace: Pace) -> None:
+        await ask(pace, 60.0)
+        assert await ask(pace, left=MOST_SECONDS) == MOST_SECONDS
+
+    lasting(main)
 
 
 @pytest.mark.parametrize(
-    ("answers", "is_slow"),
-    [((1.9,), False), ((2.0,), True), ((2.0, 1.9), True), ((2.0, 1.1), True), ((2.0, 1.0), False)],
+    ("answers", "both_seconds"),
+    [
+        ((), 1.0),
+        ((1.9,), 1.0),
+        ((2.0,), 2.0),
+        ((2.0, 1.1), 2.0),
+        ((2.0, 1.0), 1.0),
+    ],
 )
-def test_an_answer_of_half_the_deadline_makes_it_slow_until_one_takes_a_quarter(
-    pace: Pace, answers: tuple[float, ...], is_slow: bool
+def test_an_answer_of_half_the_deadline_ends_asking_at_once_until_one_takes_a_quarter(
+    answers: tuple[float, ...], both_seconds: float
 ) -> None:
-    for seconds in answers:
-        pace.answered(seconds)
-    assert pace.is_slow is is_slow
+    async def main(pace: Pace) -> None:
+        for seconds in answers:
+            await ask(pace, seconds)
+        await asyncio.gather(ask(pace, 1.0), ask(pace, 1.0))
+
+    assert lasting(main) == pytest.approx(sum(answers) + both_seconds)
 
 
-def test_what_was_given_up_makes_it_slow(pace: Pace) -> None:
-    pace.gave_up(0.5)
-    assert pace.is_slow
+def test_after_giving_up_nothing_is_asked_for_up_to_a_deadline() -> None:
+    async def main(pace: Pace) -> None:
+        await give_up(pace, 4.0)
+        assert await ask(pace) is not None
+
+    assert 4.0 + 2.0 <= lasting(main) <= 4.0 + 4.0
 
 
-async def asked_at_once(pace: Pace) -> int:
-    """How many of three are inside their turn together."""
-    inside, most = 0, 0
+def test_nothing_rests_longer_than_its_window_lives() -> None:
+    async def main(pace: Pace) -> None:
+        await give_up(pace, 4.0)
+        assert await ask(pace, left=1.5) is None
 
-    async def ask() -> None:
-        nonlocal inside, most
-        async with pace.turn():
-            inside += 1
-            most = max(most, inside)
-            await asyncio.sleep(0)
-            inside -= 1
-
-    await asyncio.gather(ask(), ask(), ask())
-    return most
+    assert lasting(main) == pytest.approx(5.5)
 
 
-async def test_a_quick_one_is_asked_at_once(pace: Pace) -> None:
-    assert await asked_at_once(pace) == 3
+def test_who_gives_up_again_and_again_rests_longer_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+
+    async def main(pace: Pace) -> None:
+        for _ in range(5):
+            await give_up(pace, 4.0, left=100.0)
+
+    assert lasting(main) == pytest.approx(5 * 4.0 + 4.0 + 8.0 + 16.0 + 20.0)
 
 
-async def test_a_slow_one_is_asked_one_after_the_other(pace: Pace) -> None:
-    pace.answered(3.0)
-    assert await asked_at_once(pace) == 1
+def test_an_answer_halves_the_next_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+
+    async def main(pace: Pace) -> None:
+        await give_up(pace, 4.0)
+        await give_up(pace, 4.0, left=100.0)
+        await ask(pace, left=100.0)
+        await give_up(pace, 1.0)
+        await ask(pace, left=100.0)
+
+    assert lasting(main) == pytest.approx(4.0 + 4.0 + 4.0 + 8.0 + 1.0 + 8.0)
 
 
-def test_a_question_that_ran_out_of_time_was_given_up(pace: Pace) -> None:
-    with pytest.raises(TritonTooSlow), pace.answering():
-        raise TritonTooSlow("late")
-    assert pace.is_slow
+def test_a_triton_that_is_gone_says_nothing_of_how_long_it_takes() -> None:
+    async def main(pace: Pace) -> None:
+        with pytest.raises(TritonGone):
+            await ask(pace, 3.0, fails=TritonGone("gone"))
+        assert await ask(pace, left=0.1) == 2.0
+
+    assert lasting(main) == pytest.approx(3.0)
 
 
-def test_a_triton_that_is_gone_says_nothing_of_how_long_it_takes(pace: Pace) -> None:
-    pace.answered(1.0)
-    with pytest.raises(TritonGone), pace.answering():
-        raise TritonGone("gone")
-    assert (pace.expected_seconds, pace.is_slow) == (1.25, False)
+def test_who_is_asked_to_stop_does_not_rest() -> None:
+    async def main(pace: Pace) -> None:
+        await give_up(pace, 4.0)
+
+        async def stopping(_seconds: float) -> bool:
+            return False
+
+        pace.pause = stopping
+        with pytest.raises(InferenceUnavailable, match="asked to stop"):
+            await ask(pace)
+
+    assert lasting(main) == pytest.approx(4.0)
 
 
-def test_a_question_that_was_answered_is_measured(pace: Pace) -> None:
-    pace.answered(3.0)
-    with pace.answering():
-        pass
-    assert pace.expected_seconds < 1.0
-    assert not pace.is_slow
+def scored(*, workers: int, parallel: int, answer_seconds: float) -> int:
+    """How many of 240 windows, one a second, have a score where a Triton takes so long for each answer, one after the
+    other, and also gives those that nobody waits for any more."""
+    found = 0
+
+    async def main(_pace: Pace) -> None:
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Queue[float] = asyncio.Queue()
+        is_free_at = 0.0
+
+        async def triton(within: float) -> None:
+            nonlocal is_free_at
+            is_free_at = max(is_free_at, loop.time()) + answer_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - a test's own
+            needed, allowed = is_free_at - loop.time(), min(within, MOST_SECONDS)
+            await asyncio.sleep(min(needed, allowed))
+            if needed > allowed:
+                raise TritonTooSlow("late")
+
+        async def work(pace: Pace) -> None:
+            nonlocal found
+            while True:
+                end = await waiting.get()
+                while loop.time() < end + 10:
+                    try:
+                        async with pace.turn(lambda end=end: end + 10 - loop.time()) as within:  # type: ignore[misc]
+                            if within is not None:
+                                await triton(within)
+                                found += 1
+                            break
+                    except TritonTooSlow:
+                        await asyncio.sleep(0.2)
+
+        paces = [Pace(MOST_SECONDS, pause, monotonic=loop.time) for _ in range(workers)]
+        tasks = [asyncio.create_task(work(pace)) for pace in paces for _ in range(parallel)]
+        for _ in range(240):
+            waiting.put_nowait(loop.time())
+            await asyncio.sleep(1)
+        for task in tasks:
+            task.cancel()
+
+    before = random.getstate()
+    random.seed(7)
+    lasting(main)
+    random.setstate(before)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("workers", "parallel", "answer_seconds", "least_share"),
+    [(1, 2, 0.8, 0.99), (1, 2, 1.5, 0.9), (1, 2, 3.0, 0.8), (1, 16, 2.0, 0.6), (3, 2, 2.0, 0.4), (6, 4, 2.0, 0.2)],
+)
+def test_a_slow_triton_has_much_of_what_it_can_give_scored(
+    workers: int, parallel: int, answer_seconds: float, least_share: float
+) -> None:
+    could = min(240, 240 / answer_seconds)
+    assert scored(workers=workers, parallel=parallel, answer_seconds=answer_seconds) >= least_share * could
