@@ -15,13 +15,13 @@ Command = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def measured(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Five seconds of one bed, once more where the machine was too busy to score a single window of them.
+    """Eight seconds of one bed, once more where the machine was too busy to score a single window of them.
 
     A machine too slow for a window a second misses some, and the command says so by 1.
     """
     for _ in range(3):
         state: Path = tmp_path_factory.mktemp("bench")
-        process = neopain("bench", "latency", "--seconds", "5", "--json", "--state", str(state))
+        process = neopain("bench", "latency", "--seconds", "8", "--json", "--state", str(state))
         out, told = process.communicate(timeout=180)
         assert process.returncode in {0, 1}, told + out
         result: dict[str, Any] = json.loads(out.splitlines()[-1])
@@ -32,7 +32,7 @@ def measured(neopain: Command, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def test_every_window_of_the_time_has_its_answer(measured: dict[str, Any]) -> None:
-    assert 3 <= measured["scores"] + measured["missed"] <= 7
+    assert 6 <= measured["scores"] + measured["missed"] <= 10
     assert measured["scores"] >= 1
     assert (measured["abstained"], measured["unanswered"]) == (0, 0)
 

@@ -298,25 +298,25 @@ async def test_every_window_of_a_long_outage_is_told_of_once(
 async def test_a_triton_that_is_too_slow_for_every_window_scores_as_many_as_it_can(
     bus: Bus, bedside: Any, processes: Processes, triton: Triton
 ) -> None:
-    # Two at once take longer than a request may. There is time for ten answers until the last window is too old.
+    # Two at once take longer than a request may. There is time for eleven answers until the last window is too old.
     processes.start_ready("worker", "one", NEOPAIN_SCORING_TRITON_DEADLINE="PT5S")
     slow = triton.model_repository / "neopain" / "1" / "ANSWER_SECONDS"
     slow.write_text("2.6")
     try:
-        for _ in range(16):
+        for _ in range(20):
             end = now_end()
             await bedside.measure_vitals(end)
             await bedside.tick(end)
             await passed(end + timedelta(seconds=1))
 
         async def all_told() -> bool:
-            return len(await scores(bus)) >= 16
+            return len(await scores(bus)) >= 20
 
         await until(all_told)
     finally:
         slow.unlink()
     told = await scores(bus)
-    assert len({score.window_end for score in told}) == len(told) == 16
+    assert len({score.window_end for score in told}) == len(told) == 20
     assert sum(score.outcome is Outcome.SCORED for score in told) >= 5
 
 

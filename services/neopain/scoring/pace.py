@@ -62,15 +62,16 @@ class Pace:
         """
         async with self._turn if self.is_slow else nullcontext():
             await self._rest(left())
-            within = max(left(), LEAST_ANSWER_SECONDS)
-            if within < self.expected_seconds or self._rest_left() > 0:
+            is_of_use = (remaining := left()) > 0 and self._rest_left() <= 0
+            within = max(remaining, LEAST_ANSWER_SECONDS)
+            if not is_of_use or within < self.expected_seconds:
                 yield None
                 return
             begin = self.monotonic()
             try:
                 yield within
             except TritonTooSlow:
-                self._gave_up(self.monotonic() - begin)
+                self._gave_up(begin, self.monotonic() - begin)
                 raise
             self._answered(self.monotonic() - begin)
 
@@ -90,7 +91,8 @@ class Pace:
         elif seconds <= QUICK * self.most_seconds:
             self.is_slow = False
 
-    def _gave_up(self, seconds: float) -> None:
+    def _gave_up(self, begin: float, seconds: float) -> None:
         self.expected_seconds = min(max(self.expected_seconds, LONGER * seconds), self.most_seconds)
         self.is_slow = True
-        self._rested_at = self.monotonic() + self._rests.next_seconds()
+        if begin >= self._rested_at:  # else it was asked together with what began the last rest
+            self._rested_at = self.monotonic() + self._rests.next_seconds()

@@ -80,6 +80,20 @@ def test_what_is_asked_in_time_has_two_seconds() -> None:
     lasting(main)
 
 
+def test_what_has_become_too_old_while_it_waited_its_turn_is_not_asked() -> None:
+    async def main(pace: Pace) -> None:
+        loop = asyncio.get_running_loop()
+        await ask(pace, 2.0)
+        end = loop.time() + 1.0
+        asked = asyncio.create_task(ask(pace, 1.2))
+        await asyncio.sleep(0)
+        async with pace.turn(lambda: end - loop.time()) as within:
+            assert within is None
+        await asked
+
+    lasting(main)
+
+
 def test_what_would_take_a_quarter_more_than_the_last_answer_is_not_asked() -> None:
     async def main(pace: Pace) -> None:
         await ask(pace, 2.0)
