@@ -15,9 +15,10 @@ class Backoff:
     attempts: int = 0
 
     def next_seconds(self) -> float:
-        """How long to wait now; counts the attempt."""
+        """How long to wait now; counts the attempt until the longest wait is reached."""
         span = min(self.first * 2.0**self.attempts, self.longest)
-        self.attempts += 1
+        if span < self.longest:  # further ones change nothing, however many there are
+            self.attempts += 1
         return float(span) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing
 
     def ease(self) -> None:

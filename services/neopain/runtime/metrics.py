@@ -94,7 +94,7 @@ METRICS = (
     MetricSpec("scoring_queue_seconds", "histogram", "s", "Tick published to tick taken"),
     MetricSpec("scoring_read_seconds", "histogram", "s", "Reading a window from the streams"),
     MetricSpec("scoring_features_seconds", "histogram", "s", "From what was read to the arrays"),
-    MetricSpec("scoring_inference_seconds", "histogram", "s", "Request to Triton to answer"),
+    MetricSpec("scoring_inference_seconds", "histogram", "s", "Wait for a turn at Triton, and for its answer"),
     MetricSpec("scoring_publish_seconds", "histogram", "s", "Putting a score on the bus"),
     MetricSpec("scoring_retries_total", "counter", "1", "Windows tried again, by cause", ("cause",)),
     MetricSpec("charting_entries_total", "counter", "1", "Entries written, by kind", ("kind",)),

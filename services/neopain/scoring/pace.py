@@ -1,4 +1,4 @@
-"""What a slow Triton is asked: one window at a time, and none whose answer would come too late.
+"""What a slow Triton is asked: few windows at a time, and none whose answer would come too late.
 
 Behind a backlog every window would be asked for just before its limit. Where an answer takes longer than what is left
 by then, or several at once take longer than one request may, nearly all are given up half-done: Triton is always busy,
@@ -10,9 +10,10 @@ each time: however many workers share a Triton, they soon ask less than it can a
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from neopain.errors import InferenceUnavailable
 from neopain.runtime.backoff import Backoff
@@ -25,17 +26,18 @@ MARGIN = 1.25
 LONGER = 1.5
 """An answer that was given up after some time is expected to take half as long again."""
 SLOW = 1 / 2
-"""An answer that takes this part of the deadline makes Triton slow: two at once would not both be in time."""
+"""An answer that takes this part of what one may take makes Triton slow: two at once would not both be in time."""
 QUICK = 1 / 4
-"""An answer that takes no more than this part of the deadline ends that: two at once would both be in time."""
+"""After an answer that takes no more than this part one more may be asked at once: both would be in time."""
 LONGEST_REST_SECONDS = 20.0
 
 
 class Pace:
-    """How long an answer takes at present; at most ``most_seconds``, what one request may take.
+    """How long an answer takes at present, and how many questions there may be at once.
 
-    Because of that bound a window with so much time left is always asked for: whoever was slow once is not slow for
-    ever. ``pause`` waits so many seconds and returns whether to go on.
+    ``most_seconds`` is what an answer may take, at most half of a window's life: with so much left a window is asked
+    for whatever the last answer took, unless the worker rests. ``pause`` waits so many seconds and returns whether to
+    go on.
     """
 
     def __init__(
@@ -49,18 +51,24 @@ class Pace:
         self.pause = pause
         self.monotonic = monotonic
         self.expected_seconds = 0.0
-        self.is_slow = False
-        self._turn = asyncio.Lock()
+        self.at_once = math.inf
+        """One after a slow answer, one more after each quick one."""
+        self._asking = 0
+        self._freed = asyncio.Condition()
         self._rests = Backoff(first=most_seconds, longest=LONGEST_REST_SECONDS)
         self._rested_at = 0.0
 
     @asynccontextmanager
     async def turn(self, left: Callable[[], float]) -> AsyncIterator[float | None]:
-        """Inside, Triton may be asked: gives how many seconds it may take, None where the answer would come too late.
+        """Inside, Triton may be asked: gives how many seconds it may take; None where an answer would come too late, or
+        no turn comes in time.
 
-        ``left`` tells how many seconds the window is still of use. ``InferenceUnavailable``: asked to stop meanwhile.
+        ``left`` tells how many seconds the window is still of use. ``InferenceUnavailable``: asked to stop in a rest.
         """
-        async with self._turn if self.is_slow else nullcontext():
+        if not await self._is_let_in(left()):
+            yield None
+            return
+        try:
             await self._rest(left())
             is_of_use = (remaining := left()) > 0 and self._rest_left() <= 0
             within = max(remaining, LEAST_ANSWER_SECONDS)
@@ -74,6 +82,19 @@ class Pace:
                 self._gave_up(begin, self.monotonic() - begin)
                 raise
             self._answered(self.monotonic() - begin)
+        finally:
+            self._asking -= 1
+            async with self._freed:
+                self._freed.notify_all()
+
+    async def _is_let_in(self, at_most: float) -> bool:
+        try:
+            async with asyncio.timeout(max(at_most, 0.0)), self._freed:
+                await self._freed.wait_for(lambda: self._asking < self.at_once)
+                self._asking += 1
+        except TimeoutError:
+            return False
+        return True
 
     async def _rest(self, at_most: float) -> None:
         rest = min(self._rest_left(), at_most)
@@ -87,12 +108,12 @@ class Pace:
         self._rests.ease()
         self.expected_seconds = min(MARGIN * seconds, self.most_seconds)
         if seconds >= SLOW * self.most_seconds:
-            self.is_slow = True
+            self.at_once = 1
         elif seconds <= QUICK * self.most_seconds:
-            self.is_slow = False
+            self.at_once += 1
 
     def _gave_up(self, begin: float, seconds: float) -> None:
         self.expected_seconds = min(max(self.expected_seconds, LONGER * seconds), self.most_seconds)
-        self.is_slow = True
+        self.at_once = 1
         if begin >= self._rested_at:  # else it was asked together with what began the last rest
             self._rested_at = self.monotonic() + self._rests.next_seconds()

@@ -71,7 +71,7 @@ class Worker:
         self.ordered_block_withholds = ordered_block_withholds
         self.bus = bus
         self.triton = triton
-        self.pace = Pace(triton.deadline_seconds, triton.running.pause)
+        self.pace = Pace(min(triton.deadline_seconds, OLDEST_TICK.total_seconds() / 2), triton.running.pause)
         self.limits = limits
         self.clock = clock
 

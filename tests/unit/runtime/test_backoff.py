@@ -32,3 +32,12 @@ def test_the_first_wait_is_not_halved() -> None:
     backoff = Backoff(first=1.0, longest=100.0)
     backoff.ease()
     assert 0.5 <= backoff.next_seconds() <= 1.0
+
+
+def test_waits_beyond_counting_are_the_longest_and_one_success_halves_them() -> None:
+    backoff = Backoff(first=1.0, longest=8.0)
+    for _ in range(2000):
+        backoff.next_seconds()
+    assert 4.0 <= backoff.next_seconds() <= 8.0
+    backoff.ease()
+    assert 2.0 <= backoff.next_seconds() <= 4.0

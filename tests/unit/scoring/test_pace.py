@@ -27,8 +27,9 @@ class Later(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]
-            self.now = max(self.now, self._scheduled[0]._when)  # type: ignore[attr-defined]
+        coming = [handle.when() for handle in self._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+        if coming and not self._ready:  # type: ignore[attr-defined]
+            self.now = max(self.now, min(coming))
         super()._run_once()  # type: ignore[misc]
 
 
@@ -112,6 +113,26 @@ def test_the_last_answer_counts() -> None:
     lasting(main)
 
 
+def test_what_was_given_up_is_expected_to_take_half_as_long_again() -> None:
+    async def main(pace: Pace) -> None:
+        await give_up(pace, 2.0)
+        await asyncio.sleep(10)
+        assert await ask(pace, left=2.9) is None
+        assert await ask(pace, left=3.1) == 3.1
+
+    lasting(main)
+
+
+@pytest.mark.parametrize("seconds", [4.0, 60.0])
+def test_no_more_is_expected_after_giving_up_than_an_answer_may_take(seconds: float) -> None:
+    async def main(pace: Pace) -> None:
+        await give_up(pace, seconds)
+        await asyncio.sleep(10)
+        assert await ask(pace, left=MOST_SECONDS) == MOST_SECONDS
+
+    lasting(main)
+
+
 def test_what_has_as_much_left_as_a_request_may_take_is_always_asked() -> None:
     async def main(pace: Pace) -> None:
         await ask(pace, 60.0)
@@ -141,12 +162,44 @@ def test_an_answer_of_half_the_deadline_ends_asking_at_once_until_one_takes_a_qu
     assert lasting(main) == pytest.approx(sum(answers) + both_seconds)
 
 
+def test_each_quick_answer_lets_one_more_in() -> None:
+    async def main(pace: Pace) -> None:
+        for seconds in (2.0, 0.5, 0.5):
+            await ask(pace, seconds)
+        await asyncio.gather(*(ask(pace, 1.0) for _ in range(6)))
+
+    # Three at once, and four as soon as the first of them has its answer.
+    assert lasting(main) == pytest.approx(3.0 + 2.0)
+
+
+def test_a_window_that_gets_no_turn_waits_no_longer_than_it_lives() -> None:
+    async def main(pace: Pace) -> None:
+        await ask(pace, 2.0)
+        slow = asyncio.create_task(ask(pace, 3.0))
+        await asyncio.sleep(0)
+        assert await ask(pace, left=0.5) is None
+        assert asyncio.get_running_loop().time() == pytest.approx(2.5)
+        await slow
+
+    lasting(main)
+
+
 def test_after_giving_up_nothing_is_asked_for_up_to_a_deadline() -> None:
     async def main(pace: Pace) -> None:
         await give_up(pace, 4.0)
         assert await ask(pace) is not None
 
     assert 4.0 + 2.0 <= lasting(main) <= 4.0 + 4.0
+
+
+def test_what_was_given_up_together_rests_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda _low, _high: 1.0)
+
+    async def main(pace: Pace) -> None:
+        await asyncio.gather(give_up(pace, 4.0), give_up(pace, 4.0), give_up(pace, 4.0))
+        await ask(pace, left=100.0)
+
+    assert lasting(main) == pytest.approx(4.0 + 4.0)
 
 
 def test_nothing_rests_longer_than_its_window_lives() -> None:
