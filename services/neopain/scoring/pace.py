@@ -70,9 +70,8 @@ class Pace:
             return
         try:
             await self._rest(left())
-            is_of_use = (remaining := left()) > 0 and self._rest_left() <= 0
-            within = max(remaining, LEAST_ANSWER_SECONDS)
-            if not is_of_use or within < self.expected_seconds:
+            within = max(left(), LEAST_ANSWER_SECONDS)
+            if within < self.expected_seconds or self._rest_left() > 0:
                 yield None
                 return
             begin = self.monotonic()

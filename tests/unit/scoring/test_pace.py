@@ -204,10 +204,22 @@ def test_what_was_given_up_together_rests_once(monkeypatch: pytest.MonkeyPatch) 
 
 def test_nothing_rests_longer_than_its_window_lives() -> None:
     async def main(pace: Pace) -> None:
-        await give_up(pace, 4.0)
+        await give_up(pace, 1.0)
         assert await ask(pace, left=1.5) is None
 
-    assert lasting(main) == pytest.approx(5.5)
+    assert lasting(main) == pytest.approx(2.5)
+
+
+def test_giving_up_soon_makes_no_answer_expected_sooner() -> None:
+    async def main(pace: Pace) -> None:
+        answered = asyncio.create_task(ask(pace, 3.0))
+        await asyncio.sleep(1.5)
+        await give_up(pace, 2.0)
+        await answered
+        await asyncio.sleep(10)
+        assert await ask(pace, left=3.5) is None
+
+    lasting(main)
 
 
 def test_who_gives_up_again_and_again_rests_longer_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
