@@ -56,7 +56,7 @@ def read(camera: Camera, name: str, *, silent_seconds: float = 5.0) -> CameraRea
         give=lambda _: None,
         stopping=camera.stopping,
         silent_seconds=silent_seconds,
-        backoff=Backoff(first=0.001, longest=0.002),
+        backoff=Backoff(first=0.001, longest=0.016),
     )
     reader.run()
     return reader
