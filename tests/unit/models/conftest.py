@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -18,9 +20,12 @@ SMALL = NetConfig(
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _gently() -> None:
-    torch.set_num_threads(2)
+@pytest.fixture(scope="module", autouse=True)
+def _gently() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, 2))
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
