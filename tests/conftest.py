@@ -42,6 +42,7 @@ from neopain.wire.vitals import encode_batch
 
 from .ehr_packages import share_ehr_packages
 from .in_memory import keep_files_in_memory
+from .scheduling import KeptTogether, place
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -83,9 +84,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     """Where files stay whole, those with the real nets come one after another, and those with the browser."""
     if config.getoption("dist") != "loadfile":
         return None
-    from .scheduling import KeptTogether  # only the process that deals out tests has a scheduler
-
     return KeptTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All processors are busy from the first test to the last."""
+    items.sort(key=lambda item: place(item.nodeid))
 
 
 def pytest_collection_finish() -> None:
