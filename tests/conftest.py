@@ -88,8 +88,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All processors are busy from the first test to the last."""
-    items.sort(key=lambda item: place(item.nodeid))
+    """Side by side, all processors are busy from the first test to the last; one process keeps the order asked for."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: place(item.nodeid))
 
 
 def pytest_collection_finish() -> None:

@@ -11,6 +11,8 @@ from neopain.models.config import AudioConfig, FusionConfig, NetConfig, VideoCon
 from neopain.models.networks import Networks, as_batch
 from neopain.models.sample_windows import sample_window
 
+from ...torch_threads import torch_threads
+
 SMALL = NetConfig(
     width=32,
     video=VideoConfig(stem_channels=4, depths=(1, 2, 2, 1)),
@@ -22,10 +24,8 @@ SMALL = NetConfig(
 
 @pytest.fixture(scope="module", autouse=True)
 def _gently() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(before, 2))
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(at_most=2):
+        yield
 
 
 @pytest.fixture(scope="session")

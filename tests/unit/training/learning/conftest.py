@@ -20,6 +20,8 @@ from neopain.training.patterns import letters_of
 from neopain.training.pool import Flags, Floats, Pixels
 from neopain.training.stage import Workplace
 
+from ....torch_threads import torch_threads
+
 TINY = NetConfig(
     width=16,
     video=VideoConfig(stem_channels=4, depths=(1, 1, 1, 1)),
@@ -32,10 +34,8 @@ TINY = NetConfig(
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Sums of two threads are rounded otherwise, and after thirty steps of training other nets come of it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(at_most=1):
+        yield
 
 
 @dataclass
